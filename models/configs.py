@@ -1,0 +1,31 @@
+"""The built-in models' own options; importing them needs no torch, so that `--help` is quick."""
+
+from dataclasses import dataclass
+
+from pixlate.options.fields import option
+from pixlate.options.shared import WEIGHT
+
+
+@dataclass(frozen=True)
+class Pix2PixConfig:
+    """Options of pix2pix."""
+
+    lambda_L1: float = option(100.0, "weight of the L1 loss beside the adversarial one", type=WEIGHT)
+
+
+@dataclass(frozen=True)
+class CycleGANConfig:
+    """Options of CycleGAN."""
+
+    lambda_A: float = option(10.0, "weight of the cycle loss A -> B -> A", type=WEIGHT)
+    lambda_B: float = option(10.0, "weight of the cycle loss B -> A -> B", type=WEIGHT)
+    lambda_identity: float = option(
+        0.5, "weight of the identity loss, as a share of the cycle loss's; 0 is off", type=WEIGHT
+    )
+
+
+@dataclass(frozen=True)
+class SingleConfig:
+    """Options of the test model: one generator, one direction."""
+
+    model_suffix: str = option("", "which generator: '_A' loads <epoch>_net_G_A.pth")

@@ -1,0 +1,34 @@
+"""The errors a person can cause, each one sentence: what was given, what is allowed, what to do."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class PixlateError(Exception):
+    """Data or run-time trouble. A command prints the sentence alone and exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class OptionError(PixlateError, ValueError):
+    """An option, a name or a combination of them that cannot be: a usage error."""
+
+    exit_code = 2
+
+
+class DataError(PixlateError):
+    """Pictures or folders that cannot be used."""
+
+
+class CheckpointError(PixlateError):
+    """A checkpoint or run folder that is missing, damaged or of another architecture."""
+
+
+def did_you_mean(given: str, known: Iterable[str]) -> str:
+    """" Did you mean 'x'?" for the nearest of the known names, or their list when none is near."""
+    names = sorted(known)
+    folded = {name.lower().replace("-", "_"): name for name in names}
+    near = get_close_matches(given.lower().replace("-", "_"), folded, n=1, cutoff=0.5)
+    if near:
+        return f" Did you mean '{folded[near[0]]}'?"
+    return f" There are: {', '.join(names)}." if names else " There are none."

@@ -1,0 +1,119 @@
+"""Every hook a plugin can implement, in the order in which a run calls them.
+
+An implementation may take fewer arguments than its specification.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    import click
+    from torch import Tensor
+
+    from pixlate.runs.progress import Progress, Sample
+    from pixlate.runs.run import Run
+
+    from .registry import Register
+
+hookspec = pluggy.HookspecMarker("pixlate")
+hookimpl = pluggy.HookimplMarker("pixlate")
+
+
+@hookspec
+def register_models(register: Register) -> None:
+    """Register models: subclasses of `pixlate.models.BaseModel`. Called once, before any option is parsed."""
+
+
+@hookspec
+def register_datasets(register: Register) -> None:
+    """Register data sets: subclasses of `pixlate.data.BaseDataset`."""
+
+
+@hookspec
+def register_networks(register: Register) -> None:
+    """Register networks, each with `role="generator"` or `role="discriminator"`."""
+
+
+@hookspec
+def register_norms(register: Register) -> None:
+    """Register normalisations: callables from a number of channels to a module."""
+
+
+@hookspec
+def register_losses(register: Register) -> None:
+    """Register adversarial losses, the values of `--gan_mode`."""
+
+
+@hookspec
+def register_inits(register: Register) -> None:
+    """Register initialisations: functions that fill a weight tensor in place, given a gain."""
+
+
+@hookspec
+def register_lr_policies(register: Register) -> None:
+    """Register learning-rate policies: subclasses of `pixlate.models.lr_policies.Policy`."""
+
+
+@hookspec
+def register_viewers(register: Register) -> None:
+    """Register viewers: classes made once per run, whose methods marked `hookimpl` are event hooks."""
+
+
+@hookspec
+def register_commands(cli: click.Group) -> None:
+    """Add commands to `pixlate`. Called when the command line is read."""
+
+
+@hookspec
+def command_options(command: str) -> Sequence[click.Option]:  # type: ignore[empty-body]
+    """Return options for "train" or "test", shown under the plugin's name. Called when the parser is built."""
+
+
+@hookspec
+def run_started(run: Run) -> None:
+    """Called after model and data exist, before the first step."""
+
+
+@hookspec
+def step_ended(run: Run, at: Progress) -> None:
+    """Called after every training step; must be quick."""
+
+
+@hookspec
+def losses_logged(run: Run, at: Progress, losses: Mapping[str, float]) -> None:
+    """Called every `--print_freq` pictures with the losses of the step just taken."""
+
+
+@hookspec
+def images_shown(run: Run, at: Progress, images: Mapping[str, Tensor]) -> None:
+    """Called every `--display_freq` pictures with the step's pictures: N×C×H×W in [-1, 1], detached."""
+
+
+@hookspec
+def samples_shown(run: Run, at: Progress, samples: Sequence[Sample]) -> None:
+    """Called at every display and at the end with pictures that are not trained on, translated."""
+
+
+@hookspec
+def epoch_ended(run: Run, at: Progress) -> None:
+    """Called after the last step of every epoch."""
+
+
+@hookspec
+def metrics_measured(run: Run, at: Progress, metrics: Mapping[str, float]) -> None:
+    """Called when quality was measured on pictures that are not trained on."""
+
+
+@hookspec
+def checkpoint_saved(run: Run, at: Progress, paths: Sequence[Path]) -> None:
+    """Called when a checkpoint is on the disk, whole, with the files that were written."""
+
+
+@hookspec
+def run_finished(run: Run, error: BaseException | None) -> None:
+    """Called last, always: `error` is None, or what ended the run (Ctrl-C included)."""
