@@ -1,0 +1,49 @@
+"""How weights start.
+
+pix2pix and CycleGAN draw them from a normal distribution of standard deviation 0.02. Xavier: Glorot and
+Bengio 2010. Kaiming: He et al. 2015. Orthogonal: Saxe, McClelland and Ganguli 2013.
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+#: Fills a weight in place, given the gain.
+InitFunction = Callable[[Tensor, float], object]
+
+
+def normal(weight: Tensor, gain: float) -> None:
+    """Normal numbers whose standard deviation is the gain."""
+    nn.init.normal_(weight, 0.0, gain)
+
+
+def xavier(weight: Tensor, gain: float) -> None:
+    """Normal numbers of variance gain² · 2 / (fan_in + fan_out)."""
+    nn.init.xavier_normal_(weight, gain=gain)
+
+
+def kaiming(weight: Tensor, gain: float) -> None:
+    """Normal numbers of variance 2 / fan_in; the gain has no part in it."""
+    nn.init.kaiming_normal_(weight, a=0, mode="fan_in")
+
+
+def orthogonal(weight: Tensor, gain: float) -> None:
+    """A random orthogonal matrix times the gain."""
+    nn.init.orthogonal_(weight, gain=gain)
+
+
+def initialise(net: nn.Module, init: InitFunction, gain: float) -> None:
+    """Start a network's weights anew, from torch's global generator.
+
+    Convolutions and linear layers: `init` for weights, zero for biases. Batch norms: scales from N(1, gain),
+    shifts zero. Synchronised batch norms keep ones and zeros, as in the reference.
+    """
+    for module in net.modules():
+        if isinstance(module, _ConvNd | nn.Linear):
+            init(module.weight, gain)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+        elif isinstance(module, nn.BatchNorm2d) and module.affine:
+            nn.init.normal_(module.weight, 1.0, gain)
+            nn.init.zeros_(module.bias)

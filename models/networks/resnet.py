@@ -1,0 +1,87 @@
+"""The generator of CycleGAN: a residual network between two down- and two upsamplings.
+
+J. Johnson, A. Alahi, L. Fei-Fei, "Perceptual losses for real-time style transfer and super-resolution" (ECCV
+2016), as J.-Y. Zhu, T. Park, P. Isola, A. A. Efros, "Unpaired image-to-image translation using
+cycle-consistent adversarial networks" (ICCV 2017), use it. In the latter's notation, with n of 6 or 9:
+
+    c7s1-64, d128, d256, n × R256, u128, u64, c7s1-3
+
+c7s1-k is a 7×7 convolution, norm and ReLU; dk a 3×3 convolution of stride 2, norm and ReLU; Rk two 3×3
+convolutions with a shortcut; uk a 3×3 transposed convolution of stride 2, norm and ReLU. The last layer ends
+in tanh. Borders are padded by reflection.
+"""
+
+import itertools
+
+from torch import Tensor, nn
+
+from .layers import Dropout, ReflectionPad
+from .norms import NormFactory, conv_bias
+
+
+class ResnetBlock(nn.Module):
+    """Rk: x + conv(relu(conv(x))), of N×k×H×W, each convolution followed by a norm; no ReLU after the sum."""
+
+    def __init__(self, channels: int, norm: NormFactory, use_dropout: bool) -> None:
+        super().__init__()
+        bias = conv_bias(norm)
+        self.conv_block = nn.Sequential(
+            ReflectionPad(1),
+            nn.Conv2d(channels, channels, 3, bias=bias),
+            norm(channels),
+            nn.ReLU(inplace=True),
+            *([Dropout(0.5)] if use_dropout else []),
+            ReflectionPad(1),
+            nn.Conv2d(channels, channels, 3, bias=bias),
+            norm(channels),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv_block(x)
+
+
+class ResnetGenerator(nn.Module):
+    """c7s1-ngf, d(2 ngf), d(4 ngf), n_blocks × R(4 ngf), u(2 ngf), u(ngf), c7s1-output_nc.
+
+    N×input_nc×H×W to N×output_nc×H×W in [-1, 1]; sides must be multiples of 4.
+    """
+
+    size_multiple = 4
+    minimum_size = 8
+
+    def __init__(
+        self, input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool, n_blocks: int
+    ) -> None:
+        super().__init__()
+        bias = conv_bias(norm)
+        widths = (ngf, 2 * ngf, 4 * ngf)
+
+        layers: list[nn.Module] = [ReflectionPad(3), nn.Conv2d(input_nc, ngf, 7, bias=bias)]
+        layers += [norm(ngf), nn.ReLU(inplace=True)]
+        for narrow, wide in itertools.pairwise(widths):
+            layers += [nn.Conv2d(narrow, wide, 3, stride=2, padding=1, bias=bias)]
+            layers += [norm(wide), nn.ReLU(inplace=True)]
+        layers += [ResnetBlock(widths[-1], norm, use_dropout) for _ in range(n_blocks)]
+        for wide, narrow in itertools.pairwise(reversed(widths)):
+            layers += [nn.ConvTranspose2d(wide, narrow, 3, stride=2, padding=1, output_padding=1, bias=bias)]
+            layers += [norm(narrow), nn.ReLU(inplace=True)]
+        layers += [ReflectionPad(3), nn.Conv2d(ngf, output_nc, 7), nn.Tanh()]
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.model(x)
+        return y
+
+
+def resnet_9blocks(
+    input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool
+) -> ResnetGenerator:
+    """The generator for pictures of 256 pixels and more."""
+    return ResnetGenerator(input_nc, output_nc, ngf, norm, use_dropout, n_blocks=9)
+
+
+def resnet_6blocks(
+    input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool
+) -> ResnetGenerator:
+    """The generator for pictures of 128 pixels."""
+    return ResnetGenerator(input_nc, output_nc, ngf, norm, use_dropout, n_blocks=6)
