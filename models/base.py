@@ -1,0 +1,270 @@
+"""The base class of all models: what a subclass provides, and what it is given.
+
+A subclass builds its networks and optimizers in `__init__` and says in `step` how one batch updates them, and in
+`translation` which pictures a test shows. Devices, precision, schedules, averaging, state and train/eval
+switching are here. A model never prints, touches paths or displays.
+"""
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from pixlate.options.shared import ModelOptions
+from pixlate.plugins import get_plugins
+from pixlate.util.randomness import seed_of
+
+from .device import autocast_dtype
+from .lr_policies import Policy, Schedule
+from .net import Execution, Net
+from .networks.init import initialise
+from .networks.mode import TestMode, test_mode
+from .updater import Group, Updater
+
+Config = TypeVar("Config")
+Batch = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one training step leaves: `losses`, scalars by name, and `images`, N×C×H×W in [-1, 1], all detached."""
+
+    losses: dict[str, Tensor]
+    images: dict[str, Tensor]
+
+
+class BaseModel(ABC, Generic[Config]):
+    """A method of image translation: its networks, its losses and their order.
+
+    - config: the model's own options; shared: the options that all models read.
+    - train: False builds only what `translation` needs.
+    """
+
+    #: Losses whose sum the plateau policy watches, by their name in a StepResult.
+    watched_losses: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(
+        self, config: Config, shared: ModelOptions, *, train: bool = True, device: torch.device | None = None
+    ) -> None:
+        self.config = config
+        self.shared = shared
+        self.train = train
+        self.device = device or torch.device("cpu")
+        dtype = autocast_dtype(shared.precision, self.device)
+        self.execution = Execution(
+            self.device,
+            dtype,
+            compiled=shared.compile == "on" and train,
+            channels_last=dtype is not None and self.device.type == "cuda",
+            checkpointed=shared.checkpoint_gradients and train,
+        )
+        self.nets: dict[str, Net] = {}
+        self.optimizers: dict[str, Optimizer] = {}
+        self.rng = random.Random(shared.seed)
+        schedule = Schedule(shared.n_epochs, shared.n_epochs_decay, shared.lr_decay_iters)
+        self.policy: Policy = get_plugins().registry("lr_policy").get(shared.lr_policy).load()(schedule)
+        self.updater = Updater(self.device, scaled=dtype is torch.float16, clip_grad=shared.clip_grad)
+        self._averaged: tuple[str, ...] = ()
+        self._watched = torch.zeros((), dtype=torch.float64 if self.device.type != "mps" else torch.float32)
+        self._watched_steps = 0
+        self._prepared = False
+
+    # --- what a subclass provides ------------------------------------------------------------------------------
+
+    @abstractmethod
+    def step(self, batch: Batch) -> StepResult:
+        """Update every network once from a batch: "A" the input, "B" the target side, on the model's device."""
+
+    @abstractmethod
+    def translation(self, batch: Batch) -> dict[str, Tensor]:
+        """The pictures a test shows for a batch, in their order: real_A, fake_B, …"""
+
+    def prepare(self, batch: Batch) -> None:
+        """Build what depends on the data's shape; called once, with the first batch, before the first step."""
+
+    def extra_state(self) -> dict[str, Any]:
+        """What the subclass must save beside networks and optimizers: tensors, numbers, strings, lists, dicts."""
+        return {}
+
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        """Take back what `extra_state` gave."""
+
+    # --- what a subclass is given ------------------------------------------------------------------------------
+
+    def generator(self, name: str, input_nc: int, output_nc: int) -> Net:
+        """Build the generator of `--netG` under a name such as "G_A"."""
+        component = get_plugins().registry("network").get(self.shared.netG, role="generator")
+        return self.add_network(
+            name,
+            lambda: component.load()(
+                input_nc=input_nc,
+                output_nc=output_nc,
+                ngf=self.shared.ngf,
+                norm=self._norm(),
+                use_dropout=self.shared.dropout,
+            ),
+        )
+
+    def discriminator(self, name: str, input_nc: int) -> Net:
+        """Build the discriminator of `--netD` under a name such as "D_A"."""
+        component = get_plugins().registry("network").get(self.shared.netD, role="discriminator")
+        return self.add_network(
+            name,
+            lambda: component.load()(
+                input_nc=input_nc, ndf=self.shared.ndf, n_layers=self.shared.n_layers_D, norm=self._norm()
+            ),
+        )
+
+    def add_network(self, name: str, build: Any) -> Net:
+        """Build, initialise and keep a network; its weights depend on the seed and the name alone."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed_of(self.shared.seed, "init", name))
+            module: nn.Module = build()
+            init = get_plugins().registry("init").get(self.shared.init_type).load()
+            initialise(module, init, self.shared.init_gain)
+        self.nets[name] = Net(module.train(), self.execution)
+        return self.nets[name]
+
+    def add_optimizer(self, name: str, *nets: Net, lr: float | None = None) -> Optimizer:
+        """Keep an Adam over the networks' weights, its rate `--lr` unless told otherwise."""
+        weights = [weight for net in nets for weight in net.module.parameters()]
+        rate = self.shared.lr if lr is None else lr
+        optimizer = Adam(weights, lr=rate, betas=(self.shared.beta1, 0.999), fused=self.device.type != "mps")
+        self.optimizers[name] = optimizer
+        for group in optimizer.param_groups:
+            group["initial_lr"] = rate
+        return optimizer
+
+    def average(self, *nets: Net) -> None:
+        """Name the networks whose weights `--ema` averages: the generators."""
+        self._averaged = tuple(name for name, net in self.nets.items() if net in nets)
+
+    def update(self, name: str, loss: Tensor) -> None:
+        """Backpropagate a loss and update the weights of one optimizer."""
+        self.updater.update(self.optimizers[name], loss)
+
+    # --- what a run calls --------------------------------------------------------------------------------------
+
+    @property
+    def networks(self) -> dict[str, nn.Module]:
+        """The bare networks by name; their state_dicts are the checkpoint files."""
+        return {name: net.module for name, net in self.nets.items()}
+
+    @property
+    def averages(self) -> dict[str, nn.Module]:
+        """The averaged networks by name, where `--ema` is on and training has begun."""
+        return {name: net.ema for name, net in self.nets.items() if net.ema is not None}
+
+    def training_step(self, batch: Batch, *, group: Group | None = None) -> StepResult:
+        """One step on a batch {"A": N×C×H×W in [-1, 1], "B": …, "A_paths": […], "B_paths": […]}.
+
+        `group` says where the batch stands among those whose gradients are accumulated; alone by default.
+        """
+        batch = self.directed(batch)
+        self.prepare_once(batch)
+        self.updater.group = group or Group()
+        result = self.step(batch)
+        self.updater.step_ended()
+        if self.updater.group.last:
+            for name in self._averaged:
+                self.nets[name].average(self.shared.ema_decay)
+        losses = {name: loss.detach() for name, loss in result.losses.items()}
+        if self.watched_losses:
+            self._watched += sum(losses[name] for name in self.watched_losses).to(self._watched)  # type: ignore[union-attr]
+            self._watched_steps += 1
+        return StepResult(losses, {name: image.detach() for name, image in result.images.items()})
+
+    def prepare_once(self, batch: Batch) -> None:
+        """Run `prepare` and begin the averages, unless that was done."""
+        if self._prepared:
+            return
+        self._prepared = True
+        self.prepare(batch)
+        if self.shared.ema:
+            for name in self._averaged:
+                self.nets[name].start_average()
+
+    @torch.no_grad()
+    def translate(self, batch: Batch, *, running_statistics: bool = False) -> dict[str, Tensor]:
+        """The pictures that a test shows, in their order. Changes no state, no buffer and no random generator.
+
+        Batch norm takes each picture's own statistics and dropout draws from (seed, file name), so that a
+        picture does not depend on its batch; `running_statistics` (`--eval`) uses the running statistics and
+        no dropout.
+        """
+        batch = self.directed(batch)
+        noise = None if running_statistics else [self._noise(name) for name in _names(batch)]
+        with test_mode(TestMode("running" if running_statistics else "picture", noise)):
+            return self.translation(batch)
+
+    def start_epoch(self, epoch: int) -> None:
+        """Set every optimizer's learning rate for an epoch, counted from 1."""
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * self.policy.factor(epoch)
+
+    def end_epoch(self) -> None:
+        """Tell the learning-rate policy the epoch's mean of the watched losses."""
+        self.policy.epoch_ended(float(self._watched) / max(1, self._watched_steps))
+        self._watched, self._watched_steps = torch.zeros_like(self._watched), 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that continuing exactly needs: tensors, numbers, strings, lists and dicts only."""
+        return {
+            "networks": {name: module.state_dict() for name, module in self.networks.items()},
+            "ema": {name: module.state_dict() for name, module in self.averages.items()},
+            "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
+            "updater": self.updater.state_dict(),
+            "policy": self.policy.state_dict(),
+            "watched": {"sum": float(self._watched), "steps": self._watched_steps},
+            "rng": self.rng.getstate(),
+            "extra": self.extra_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` gave; a model whose parts come from data must be prepared before."""
+        for name, weights in state["networks"].items():
+            self.networks[name].load_state_dict(weights)
+        for name, weights in state["ema"].items():
+            if self.nets[name].ema is None:
+                self.nets[name].start_average()
+            self.averages[name].load_state_dict(weights)
+        for name, optimizer in state["optimizers"].items():
+            self.optimizers[name].load_state_dict(optimizer)
+        self.updater.load_state_dict(state["updater"])
+        self.policy.load_state_dict(state["policy"])
+        self._watched = torch.full_like(self._watched, state["watched"]["sum"])
+        self._watched_steps = int(state["watched"]["steps"])
+        version, internal, gauss = state["rng"]
+        self.rng.setstate((version, tuple(internal), gauss))
+        self.load_extra_state(state["extra"])
+
+    # -----------------------------------------------------------------------------------------------------------
+
+    def _norm(self) -> Any:
+        return get_plugins().registry("norm").get(self.shared.norm).load()
+
+    def directed(self, batch: Batch) -> dict[str, Any]:
+        """The batch on the model's device, its sides swapped where `--direction` is BtoA."""
+        swapped = {"A": "B", "B": "A", "A_paths": "B_paths", "B_paths": "A_paths"}
+        directed = {}
+        for name, value in batch.items():
+            if self.shared.direction == "BtoA" and "B" in batch:
+                name = swapped.get(name, name)
+            directed[name] = value.to(self.device, non_blocking=True) if isinstance(value, Tensor) else value
+        return directed
+
+    def _noise(self, name: str) -> torch.Generator:
+        return torch.Generator().manual_seed(seed_of(self.shared.seed, "test", name))
+
+
+def _names(batch: Batch) -> Sequence[str]:
+    paths: Iterable[str] | None = batch.get("A_paths")
+    if paths is None:
+        return [str(i) for i in range(len(batch["A"]))]
+    return [str(path).replace("\\", "/").rsplit("/", 1)[-1] for path in paths]

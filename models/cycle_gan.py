@@ -1,0 +1,117 @@
+"""CycleGAN: Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks.
+
+Jun-Yan Zhu, Taesung Park, Phillip Isola, Alexei A. Efros, ICCV 2017, arXiv:1703.10593. The names are the reference
+program's: G_A translates A to B (the paper's G: X -> Y), G_B translates B to A (F: Y -> X), D_A judges pictures of
+domain B (D_Y), D_B those of domain A (D_X).
+"""
+
+from typing import Any
+
+from torch import Tensor
+from torch.nn.functional import l1_loss
+
+from pixlate.errors import OptionError
+from pixlate.options.shared import ModelOptions
+from pixlate.plugins import get_plugins
+
+from .base import BaseModel, Batch, StepResult
+from .configs import CycleGANConfig
+from .gan_loss import gradient_penalty
+from .image_pool import ImagePool
+from .net import Net, frozen
+
+
+class CycleGAN(BaseModel[CycleGANConfig]):
+    """Losses D_A, G_A, cycle_A, idt_A and the same of B; pictures real_A, fake_B, rec_A, idt_B, real_B, …"""
+
+    watched_losses = ("cycle_A", "cycle_B")
+
+    def __init__(self, config: CycleGANConfig, shared: ModelOptions, **placement: Any) -> None:
+        super().__init__(config, shared, **placement)
+        if self.train and config.lambda_identity > 0 and shared.input_nc != shared.output_nc:
+            raise OptionError(
+                f"the identity loss compares input and output, which have {shared.input_nc} and "
+                f"{shared.output_nc} channels: give --lambda_identity 0."
+            )
+        self.G_A = self.generator("G_A", shared.input_nc, shared.output_nc)
+        self.G_B = self.generator("G_B", shared.output_nc, shared.input_nc)
+        self.average(self.G_A, self.G_B)
+        if self.train:
+            self.D_A = self.discriminator("D_A", shared.output_nc)
+            self.D_B = self.discriminator("D_B", shared.input_nc)
+            self.loss_GAN = get_plugins().registry("loss").get(shared.gan_mode).load()()
+            self.fake_A_pool = ImagePool(shared.pool_size, self.rng)
+            self.fake_B_pool = ImagePool(shared.pool_size, self.rng)
+            self.add_optimizer("G", self.G_A, self.G_B)
+            self.add_optimizer("D", self.D_A, self.D_B)
+
+    def step(self, batch: Batch) -> StepResult:
+        real_A, real_B = batch["A"], batch["B"]
+        lambda_A, lambda_B = self.config.lambda_A, self.config.lambda_B
+        lambda_idt = self.config.lambda_identity
+
+        # Both translations; where the identity loss is on, each generator also sees its own target domain.
+        if lambda_idt > 0:
+            fake_B, idt_A = self.G_A.each(real_A, real_B)
+            fake_A, idt_B = self.G_B.each(real_B, real_A)
+            loss_idt_A = lambda_B * lambda_idt * l1_loss(idt_A, real_B)  # ||G_A(B) - B||, section 5.2
+            loss_idt_B = lambda_A * lambda_idt * l1_loss(idt_B, real_A)  # ||G_B(A) - A||
+            identity = {"A": {"idt_B": idt_B}, "B": {"idt_A": idt_A}}
+        else:
+            fake_B, fake_A = self.G_A(real_A), self.G_B(real_B)
+            loss_idt_A = loss_idt_B = real_A.new_zeros(())
+            identity = {"A": {}, "B": {}}
+        rec_A, rec_B = self.G_B(fake_B), self.G_A(fake_A)
+
+        # The generators fool the discriminators (Eq. 1) and undo each other (Eq. 2); Eq. 3 is their sum.
+        with frozen(self.D_A, self.D_B):
+            loss_G_A = self.loss_GAN.generator(self.D_A(fake_B))
+            loss_G_B = self.loss_GAN.generator(self.D_B(fake_A))
+        loss_cycle_A = lambda_A * l1_loss(rec_A, real_A)
+        loss_cycle_B = lambda_B * l1_loss(rec_B, real_B)
+        self.update("G", loss_G_A + loss_G_B + loss_cycle_A + loss_cycle_B + loss_idt_A + loss_idt_B)
+
+        # The discriminators tell real pictures from a history of fakes (section 4).
+        loss_D_A, objective_A = self._judge(self.D_A, real_B, self.fake_B_pool.query(fake_B))
+        loss_D_B, objective_B = self._judge(self.D_B, real_A, self.fake_A_pool.query(fake_A))
+        self.update("D", objective_A + objective_B)
+
+        return StepResult(
+            {
+                "D_A": loss_D_A,
+                "G_A": loss_G_A,
+                "cycle_A": loss_cycle_A,
+                "idt_A": loss_idt_A,
+                "D_B": loss_D_B,
+                "G_B": loss_G_B,
+                "cycle_B": loss_cycle_B,
+                "idt_B": loss_idt_B,
+            },
+            {"real_A": real_A, "fake_B": fake_B, "rec_A": rec_A}
+            | identity["A"]
+            | {"real_B": real_B, "fake_A": fake_A, "rec_B": rec_B}
+            | identity["B"],
+        )
+
+    def translation(self, batch: Batch) -> dict[str, Tensor]:
+        fake_B = self.G_A(batch["A"])
+        images = {"real_A": batch["A"], "fake_B": fake_B, "rec_A": self.G_B(fake_B)}
+        if "B" in batch:
+            fake_A = self.G_B(batch["B"])
+            images |= {"real_B": batch["B"], "fake_A": fake_A, "rec_B": self.G_A(fake_A)}
+        return images
+
+    def extra_state(self) -> dict[str, Any]:
+        return {"fake_A_pool": self.fake_A_pool.state_dict(), "fake_B_pool": self.fake_B_pool.state_dict()}
+
+    def load_extra_state(self, state: dict[str, Any]) -> None:
+        self.fake_A_pool.load_state_dict(state["fake_A_pool"], self.device)
+        self.fake_B_pool.load_state_dict(state["fake_B_pool"], self.device)
+
+    def _judge(self, D: Net, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """A discriminator's loss, as shown, and what it minimises: that and the gradient penalty, if any."""
+        prediction_real, prediction_fake = D.each(real, fake)
+        loss = 0.5 * (self.loss_GAN.real(prediction_real) + self.loss_GAN.fake(prediction_fake))
+        if self.loss_GAN.gradient_penalty and self.shared.lambda_gp:
+            return loss, loss + gradient_penalty(D.exactly, real, fake, lambda_gp=self.shared.lambda_gp)
+        return loss, loss

@@ -1,0 +1,115 @@
+"""The one seam through which a model calls its networks.
+
+Precision, compilation, memory layout, gradient checkpointing and averaged weights are all applied here, so that
+`module` stays the bare network whose state_dict the world knows.
+"""
+
+import copy
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from .networks.mode import current_mode
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How networks are run: in which arithmetic (None: as the weights are), compiled or not, in which layout."""
+
+    device: torch.device
+    dtype: torch.dtype | None = None
+    compiled: bool = False
+    channels_last: bool = False
+    checkpointed: bool = False
+
+
+class Net:
+    """A network as its model calls it: `fake_B = self.G(real_A)`."""
+
+    def __init__(self, module: nn.Module, execution: Execution) -> None:
+        self.module = module.to(execution.device)
+        if execution.channels_last:
+            self.module = self.module.to(memory_format=torch.channels_last)
+        self.ema: nn.Module | None = None
+        self._execution = execution
+        self._fast = torch.compile(self.module, dynamic=False) if execution.compiled else self.module
+        self.per_sample = all(getattr(part, "per_sample", True) for part in module.modules())
+        self._draws = any(isinstance(part, nn.modules.dropout._DropoutNd) and part.p for part in module.modules())
+
+    def __call__(self, *inputs: Tensor) -> Any:
+        """The network's output, in the inputs' own precision whatever it was computed in."""
+        network = self._network()
+        with self._arithmetic():
+            if self._execution.channels_last:
+                inputs = tuple(x.contiguous(memory_format=torch.channels_last) for x in inputs)
+            if self._execution.checkpointed and torch.is_grad_enabled():
+                output = checkpoint(network, *inputs, use_reentrant=False)
+            else:
+                output = network(*inputs)
+        return _as(output, inputs[0].dtype)
+
+    def each(self, *pictures: Tensor) -> tuple[Tensor, ...]:
+        """The outputs for several inputs of N×C×H×W: one batched call where that is the same mathematics."""
+        if self.batchable and len({picture.shape[1:] for picture in pictures}) == 1:
+            outputs: tuple[Tensor, ...] = self(torch.cat(pictures)).split([len(x) for x in pictures])
+            return outputs
+        return tuple(self(picture) for picture in pictures)
+
+    @property
+    def batchable(self) -> bool:
+        """Whether pictures of one batch do not influence each other: per-sample norms only, and no dropout."""
+        return self.per_sample and not (self._draws and self.module.training)
+
+    def exactly(self, *inputs: Tensor) -> Any:
+        """The plain network, uncompiled and in its weights' precision: for gradients of gradients."""
+        return self.module(*inputs)
+
+    def start_average(self) -> None:
+        """Begin an exponential moving average with the weights as they are."""
+        self.ema = copy.deepcopy(self.module).requires_grad_(False)
+
+    @torch.no_grad()
+    def average(self, decay: float) -> None:
+        """Move the average towards the weights: ema = decay * ema + (1 - decay) * weights; buffers are copied."""
+        if self.ema is None:
+            return
+        averages = [average.data for average in self.ema.parameters()]
+        torch._foreach_lerp_(averages, [weight.data for weight in self.module.parameters()], 1 - decay)
+        for average, buffer in zip(self.ema.buffers(), self.module.buffers(), strict=True):
+            average.copy_(buffer)
+
+    def _network(self) -> Any:
+        if current_mode() is not None:
+            return self.ema if self.ema is not None else self.module
+        return self._fast
+
+    @contextmanager
+    def _arithmetic(self) -> Iterator[None]:
+        with ExitStack() as stack:
+            if self._execution.dtype is not None:
+                stack.enter_context(torch.autocast(self._execution.device.type, self._execution.dtype))
+            yield
+
+
+def _as(output: Any, dtype: torch.dtype) -> Any:
+    if isinstance(output, Tensor):
+        return output.to(dtype)
+    return [_as(part, dtype) for part in output]
+
+
+@contextmanager
+def frozen(*nets: Net) -> Iterator[None]:
+    """Within this block the networks' weights need no gradient, which saves computing it."""
+    weights = [weight for net in nets for weight in net.module.parameters() if weight.requires_grad]
+    for weight in weights:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)

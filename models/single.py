@@ -1,0 +1,27 @@
+"""The test model: one trained generator, applied in one direction to a folder of pictures."""
+
+from typing import Any
+
+from torch import Tensor
+
+from pixlate.errors import OptionError
+from pixlate.options.shared import ModelOptions
+
+from .base import BaseModel, Batch, StepResult
+from .configs import SingleConfig
+
+
+class Single(BaseModel[SingleConfig]):
+    """Pictures real and fake; its network is named "G" plus `--model_suffix`."""
+
+    def __init__(self, config: SingleConfig, shared: ModelOptions, **placement: Any) -> None:
+        super().__init__(config, shared, **placement)
+        if self.train:
+            raise OptionError("model 'test' cannot be trained: it applies one generator of a trained model.")
+        self.G = self.generator("G" + config.model_suffix, shared.input_nc, shared.output_nc)
+
+    def step(self, batch: Batch) -> StepResult:
+        raise OptionError("model 'test' cannot be trained: it applies one generator of a trained model.")
+
+    def translation(self, batch: Batch) -> dict[str, Tensor]:
+        return {"real": batch["A"], "fake": self.G(batch["A"])}

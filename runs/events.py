@@ -1,0 +1,53 @@
+"""Calls the event hooks of plugins and viewers one at a time, so that the one that fails is known."""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import pluggy
+
+from pixlate.errors import OptionError, PixlateError
+from pixlate.plugins import hookspecs
+from pixlate.plugins.manager import Plugins, call_accepted
+from pixlate.plugins.registry import Component
+
+
+class Events:
+    """The listeners of one run. One that raises is reported once, by name, and dropped for the run."""
+
+    def __init__(self, plugins: Plugins, viewers: Iterable[tuple[Component, Any]], warn: Callable[[str], None]) -> None:
+        self._plugins = plugins
+        self._warn = warn
+        self._dropped: set[str] = set()
+        self._viewers = pluggy.PluginManager("pixlate")
+        self._viewers.add_hookspecs(hookspecs)
+        self._names: dict[str, str] = {}
+        for component, viewer in viewers:
+            self._names[component.name] = f"viewer {component.name} of {component.plugin}"
+            try:
+                self._viewers.register(viewer, name=component.name)
+                self._viewers.check_pending()
+            except pluggy.PluginValidationError as error:
+                raise OptionError(f"{self._names[component.name]}: {' '.join(str(error).split())}") from error
+        self._listeners: dict[str, list[tuple[str, Callable[..., Any]]]] = {}
+
+    def __call__(self, hook: str, **arguments: Any) -> None:
+        """Tell every listener of a hook."""
+        if hook not in self._listeners:
+            self._listeners[hook] = self._find(hook)
+        for name, implementation in self._listeners[hook]:
+            if name in self._dropped:
+                continue
+            try:
+                implementation(**arguments)
+            except Exception as error:
+                self._dropped.add(name)
+                text = str(error) if isinstance(error, PixlateError) else f"{type(error).__name__}: {error}"
+                self._warn(f"warning: {name} failed in {hook} and is left out from here on: {text}")
+
+    def _find(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:
+        viewers = [
+            (self._names[impl.plugin_name], partial(call_accepted, impl))
+            for impl in reversed(getattr(self._viewers.hook, hook).get_hookimpls())
+        ]
+        return viewers + [(str(info), call) for info, call in self._plugins.implementations(hook)]

@@ -1,0 +1,73 @@
+"""A run as its listeners see it: its name, its folder, its options, its logs and its clock."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .logs import RunLog
+from .progress import Progress
+from .timing import Clock, Timing
+
+if TYPE_CHECKING:
+    from pixlate.models.base import BaseModel
+
+
+class Run:
+    """One training or test, while it is under way.
+
+    - name, folder: `checkpoints/<name>`.
+    - command: "train" or "test".
+    - options: every resolved option by name.
+    - model: the model, once it is built.
+    - n_epochs: the number of the last epoch; epoch_size: pictures in an epoch.
+    - start: where this session began; its `images` is 0 in a new run.
+    """
+
+    def __init__(self, name: str, folder: Path, command: str, options: Mapping[str, Any]) -> None:
+        self.name = name
+        self.folder = folder
+        self.command = command
+        self.options = options
+        self.model: BaseModel[Any] | None = None
+        self.n_epochs = 0
+        self.epoch_size = 0
+        self.start = Progress()
+        self.clock = Clock(0)
+        self._at = Progress()
+        self._logs: dict[str, RunLog] = {}
+        self._known_sizes: Mapping[str, int] = {}
+
+    def begin(self, start: Progress, *, n_epochs: int, epoch_size: int, total_images: int) -> None:
+        """Set where the run starts and how long it will be."""
+        self.start = self._at = start
+        self.n_epochs, self.epoch_size = n_epochs, epoch_size
+        self.clock = Clock(total_images)
+        self.clock.start(start)
+
+    def cut_logs(self, sizes: Mapping[str, int]) -> None:
+        """Tell the logs, before they are opened, how much of them the restored state had seen."""
+        self._known_sizes = sizes
+
+    def open_log(self, filename: str) -> RunLog:
+        """An append-only log in the run's folder, cut back on resume to what the saved state had seen."""
+        if filename not in self._logs:
+            size = self._known_sizes.get(filename, None if not self._known_sizes else 0)
+            self._logs[filename] = RunLog(self.folder / filename, size)
+        return self._logs[filename]
+
+    def log_sizes(self) -> dict[str, int]:
+        """How long each open log is, in bytes."""
+        return {name: log.size for name, log in self._logs.items()}
+
+    def moved(self, at: Progress) -> None:
+        """Take note of the position."""
+        self._at = at
+
+    def timing(self, *, restart: bool = False) -> Timing:
+        """The speed since the last log line."""
+        return self.clock.read(self._at, restart=restart)
+
+    def close(self) -> None:
+        """Close the logs."""
+        for log in self._logs.values():
+            log.close()

@@ -1,0 +1,52 @@
+"""SIGINT and SIGTERM finish the step under way, so that it can be saved; a second Ctrl-C stops at once."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interrupted(Exception):
+    """A run was asked to end; `exit_code` is 130 for SIGINT and 143 for SIGTERM."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+class StopRequest:
+    """Remembers that a signal asked the run to end."""
+
+    def __init__(self) -> None:
+        self.number = 0
+
+    def __bool__(self) -> bool:
+        return self.number != 0
+
+    def note(self, number: int, frame: FrameType | None) -> None:
+        """The signal handler: the first signal is remembered, a second Ctrl-C interrupts at once."""
+        if self.number and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.number = number
+
+    def raise_if_set(self) -> None:
+        """Raise Interrupted when a signal has come."""
+        if self.number:
+            raise Interrupted(self.number)
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[StopRequest]:
+    """Within this block SIGINT and SIGTERM are noted instead of ending the process."""
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+        yield request
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    earlier = {number: signal.signal(number, request.note) for number in numbers}
+    try:
+        yield request
+    finally:
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
