@@ -1,0 +1,95 @@
+"""The page of a training run: curves of its losses and, newest first, the pictures that each epoch showed."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dominate import tags
+from dominate.dom_tag import dom_tag
+
+from pixlate.util.charts import chart
+from pixlate.util.html import Shown, content_width, page, picture_row, rendered, save_page, visible
+
+from .history import History
+
+REFRESH = 30  # seconds between two looks of a browser at the page of a running training
+
+
+@dataclass(frozen=True)
+class Row:
+    """Pictures side by side. `group` says what kind they are ("not trained on"), `name` which input."""
+
+    group: str
+    name: str
+    pictures: list[Shown]
+
+
+@dataclass
+class Epoch:
+    """What the page shows of one epoch."""
+
+    number: int
+    images: int = 0
+    rows: dict[str, list[Row]] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """One line that `from_json` reads."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, line: str) -> "Epoch":
+        """The epoch of such a line."""
+        said: dict[str, Any] = json.loads(line)
+        rows = {
+            kind: [Row(r["group"], r["name"], [Shown(**shown) for shown in r["pictures"]]) for r in kept]
+            for kind, kept in said["rows"].items()
+        }
+        return cls(said["number"], said["images"], rows, said["metrics"])
+
+
+class TrainingPage:
+    """Builds the page. The sections of epochs that have ended are rendered only once."""
+
+    def __init__(self, name: str, history: History, width: int) -> None:
+        self._name = name
+        self._history = history
+        self._width = width
+        self._page_width = content_width([], width)
+        self._sections: dict[int, dom_tag] = {}
+
+    def show(self, epoch: Epoch) -> None:
+        """Put an epoch on the page, in place of what it showed before."""
+        rows = [len(row.pictures) for kind in epoch.rows.values() for row in kind]
+        self._page_width = max(self._page_width, content_width(rows, self._width))
+        self._sections[epoch.number] = rendered(epoch_section(epoch, self._width))
+
+    def save(self, path: Path, facts: Mapping[str, str], *, running: bool) -> None:
+        """Write the page. Browsers look again while the training runs, and no more when it is over."""
+        sections = [self._sections[number] for number in sorted(self._sections, reverse=True)]
+        note = "The first pictures are on their way." if running else "There are no pictures."
+        body = sections or [tags.p(note, cls="note")]
+        title = f"Experiment name = {self._name}"
+        refresh = REFRESH if running else 0
+        made = page(title, self._name, facts, *self._charts(), *body, width=self._page_width, refresh=refresh)
+        save_page(made, path)
+
+    def _charts(self) -> list[dom_tag]:
+        cards = [
+            chart(name, curve.points(), curve.last, "epoch") for name, curve in self._history.curves.items()
+        ]
+        return [tags.div(cards, cls="charts")] if cards else []
+
+
+def epoch_section(epoch: Epoch, width: int) -> dom_tag:
+    """One epoch: a heading, what was measured, and its rows of pictures."""
+    section = tags.section(tags.h2(f"epoch [{epoch.number}]"), id=f"epoch{epoch.number}")
+    if epoch.metrics:
+        values = [tags.li(tags.span(visible(name)), f"{value:.4g}") for name, value in epoch.metrics.items()]
+        section.add(tags.ul(values, cls="facts"))
+    for row in [row for rows in epoch.rows.values() for row in rows]:
+        section.add(tags.h3(tags.b(row.group), " · " + visible(row.name) if row.name else ""))
+        section.add(picture_row(row.pictures, width))
+    return section

@@ -1,0 +1,59 @@
+"""Small charts as inline SVG: one per curve, each on a scale of its own, so that no loss hides another."""
+
+import math
+from collections.abc import Sequence
+
+from dominate import svg, tags
+from dominate.dom_tag import dom_tag
+
+from .html import visible
+
+WIDTH, HEIGHT = 300.0, 84.0
+Points = Sequence[tuple[float, float]]
+
+
+def chart(name: str, points: Points, last: float, unit: str) -> dom_tag:
+    """A card with a curve: its name and last value above, the ends of both axes around it.
+
+    Points are (x, y) with rising x; one whose y is not finite makes a gap.
+    """
+    finite = [y for _, y in points if math.isfinite(y)]
+    low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
+    right = points[-1][0] if points else 0.0
+    return tags.div(
+        tags.div(visible(name), tags.span(number(last)), cls="name"),
+        tags.div(number(high), cls="ends"),
+        svg.svg(
+            {"viewBox": f"0 0 {WIDTH:g} {HEIGHT:g}", "preserveAspectRatio": "none"},
+            svg.line(x1="0", y1=f"{HEIGHT:g}", x2=f"{WIDTH:g}", y2=f"{HEIGHT:g}"),
+            svg.path(d=outline(points, low, high, right)),
+            role="img",
+            aria_label=f"{visible(name)}: from {number(low)} to {number(high)}, last {number(last)}",
+        ),
+        tags.div(number(low), tags.span(f"{unit} {number(right)}"), cls="ends"),
+        cls="chart",
+    )
+
+
+def outline(points: Points, low: float, high: float, right: float) -> str:
+    """The path of a curve in the chart's coordinates; a single point becomes a short line."""
+    steps: list[str] = []
+    pen = "M"
+    for x, y in points:
+        if not math.isfinite(y):
+            pen = "M"
+            continue
+        across = WIDTH * x / right if right else 0.0
+        down = HEIGHT * (high - y) / (high - low) if high > low else HEIGHT / 2
+        steps.append(f"{pen}{across:.1f} {down:.1f}")
+        pen = "L"
+    return " ".join(steps) + (" h1" if len(steps) == 1 else "")
+
+
+def number(value: float) -> str:
+    """A number as people read it, in about three digits."""
+    if not math.isfinite(value):
+        return str(value)
+    if value and not 0.001 <= abs(value) < 100_000:
+        return f"{value:.2e}"
+    return f"{value:.{max(0, 2 - math.floor(math.log10(abs(value))))}f}" if abs(value) >= 0.001 else "0"
