@@ -202,6 +202,18 @@ class BaseModel(ABC, Generic[Config]):
         with test_mode(TestMode("running" if running_statistics else "picture", noise)):
             return self.translation(batch)
 
+    @torch.no_grad()
+    def fake(self, batch: Batch) -> Tensor:
+        """The output picture alone, for the input "A" of a batch, under the same rules as `translate`."""
+        batch = self.directed(batch)
+        with test_mode(TestMode("picture", [self._noise(name) for name in _names(batch)])):
+            return self.output(batch)
+
+    def output(self, batch: Batch) -> Tensor:
+        """The translation of "A": the first fake of `translation`, unless a subclass has a shorter way."""
+        images = self.translation({name: batch[name] for name in ("A", "A_paths")})
+        return next(image for name, image in images.items() if name.startswith("fake"))
+
     def start_epoch(self, epoch: int) -> None:
         """Set every optimizer's learning rate for an epoch, counted from 1."""
         for optimizer in self.optimizers.values():

@@ -5,7 +5,7 @@ program's: G_A translates A to B (the paper's G: X -> Y), G_B translates B to A 
 domain B (D_Y), D_B those of domain A (D_X).
 """
 
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor
 from torch.nn.functional import l1_loss
@@ -100,6 +100,9 @@ class CycleGAN(BaseModel[CycleGANConfig]):
             fake_A = self.G_B(batch["B"])
             images |= {"real_B": batch["B"], "fake_A": fake_A, "rec_B": self.G_A(fake_A)}
         return images
+
+    def output(self, batch: Batch) -> Tensor:
+        return cast(Tensor, self.G_A(batch["A"]))
 
     def extra_state(self) -> dict[str, Any]:
         return {"fake_A_pool": self.fake_A_pool.state_dict(), "fake_B_pool": self.fake_B_pool.state_dict()}

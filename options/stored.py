@@ -62,3 +62,25 @@ def write_listing(path: Path, values: Mapping[str, Any], defaults: Mapping[str, 
         lines.append(f"{name:>25}: {value!s:<30}{comment}")
     lines.append("----------------- End -------------------")
     write_whole(path, ("\n".join(lines) + "\n").encode())
+
+
+def read_listing(path: Path) -> dict[str, Any]:
+    """The options in a train_opt.txt of the reference, as plain values; empty where there is none."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    pairs = (line.split("\t[default:")[0].split(":", 1) for line in lines if ":" in line and "---" not in line)
+    values = {name.strip(): _plain(text.strip()) for name, text in pairs}
+    return {name.removeprefix("no_"): not v if name.startswith("no_") else v for name, v in values.items()}
+
+
+def _plain(text: str) -> Any:
+    if text in ("True", "False"):
+        return text == "True"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,73 @@
+"""What test.py does besides looping: finding the checkpoint, the pictures and the folder of results."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from pixlate.data.check import check_dataset
+from pixlate.data.create import make_dataset
+from pixlate.data.loader import test_batches
+from pixlate.errors import OptionError
+from pixlate.models.base import BaseModel, Batch
+from pixlate.models.device import choose_device
+from pixlate.options.choice import Choice
+from pixlate.options.shared import DataOptions, ModelOptions, TestingOptions
+
+from .gallery import Gallery
+from .session import store
+from .weights import load_networks
+
+
+class Tester:
+    """The parts of one test: model, pictures, gallery."""
+
+    def __init__(self, choice: Choice) -> None:
+        if not choice.name:
+            raise OptionError("there is no run in '--checkpoints_dir' to test: train one first, or give --name.")
+        self.choice = choice
+        self.options = choice.options(TestingOptions)
+        self.data_options = choice.options(DataOptions)
+        device = choose_device(str(choice.values["device"]), str(choice.values["gpu_ids"]))
+        self.tag = f"iter_{self.options.load_iter}" if self.options.load_iter else self.options.epoch
+        self.model: BaseModel[Any] = choice.components["model"].load()(
+            choice.config_of("model"), choice.options(ModelOptions), train=False, device=device
+        )
+        load_networks(self.model, choice.folder, self.tag, use_ema=self.options.use_ema)
+        self.dataset = make_dataset(
+            choice.components["dataset_mode"], choice.config_of("dataset_mode"), self.data_options
+        )
+        check_dataset(self.dataset, self.data_options, self.model.networks)
+        store(choice, choice.folder)
+        self.total = min(len(self.dataset), self.options.num_test or len(self.dataset))
+        self._done, self._began = 0, time.monotonic()
+
+    def gallery(self) -> Gallery:
+        """The gallery of this test."""
+        phase, tag = self.data_options.phase, self.tag
+        folder = Path(self.options.results_dir) / self.choice.name / f"{phase}_{tag}"
+        title = f"Experiment = {self.choice.name}, Phase = {phase}, Epoch = {tag}"
+        model = f"{self.choice.values['model']}, {self.choice.values['netG']}"
+        files = [str(path) for path in self.dataset.files()]
+        return Gallery(
+            folder,
+            title,
+            heading=self.choice.name,
+            facts={"phase": phase, "epoch": tag, "model": model},
+            inputs=files,
+            width=self.options.display_winsize,
+            aspect_ratio=self.options.aspect_ratio,
+        )
+
+    def batches(self) -> Iterator[Batch]:
+        """The pictures in order, in batches of one size each."""
+        return test_batches(self.dataset, self.data_options, limit=self.total, device=self.model.device)
+
+    def count(self, images: int) -> None:
+        """Say how far the test is, every so often."""
+        self._done += images
+        if self._done % 25 < images or self._done == self.total:
+            rate = self._done / max(1e-9, time.monotonic() - self._began)
+            click.echo(f"translated {self._done} of {self.total} pictures ({rate:.1f} a second)")

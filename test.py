@@ -1,0 +1,41 @@
+"""Translates pictures with a trained model and lays out a gallery of the results.
+
+    python test.py                               # the newest run
+    python test.py --name facades_pix2pix        # a run remembers its options
+    python test.py --model test --dataroot ./photos --name horse2zebra_cycle_gan --model_suffix _A --no_dropout
+
+The gallery is results/<name>/<phase>_<epoch>/index.html, its pictures in images/ beside it.
+"""
+
+import sys
+
+import click
+
+from pixlate.options.choice import Choice
+from pixlate.options.help import run_and_exit
+from pixlate.options.resolve import resolve
+
+
+def test(choice: Choice) -> None:
+    """Translate every picture of the test phase. Raises PixlateError for what a person can mend."""
+    from pixlate.runs.signals import stop_on_signals  # torch is imported from here on: `--help` answers without it
+    from pixlate.runs.tester import Tester
+
+    tester = Tester(choice)
+    with tester.gallery() as gallery, stop_on_signals() as stop:
+        for batch in tester.batches():
+            images = tester.model.translate(batch, running_statistics=tester.options.eval)
+            for i, path in enumerate(batch["A_paths"]):
+                gallery.add(path, {label: pictures[i] for label, pictures in images.items()})
+            tester.count(len(batch["A_paths"]))
+            stop.raise_if_set()
+    click.echo(f"The gallery is {gallery.page}")
+
+
+def main(args: list[str] | None = None) -> None:
+    """The command `test`: parse, translate, exit with 0, 1, 2, 130 or 143."""
+    run_and_exit(lambda given: test(resolve("test", given)), sys.argv[1:] if args is None else args)
+
+
+if __name__ == "__main__":
+    main()
