@@ -18,7 +18,9 @@ from pixlate.options.resolve import resolve
 
 def test(choice: Choice) -> None:
     """Translate every picture of the test phase. Raises PixlateError for what a person can mend."""
-    from pixlate.runs.signals import stop_on_signals  # torch is imported from here on: `--help` answers without it
+    from pixlate.runs.signals import (
+        stop_on_signals,
+    )  # torch is imported from here on: `--help` answers without it
     from pixlate.runs.tester import Tester
 
     tester = Tester(choice)
@@ -28,7 +30,7 @@ def test(choice: Choice) -> None:
             for i, path in enumerate(batch["A_paths"]):
                 gallery.add(path, {label: pictures[i] for label, pictures in images.items()})
             tester.count(len(batch["A_paths"]))
-            stop.raise_if_set()
+            stop.raise_if_set("The gallery shows what was translated.")
     click.echo(f"The gallery is {gallery.page}")
 
 

@@ -17,7 +17,7 @@ from pixlate.options.resolve import resolve
 
 
 def train(choice: Choice) -> None:
-    """Run the training loop. Raises PixlateError for what a person can mend, Interrupted when a signal asked to stop."""
+    """Run the training loop. Raises PixlateError for what a person can mend, Interrupted when asked to stop."""
     from pixlate.runs.session import open_run  # torch is imported from here on: `--help` answers without it
     from pixlate.runs.signals import stop_on_signals
     from pixlate.runs.trainer import Trainer
@@ -43,7 +43,7 @@ def train(choice: Choice) -> None:
                     trainer.save(at)
                 if stop and trainer.may_save:
                     trainer.save(at, wait=True)
-                    stop.raise_if_set()
+                    stop.raise_if_set("Everything is saved: the same command with --continue_train goes on.")
 
             model.end_epoch()
             tell("epoch_ended", run=run, at=at)

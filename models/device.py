@@ -8,14 +8,16 @@ from pixlate.errors import OptionError
 
 
 def choose_device(device: str = "auto", gpu_ids: str = "") -> torch.device:
-    """The device of `--device` (auto, cpu, cuda, cuda:N, mps) or of the older `--gpu_ids` ("0", "-1", "0,1": the first).
+    """The device of `--device` (auto, cpu, cuda, cuda:N, mps), or the first of the older `--gpu_ids` ("-1": cpu).
 
     Raises OptionError for a name that is none, and for a device that this machine lacks.
     """
     if gpu_ids:
         first = gpu_ids.split(",")[0].strip()
         if not first.lstrip("-").isdigit():
-            raise OptionError(f"--gpu_ids '{gpu_ids}' is no list of GPU numbers: give '0' for the first, '-1' for none.")
+            raise OptionError(
+                f"--gpu_ids '{gpu_ids}' is no list of GPU numbers: give '0' for the first, '-1' for none."
+            )
         older = "cpu" if int(first) < 0 else f"cuda:{first}" if torch.cuda.is_available() else "auto"
         device = older if device == "auto" else device
     if device == "auto":

@@ -55,9 +55,7 @@ class Choice:
 
     def to_store(self, environment: Mapping[str, Any]) -> StoredRun:
         """What options.json will hold."""
-        origin = {
-            option: {"name": made.name, **_origin(made)} for option, made in self.components.items()
-        }
+        origin = {option: {"name": made.name, **_origin(made)} for option, made in self.components.items()}
         return StoredRun(dict(self.values), dict(self.sources), origin, self.plugin_files, environment)
 
 

@@ -39,6 +39,20 @@ class WholeOrInf(click.IntRange):
         return super().convert(value, param, ctx)
 
 
+class OneOf(click.Choice[str]):
+    """A choice whose values `--help` and errors spell as they are, not as option names are normalised."""
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
+        return f"[{'|'.join(map(str, self.choices))}]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        folded = {str(choice).lower().replace("-", "_"): choice for choice in self.choices}
+        found = folded.get(str(value).lower().replace("-", "_"))
+        if found is None:
+            self.fail(f"{value!r} is not one of {', '.join(map(str, self.choices))}.", param, ctx)
+        return found
+
+
 class NameOf(click.ParamType):
     """The name of a registered component of one kind; the commands check it against the registry."""
 
@@ -71,7 +85,7 @@ def option(default: Any, help: str, **keywords: Any) -> Any:
 
 def _parameter_type(annotation: Any) -> Any:
     if get_origin(annotation) is Literal:
-        return click.Choice([str(choice) for choice in get_args(annotation)])
+        return OneOf([str(choice) for choice in get_args(annotation)])
     plain = [arg for arg in get_args(annotation) if arg is not type(None)] or [annotation]
     return {int: click.IntRange(), float: FiniteFloat(), str: click.STRING}.get(plain[0], click.STRING)
 

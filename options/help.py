@@ -1,9 +1,12 @@
 """A click command whose `--help` shows options under the titles of their owners."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
+
+from pixlate.errors import Interrupted, PixlateError
 
 from .fields import ConfigOption
 
@@ -36,15 +39,11 @@ class TitledCommand(click.Command):
                     formatter.write_dl(records)
 
 
-def run_and_exit(work: Any, args: list[str]) -> None:
+def run_and_exit(work: Callable[[list[str]], object], args: list[str]) -> None:
     """Run a command's work and leave the process with its exit code; errors are one sentence on stderr.
 
     0 done, 1 data and run-time trouble, 2 usage, 130 and 143 interrupted by SIGINT and SIGTERM.
     """
-    import sys
-
-    from pixlate.errors import PixlateError
-
     code = 0
     try:
         work(args)
@@ -56,6 +55,9 @@ def run_and_exit(work: Any, args: list[str]) -> None:
     except PixlateError as error:
         click.echo(f"Error: {error}", err=True)
         code = error.exit_code
+    except Interrupted as stopped:
+        click.echo(str(stopped), err=True)
+        code = stopped.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
         code = 130

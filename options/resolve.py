@@ -4,30 +4,23 @@ The command line wins over --config, that over the stored run, that over the cho
 over the options' own defaults.
 """
 
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pixlate.errors import OptionError, did_you_mean
+from pixlate.errors import OptionError
 from pixlate.plugins import get_plugins
-from pixlate.plugins.manager import Plugins, file_digest
+from pixlate.plugins.manager import Plugins
 from pixlate.plugins.registry import Component
 
 from .choice import Choice
-from .fields import ConfigOption, options_of, positive
-from .help import SETTINGS, TitledCommand
+from .fields import options_of
 from .names import check_name, default_name, newest_run
-from .shared import (
-    DataOptions,
-    ExperimentOptions,
-    NetworkOptions,
-    OptimisationOptions,
-    TestingOptions,
-    TrainingOptions,
-)
+from .parser import COMMAND_DEFAULTS, CONFIGURED, OWNERS, build_parser, declared_defaults
+from .peek import SWITCHES, TEXTS, load_files, peek, read_config
+from .shared import NetworkOptions
 from .stored import StoredRun, read_stored
 
 #: The options that name a component: its kind and role.
@@ -41,40 +34,35 @@ COMPONENTS: Mapping[str, tuple[str, str]] = {
     "gan_mode": ("loss", ""),
     "lr_policy": ("lr_policy", ""),
 }
-OWNERS: Mapping[str, tuple[type, ...]] = {
-    "train": (ExperimentOptions, DataOptions, NetworkOptions, OptimisationOptions, TrainingOptions),
-    "test": (ExperimentOptions, TestingOptions, DataOptions, NetworkOptions),
-}
-#: What a command changes of the shared defaults.
-COMMAND_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "train": {},
-    "test": {"model": "test", "phase": "test", "flip": False, "serial_batches": True, "num_threads": 2},
-}
 #: Stored options that say how a run was started, not what it is.
-NOT_CONTINUED = ("continue_train", "resume", "overwrite", "epoch_count", "epoch", "load_iter", "name", "suffix")
+NOT_CONTINUED = (
+    "continue_train",
+    "resume",
+    "overwrite",
+    "epoch_count",
+    "epoch",
+    "load_iter",
+    "name",
+    "suffix",
+)
 #: Stored options of a training that mean nothing to its test.
 NOT_TESTED = (
     *NOT_CONTINUED,
     *("phase", "load_size", "flip", "serial_batches", "batch_size", "num_threads", "max_dataset_size"),
     *("precision", "device", "gpu_ids", "verbose", "on_bad_image", "max_bad_images", "cache", "cache_dir"),
 )
-PEEKED = ("model", "dataset_mode", "name", "suffix", "dataroot", "checkpoints_dir", "resume")
-PEEKED_SWITCHES = ("continue_train", "overwrite")
-SHARED_COMMANDS: list[click.Parameter] = [
-    click.Option(
-        ["--config"], metavar="FILE.toml", help="values of options, below the command line and above the defaults"
-    ),
-    click.Option(["--plugin"], metavar="FILE.py", multiple=True, help="also load the plugin in this file: its code runs"),
-]
+_NAMED_DEFAULTS = {
+    str(made.name): made.default for owner in OWNERS["train"] for made in options_of(owner) if made.name in COMPONENTS
+}
 
 
 def resolve(command: str, args: list[str]) -> Choice:
     """The options of `train` or `test`. Raises OptionError or click's usage errors; `--help` raises click's Exit."""
-    peeked = _peek(command, args)
+    peeked = peek(command, args)
     plugins = get_plugins()
-    plugin_files = _load_files(plugins, peeked.pop("plugin", ()))
-    config = _read_config(peeked.pop("config", None))
-    asked = {**{name: config[name] for name in (*PEEKED, *PEEKED_SWITCHES) if name in config}, **peeked}
+    plugin_files = load_files(plugins, peeked.pop("plugin", ()))
+    config = read_config(peeked.pop("config", None), plugins)
+    asked = {**{name: config[name] for name in (*TEXTS, *SWITCHES) if name in config}, **peeked}
     resolution = _Resolution(command, plugins, config, asked)
     if asked.get("suffix"):
         resolution.fill_suffix(args)
@@ -114,8 +102,8 @@ class _Resolution:
 
     def fill_suffix(self, args: list[str]) -> None:
         """Fill `--suffix` in from the options' values, as far as they are known before the stored run is."""
-        made = self._command()
-        context = made.make_context(self.command, list(args), resilient_parsing=True, default_map=self._below())
+        made = self._parser()
+        context = made.make_context(made.name, list(args), resilient_parsing=True, default_map=self._below())
         try:
             self.suffix = str(self.asked["suffix"]).format(**context.params)
         except (KeyError, IndexError, ValueError) as error:
@@ -124,9 +112,9 @@ class _Resolution:
     def parse(self, args: list[str], plugin_files: Mapping[str, str]) -> Choice:
         """Parse the command line over all layers."""
         self._check_model()
-        made = self._command()
+        made = self._parser()
         try:
-            context = made.make_context(self.command, list(args), default_map=self._below())
+            context = made.make_context(made.name, list(args), default_map=self._below())
         except click.NoSuchOption as error:
             raise self._hinted(error) from None
         with context:
@@ -142,7 +130,7 @@ class _Resolution:
             for option, (kind, role) in COMPONENTS.items()
             if option in values
         }
-        defaults = {**self._declared(made), **self._layer("component")}
+        defaults = {**declared_defaults(self.command, made), **self._layer("component")}
         choice = Choice(self.command, values, sources, defaults, components, self.stored, plugin_files)
         _check_architecture(choice)
         return choice
@@ -153,8 +141,8 @@ class _Resolution:
             if layer.get(option):
                 return str(layer[option])
         if option != "model":
-            return str(self._layer("component").get(option, NAMED_DEFAULTS[option]))
-        return str(COMMAND_DEFAULTS[self.command].get("model", NAMED_DEFAULTS["model"]))
+            return str(self._layer("component").get(option, _NAMED_DEFAULTS[option]))
+        return str(COMMAND_DEFAULTS[self.command].get("model", _NAMED_DEFAULTS["model"]))
 
     def _component(self, option: str) -> Component:
         kind, role = COMPONENTS[option]
@@ -173,7 +161,9 @@ class _Resolution:
 
     def _dataset_defaults(self) -> Mapping[str, Any]:
         asked = self.asked.get("dataset_mode") or self.config.get("dataset_mode")
-        name = asked or self._stored_values().get("dataset_mode") or self._component("model").defaults.get("dataset_mode")
+        name = (
+            asked or self._stored_values().get("dataset_mode") or self._component("model").defaults.get("dataset_mode")
+        )
         registry = self.plugins.registry("dataset")
         return registry.get(str(name)).defaults if name and str(name) in registry else {}
 
@@ -206,44 +196,9 @@ class _Resolution:
                 "leave it out, or choose another --name."
             )
 
-    def _command(self) -> TitledCommand:
-        owners: list[tuple[type, str]] = [(owner, "") for owner in OWNERS[self.command]]
-        for option in ("model", "dataset_mode"):
-            component = self._component(option)
-            if component.config:
-                word = "Model" if option == "model" else "Data set"
-                owners.append((component.config, f"{word} {component.name} ({component.plugin.name})"))
-        for viewer in self.plugins.registry("viewer"):
-            if viewer.config and self.command == "train":
-                owners.append((viewer.config, f"Viewer {viewer.name}"))
-        parameters = _parameters(owners)
-        parameters += self._plugin_options(parameters) + SHARED_COMMANDS
-        models = [(made.name, made.help) for made in self.plugins.registry("model")]
-        return TitledCommand(
-            self.command,
-            context_settings=SETTINGS,
-            params=parameters,
-            help=_HELP[self.command],
-            lists=[("Models", sorted(models))],
-        )
-
-    def _plugin_options(self, known: list[click.Parameter]) -> list[click.Parameter]:
-        added: list[click.Parameter] = []
-        for info, ask in list(self.plugins.implementations("command_options")):
-            try:
-                for made in ask(command=self.command):
-                    _refuse_taken(made, [*known, *added], str(info))
-                    title = f"Plugin {info.name}"
-                    made.__class__ = type("Titled", (ConfigOption, type(made)), {"title": title})
-                    added.append(made)
-            except Exception as error:
-                self.plugins.skip(info, error)
-        return added
-
-    def _declared(self, made: click.Command) -> dict[str, Any]:
-        return {str(p.name): p.default for p in made.params if isinstance(p, ConfigOption)} | dict(
-            COMMAND_DEFAULTS[self.command]
-        )
+    def _parser(self) -> click.Command:
+        chosen = [self._component(option) for option in ("model", "dataset_mode")]
+        return build_parser(self.command, self.plugins, chosen)
 
     def _source(self, context: click.Context, name: str) -> str:
         source = context.get_parameter_source(name)
@@ -257,106 +212,12 @@ class _Resolution:
 
     def _hinted(self, error: click.NoSuchOption) -> click.UsageError:
         wanted = error.option_name.lstrip("-").replace("-", "_").removeprefix("no_")
-        for kind in ("model", "dataset", "viewer"):
+        for kind in CONFIGURED:
             for component in self.plugins.registry(kind):
                 if component.config and wanted in {made.name for made in options_of(component.config)}:
                     text = f"{error.format_message()} It is an option of {kind} '{component.name}'."
                     return click.UsageError(text, error.ctx)
         return click.UsageError("\n".join([error.format_message(), *self.plugins.complaints()]), error.ctx)
-
-
-NAMED_DEFAULTS = {
-    str(made.name): made.default
-    for owner in OWNERS["train"]
-    for made in options_of(owner)
-    if made.name in COMPONENTS
-}
-_HELP = {
-    "train": """Train a model on a folder of pictures.
-
-    \b
-    python train.py --model pix2pix --dataroot ./datasets/facades
-    python train.py --model cycle_gan --dataroot ./datasets/horse2zebra
-    """,
-    "test": """Translate pictures with a trained model and lay out a gallery.
-
-    \b
-    python test.py                               (the newest run)
-    python test.py --name facades_pix2pix        (a run remembers its options)
-    """,
-}
-
-
-def _peek(command: str, args: list[str]) -> dict[str, Any]:
-    switches = [click.Option([f"--{name}/--no_{name}"], default=None) for name in PEEKED_SWITCHES]
-    texts = [click.Option([name, f"--{name}"]) for name in (*PEEKED, "config")]
-    probe = click.Command(
-        command,
-        params=[*texts, *switches, click.Option(["--plugin"], multiple=True)],
-        context_settings={**SETTINGS, "ignore_unknown_options": True, "allow_extra_args": True},
-        add_help_option=False,
-    )
-    context = probe.make_context(command, list(args), resilient_parsing=True)
-    return {name: value for name, value in context.params.items() if value is not None}
-
-
-def _load_files(plugins: Plugins, files: Iterable[str]) -> dict[str, str]:
-    digests = {}
-    for file in files:
-        info = plugins.load_file(Path(file))
-        if info.status != "loaded":
-            raise OptionError(f"--plugin {file} cannot be loaded: {info.reason}.")
-        digests[info.file] = file_digest(Path(info.file))
-    return digests
-
-
-def _read_config(path: str | None) -> dict[str, Any]:
-    if not path:
-        return {}
-    try:
-        values = tomllib.loads(Path(path).read_text("utf-8"))
-    except OSError as error:
-        raise OptionError(f"--config '{path}' cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OptionError(f"--config '{path}' is no TOML: {error}.") from None
-    values = {name.replace("-", "_"): value for name, value in values.items()}
-    for name, value in values.items():
-        if name in ("plugin", "config"):
-            raise OptionError(f"--config '{path}' names '{name}', which only the command line may.")
-        if isinstance(value, (dict, list)):
-            raise OptionError(f"--config '{path}': '{name}' must be one value, not a table or a list.")
-    known = {str(made.name) for owners in OWNERS.values() for owner in owners for made in options_of(owner)}
-    for kind in ("model", "dataset", "viewer"):
-        for component in get_plugins().registry(kind):
-            known |= {str(made.name) for made in options_of(component.config)} if component.config else set()
-    values = positive(values, known)
-    for name in values:
-        if name not in known:
-            raise OptionError(f"--config '{path}' has an unknown option '{name}'.{did_you_mean(name, known)}")
-    return values
-
-
-def _parameters(owners: Iterable[tuple[type, str]]) -> list[click.Parameter]:
-    parameters: list[click.Parameter] = []
-    names: set[str] = set()
-    shared = {field for owner in (*OWNERS["train"], *OWNERS["test"]) for field in _names(owner)}
-    for owner, title in owners:
-        for made in options_of(owner, title):
-            if made.name in names and title and made.name in shared:
-                raise OptionError(f"{title} declares --{made.name}, which is an option of the command itself.")
-            if made.name not in names:
-                names.add(str(made.name))
-                parameters.append(made)
-    return parameters
-
-
-def _names(owner: type) -> set[str]:
-    return {str(made.name) for made in options_of(owner)}
-
-
-def _refuse_taken(made: click.Option, known: Iterable[click.Parameter], whose: str) -> None:
-    if made.name in {parameter.name for parameter in known}:
-        raise OptionError(f"{whose} declares --{made.name}, which is already an option")
 
 
 def _missing_plugin(option: str, known: Mapping[str, str], error: OptionError) -> OptionError:
@@ -374,7 +235,14 @@ def _check_architecture(choice: Choice) -> None:
     """Refuse a network flag of a test that contradicts the run's stored architecture."""
     if choice.stored is None or choice.command != "test":
         return
-    for name in _names(NetworkOptions) - {"direction", "init_type", "init_gain", "netD", "ndf", "n_layers_D"}:
+    for name in {str(made.name) for made in options_of(NetworkOptions)} - {
+        "direction",
+        "init_type",
+        "init_gain",
+        "netD",
+        "ndf",
+        "n_layers_D",
+    }:
         said, kept = choice.values[name], choice.stored.options.get(name)
         if kept is not None and said != kept and choice.sources[name] in ("command line", "config file"):
             flag = f"--no_{name}" if said is False else f"--{name} {said}"

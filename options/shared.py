@@ -73,9 +73,7 @@ class OptimisationOptions(Seeded):
     TITLE: ClassVar[str] = "Optimisation"
 
     n_epochs: int = option(100, "epochs at the full learning rate", type=WHOLE, also=("--niter",))
-    n_epochs_decay: int = option(
-        100, "epochs over which the rate falls to zero", type=WHOLE, also=("--niter_decay",)
-    )
+    n_epochs_decay: int = option(100, "epochs over which the rate falls to zero", type=WHOLE, also=("--niter_decay",))
     lr: float = option(0.0002, "learning rate of Adam", type=RATE)
     beta1: float = option(0.5, "Adam's first momentum (the second is 0.999)", type=FiniteFloat(0, 1, max_open=True))
     gan_mode: str = option("lsgan", "what the discriminator is asked", type=NameOf("loss"))

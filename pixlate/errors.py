@@ -24,8 +24,16 @@ class CheckpointError(PixlateError):
     """A checkpoint or run folder that is missing, damaged or of another architecture."""
 
 
+class Interrupted(Exception):
+    """A signal asked the command to end, and it has ended in order; `exit_code` is 128 plus the signal's number."""
+
+    def __init__(self, sentence: str, exit_code: int) -> None:
+        super().__init__(sentence)
+        self.exit_code = exit_code
+
+
 def did_you_mean(given: str, known: Iterable[str]) -> str:
-    """" Did you mean 'x'?" for the nearest of the known names, or their list when none is near."""
+    """A sentence after a space: the nearest of the known names, or their list when none is near."""
     names = sorted(known)
     folded = {name.lower().replace("-", "_"): name for name in names}
     near = get_close_matches(given.lower().replace("-", "_"), folded, n=1, cutoff=0.5)

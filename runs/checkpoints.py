@@ -42,7 +42,12 @@ class Checkpoints:
         self.wait()
         state = {
             "format": FORMAT,
-            "position": {"epoch": at.epoch, "epoch_images": at.epoch_images, "images": at.images, "step": at.step},
+            "position": {
+                "epoch": at.epoch,
+                "epoch_images": at.epoch_images,
+                "images": at.images,
+                "step": at.step,
+            },
             "facts": self.facts,
             "logs": dict(log_sizes),
             "tags": list(tags),
@@ -53,7 +58,7 @@ class Checkpoints:
         self._writing = self._worker.submit(self._write, state)
 
     def finished(self) -> tuple[Progress, list[Path]] | None:
-        """The position and files of a save that has reached the disk since last asked. Raises DataError if it failed."""
+        """The position and files of a save that reached the disk since last asked. Raises DataError if it failed."""
         if self._writing is None or not self._writing.done():
             return None
         writing, self._writing = self._writing, None
@@ -80,7 +85,10 @@ class Checkpoints:
             if not (self.folder / PREVIOUS).exists():
                 raise
             state = read_state(self.folder / PREVIOUS)
-            return state, f"{error} Going on from the state before it, at {state['position']['images']} pictures."
+            return (
+                state,
+                f"{error} Going on from the state before it, at {state['position']['images']} pictures.",
+            )
 
     def restore(self, state: Mapping[str, Any]) -> Progress:
         """Load a state into the model and complete the files derived from it. Raises CheckpointError."""

@@ -9,12 +9,29 @@ from pixlate.options.fields import options_of
 from pixlate.options.shared import NetworkOptions
 
 #: A change in any of these makes another run of it.
-FIXED = (
-    {str(made.name) for made in options_of(NetworkOptions)} - {"init_type", "init_gain"}
-    | {"model", "dataset_mode", "phase", "preprocess", "load_size", "crop_size", "max_dataset_size", "seed", "ema"}
-)
+FIXED = {str(made.name) for made in options_of(NetworkOptions)} - {"init_type", "init_gain"} | {
+    "model",
+    "dataset_mode",
+    "phase",
+    "preprocess",
+    "load_size",
+    "crop_size",
+    "max_dataset_size",
+    "seed",
+    "ema",
+}
 #: Options about where and how, not what.
-FREE = {"name", "suffix", "continue_train", "resume", "overwrite", "epoch_count", "epoch", "load_iter", "verbose"}
+FREE = {
+    "name",
+    "suffix",
+    "continue_train",
+    "resume",
+    "overwrite",
+    "epoch_count",
+    "epoch",
+    "load_iter",
+    "verbose",
+}
 
 
 def harmless_changes(choice: Choice) -> list[str]:

@@ -55,9 +55,7 @@ def _dataset(choice: Choice, phase: str) -> BaseDataset[Any] | None:
         "max_dataset_size": None,
         "cache": "off",
     }
-    shared = DataOptions(**{
-        name: changes.get(name, choice.values[name]) for name in DataOptions.__dataclass_fields__
-    })
+    shared = DataOptions(**{name: changes.get(name, choice.values[name]) for name in DataOptions.__dataclass_fields__})
     try:
         made: BaseDataset[Any] = choice.components["dataset_mode"].load()(choice.config_of("dataset_mode"), shared)
         return made if len(made) else None

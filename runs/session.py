@@ -1,6 +1,5 @@
 """Opens a run for training: claims its folder, refuses what would lose work, stores the options, starts the viewers."""
 
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -101,8 +100,3 @@ def _make_room(choice: Choice, folder: Path) -> None:
             path.unlink()
     if (folder / "web").is_dir() and not (folder / "web").is_symlink():
         shutil.rmtree(folder / "web")
-
-
-def restart_hint() -> str:
-    """What to type after an interruption."""
-    return os.linesep.join(["Saved. Type the same command with --continue_train to go on."])

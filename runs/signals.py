@@ -6,13 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-
-class Interrupted(Exception):
-    """A run was asked to end; `exit_code` is 130 for SIGINT and 143 for SIGTERM."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(signal.Signals(number).name)
-        self.exit_code = 128 + number
+from pixlate.errors import Interrupted
 
 
 class StopRequest:
@@ -30,10 +24,10 @@ class StopRequest:
             raise KeyboardInterrupt
         self.number = number
 
-    def raise_if_set(self) -> None:
-        """Raise Interrupted when a signal has come."""
+    def raise_if_set(self, so: str = "") -> None:
+        """Raise Interrupted, with a sentence of what was saved, when a signal has come."""
         if self.number:
-            raise Interrupted(self.number)
+            raise Interrupted(f"Stopped by {signal.Signals(self.number).name}. {so}".strip(), 128 + self.number)
 
 
 @contextmanager

@@ -64,7 +64,16 @@ def load_data(path: Path, *, device: str = "cpu") -> dict[str, Any]:
                 f"'{path}' holds more than tensors and plain values, or is damaged; it was not loaded."
             ) from error
         raise CheckpointError(f"'{path}' is damaged or is no checkpoint.") from error
-    except (RuntimeError, ValueError, EOFError, OSError, KeyError, AttributeError, TypeError, IndexError) as error:
+    except (
+        RuntimeError,
+        ValueError,
+        EOFError,
+        OSError,
+        KeyError,
+        AttributeError,
+        TypeError,
+        IndexError,
+    ) as error:
         raise CheckpointError(f"'{path}' is damaged or is no checkpoint.") from error
     if not isinstance(loaded, dict):
         raise CheckpointError(f"'{path}' holds a {type(loaded).__name__}, not a checkpoint.")

@@ -39,7 +39,9 @@ class Trainer:
         self.shared = choice.options(ModelOptions)
         device = choose_device(str(choice.values["device"]), str(choice.values["gpu_ids"]))
 
-        self.dataset = make_dataset(choice.components["dataset_mode"], choice.config_of("dataset_mode"), self.data_options)
+        self.dataset = make_dataset(
+            choice.components["dataset_mode"], choice.config_of("dataset_mode"), self.data_options
+        )
         self.model: BaseModel[Any] = choice.components["model"].load()(
             choice.config_of("model"), self.shared, train=True, device=device
         )
@@ -69,7 +71,11 @@ class Trainer:
         left = (n_epochs - at.epoch + 1) * size - at.epoch_images
         self.run.begin(at, n_epochs=n_epochs, epoch_size=size, total_images=at.images + left)
         self.loader = BatchLoader(
-            self.dataset, self.data_options, start=(at.epoch, at.epoch_images), epochs=n_epochs, device=self.model.device
+            self.dataset,
+            self.data_options,
+            start=(at.epoch, at.epoch_images),
+            epochs=n_epochs,
+            device=self.model.device,
         )
         self._saved = at
         return at

@@ -15,7 +15,12 @@ from .state import load_data
 
 
 def load_networks(
-    model: BaseModel[Any], folder: Path, tag: str, *, names: Iterable[str] | None = None, use_ema: bool = False
+    model: BaseModel[Any],
+    folder: Path,
+    tag: str,
+    *,
+    names: Iterable[str] | None = None,
+    use_ema: bool = False,
 ) -> None:
     """Load `<tag>_net_<name>.pth` into each of a model's networks; the averaged ones where asked and there.
 
