@@ -114,8 +114,8 @@ def gradient_penalty(
     preds = _each(D(x))
     (gradient,) = torch.autograd.grad(preds, x, [torch.ones_like(pred) for pred in preds], create_graph=True)
     # The square root of zero has no derivative: the small number keeps a flat D from giving NaN.
-    norms = (gradient.flatten(1) + 1e-16).norm(2, dim=1)
-    return lambda_gp * (norms - 1).square().mean()
+    slopes: Tensor = torch.linalg.vector_norm(gradient.flatten(1) + 1e-16, dim=1)
+    return lambda_gp * (slopes - 1).square().mean()
 
 
 def _each(pred: Judgement) -> list[Tensor]:

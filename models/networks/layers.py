@@ -16,9 +16,7 @@ class Dropout(nn.Dropout):
         if mode.noise is None:
             return x
         # torch.rand on the CPU gives the same numbers everywhere; bernoulli_ differs with the maths library.
-        kept = [
-            torch.rand(one.shape, generator=noise) >= self.p for one, noise in zip(x, mode.noise, strict=True)
-        ]
+        kept = [torch.rand(one.shape, generator=noise) >= self.p for one, noise in zip(x, mode.noise, strict=True)]
         return x * torch.stack(kept).to(x).div_(1 - self.p)
 
 

@@ -54,7 +54,7 @@ def _at_test(norm: BatchNorm | SyncBatchNorm, x: Tensor, mode: TestMode) -> Tens
 
 def _each_picture(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
     """Batch norm of one picture at a time: for each of them, to the bit, what a batch of one gives."""
-    normalised = [F.batch_norm(one, None, None, weight, bias, training=True, eps=eps) for one in x.split(1)]
+    normalised = [F.batch_norm(one, None, None, weight, bias, training=True, eps=eps) for one in x.chunk(len(x))]
     return normalised[0] if len(normalised) == 1 else torch.cat(normalised)
 
 

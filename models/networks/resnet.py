@@ -37,7 +37,8 @@ class ResnetBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.conv_block(x)
+        change: Tensor = self.conv_block(x)
+        return x + change
 
 
 class ResnetGenerator(nn.Module):
@@ -73,15 +74,11 @@ class ResnetGenerator(nn.Module):
         return y
 
 
-def resnet_9blocks(
-    input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool
-) -> ResnetGenerator:
+def resnet_9blocks(input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool) -> ResnetGenerator:
     """The generator for pictures of 256 pixels and more."""
     return ResnetGenerator(input_nc, output_nc, ngf, norm, use_dropout, n_blocks=9)
 
 
-def resnet_6blocks(
-    input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool
-) -> ResnetGenerator:
+def resnet_6blocks(input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool) -> ResnetGenerator:
     """The generator for pictures of 128 pixels."""
     return ResnetGenerator(input_nc, output_nc, ngf, norm, use_dropout, n_blocks=6)

@@ -1,0 +1,95 @@
+"""What bare weights say about their generator."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pixlate.errors import CheckpointError
+from pixlate.models.networks import (
+    Architecture,
+    BatchNorm,
+    InstanceNorm,
+    NoNorm,
+    NormFactory,
+    ResnetGenerator,
+    SyncBatchNorm,
+    basic,
+    describe_mismatch,
+    infer_generator,
+    resnet_6blocks,
+    resnet_9blocks,
+    unet_128,
+    unet_256,
+    without_instance_statistics,
+)
+
+RESNETS = [resnet_9blocks, resnet_6blocks]
+UNETS = [unet_256, unet_128]
+NORMS: dict[str, NormFactory] = {"batch": BatchNorm, "instance": InstanceNorm, "none": NoNorm}
+
+
+@pytest.mark.parametrize(("make", "norm", "dropout"), list(itertools.product([*RESNETS, *UNETS], NORMS, (False, True))))
+def test_weights_tell_their_architecture(make: Callable[..., nn.Module], norm: str, dropout: bool) -> None:
+    state = make(4, 2, 3, NORMS[norm], dropout).state_dict()
+    known = dropout if make in RESNETS else None
+    assert infer_generator(state) == Architecture(make.__name__, norm, known, ngf=3, input_nc=4, output_nc=2)
+
+
+def test_synchronised_batch_norm_looks_like_batch_norm() -> None:
+    state = unet_128(3, 3, 2, SyncBatchNorm, False).state_dict()
+    found = infer_generator(state)
+    assert found.norm == "batch"
+    assert describe_mismatch(replace(found, norm="syncbatch"), state) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (basic(3, 2, 3, BatchNorm).state_dict(), "belong to no generator that can be told by its weights"),
+        ({}, "belong to no generator"),
+        (
+            ResnetGenerator(3, 3, 1, BatchNorm, False, 4).state_dict(),
+            "a generator of 4 residual blocks; resnet_9blocks has 9",
+        ),
+        ({"model.model.0.weight": torch.zeros(2, 3, 4, 4)}, "a generator of 1 levels; unet_256 has 8"),
+    ],
+)
+def test_weights_of_something_else(state: dict[str, Tensor], sentence: str) -> None:
+    with pytest.raises(CheckpointError, match=sentence):
+        infer_generator(state)
+
+
+def test_incomplete_weights() -> None:
+    state = unet_128(3, 3, 2, BatchNorm, False).state_dict()
+    del state["model.model.3.weight"]
+    with pytest.raises(CheckpointError, match=r"incomplete: 'model.model.3.weight' is missing"):
+        infer_generator(state)
+
+
+def test_mismatch_names_the_flags_that_differ() -> None:
+    state = resnet_9blocks(3, 3, 2, InstanceNorm, False).state_dict()
+    fits = infer_generator(state)
+    assert describe_mismatch(fits, state) is None
+    assert describe_mismatch(replace(fits, dropout=None), state) is None
+    assert describe_mismatch(replace(fits, dropout=True), state) == (
+        "the weights belong to a generator with --no_dropout, not --dropout."
+    )
+    assert describe_mismatch(replace(fits, netG="unet_256", norm="batch", ngf=64, input_nc=1), state) == (
+        "the weights belong to a generator with --netG resnet_9blocks --norm instance --ngf 2 --input_nc 3, "
+        "not --netG unet_256 --norm batch --ngf 64 --input_nc 1."
+    )
+    assert "no generator" in (describe_mismatch(fits, basic(3, 2, 3, BatchNorm).state_dict()) or "")
+
+
+def test_statistics_that_old_instance_norms_kept() -> None:
+    net = resnet_6blocks(3, 3, 2, InstanceNorm, False)
+    old = {**net.state_dict(), "model.2.running_mean": torch.zeros(2), "model.2.running_var": torch.ones(2)}
+    old["model.2.num_batches_tracked"] = torch.tensor(3)
+    assert infer_generator(old).norm == "instance"
+    net.load_state_dict(without_instance_statistics(old))
+    affine = resnet_6blocks(3, 3, 2, BatchNorm, False).state_dict()
+    assert without_instance_statistics(affine).keys() == affine.keys()
