@@ -101,6 +101,8 @@ def click_option(owner: type, field: "dataclasses.Field[Any]", title: str) -> Co
     else:
         keywords.setdefault("type", _parameter_type(annotation))
         names = [f"--{field.name}"]
+    if isinstance(keywords.get("type"), (click.IntRange, click.FloatRange)):
+        keywords.setdefault("metavar", "N" if isinstance(keywords["type"], click.IntRange) else "X")
     keywords.setdefault("show_default", field.default not in ("", None, ()))
     made = ConfigOption([field.name, *names, *also], default=field.default, **keywords)
     made.title = title
