@@ -12,7 +12,8 @@ from .hookspecs import hookimpl
 if TYPE_CHECKING:
     from pixlate.runs.logs import RunLog
     from pixlate.runs.progress import Progress
-    from pixlate.runs.run import Run, Timing
+    from pixlate.runs.run import Run
+    from pixlate.runs.timing import Timing
 
 
 def loss_line(at: "Progress", timing: "Timing", losses: Mapping[str, float]) -> str:

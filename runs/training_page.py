@@ -77,9 +77,7 @@ class TrainingPage:
         save_page(made, path)
 
     def _charts(self) -> list[dom_tag]:
-        cards = [
-            chart(name, curve.points(), curve.last, "epoch") for name, curve in self._history.curves.items()
-        ]
+        cards = [chart(name, curve.points(), curve.last, "epoch") for name, curve in self._history.curves.items()]
         return [tags.div(cards, cls="charts")] if cards else []
 
 

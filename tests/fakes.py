@@ -1,6 +1,7 @@
 """A run without a training: what viewers see, driven by hand."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,3 +48,12 @@ def at(epoch: int, epoch_images: int, epoch_size: int = 400) -> Progress:
 def pictures(*labels: str, size: int = 16, value: float = 0.0) -> dict[str, Tensor]:
     """Pictures of one colour by label, as a model shows them."""
     return {label: torch.full((1, 3, size, size), value) for label in labels or LABELS}
+
+
+def eventually(true: Callable[[], Any], seconds: float = 30) -> Any:
+    """Wait until a function gives something true, and return that."""
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return found

@@ -42,9 +42,7 @@ def test_aspect_ratio_is_height_to_width(tmp_path: Path, ratio: float, size: tup
     assert size_of(tmp_path / "a.png") == size
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_rest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save_png(GREY, tmp_path / "a.png")
     before = (tmp_path / "a.png").read_bytes()
 
