@@ -158,12 +158,14 @@ def test_discriminators_judge_down_to_their_smallest(name: str, norm: str, depth
     assert net(torch.zeros(2, 4, net.minimum_size, net.minimum_size)).shape[:2] == (2, 1)
 
 
-def gradients(net: nn.Module, x: Tensor, layout: torch.memory_format) -> list[Tensor]:
+def gradient(net: nn.Module, x: Tensor, layout: torch.memory_format) -> Tensor:
+    """All gradients in one vector, of the input first."""
     net.zero_grad()
     x = x.clone(memory_format=layout).requires_grad_()
     y = net.to(memory_format=layout)(x)
-    y.backward(torch.sin(torch.arange(y.numel(), dtype=x.dtype)).reshape(y.shape).contiguous(memory_format=layout))
-    return [x.grad, *(weight.grad.clone() for weight in net.parameters())]
+    upstream = torch.sin(torch.arange(y.numel(), dtype=x.dtype)).reshape(y.shape)
+    y.backward(upstream.contiguous(memory_format=layout))
+    return torch.cat([part.grad.flatten() for part in (x, *net.parameters())])
 
 
 @pytest.mark.parametrize(
@@ -171,16 +173,17 @@ def gradients(net: nn.Module, x: Tensor, layout: torch.memory_format) -> list[Te
     list(itertools.product((resnet_6blocks, unet_128, basic, pixel), ("batch", "instance", "none"), (1, 2))),
 )
 def test_gradients_in_either_memory_layout(make: Callable[..., nn.Module], norm: str, batch: int) -> None:
-    """Each fp32 gradient, contiguous and channels_last, points where the plain one of float64 does."""
+    """The gradient is the plain one of float64; in fp32 but for ReLUs that rounding switches."""
     torch.manual_seed(0)
     generator = make in (resnet_6blocks, unet_128)
     net = make(3, 3, 2, NORMS[norm], False) if generator else make(3, 4, 3, NORMS[norm])
-    x = torch.rand(batch, 3, 128, 128) * 2 - 1
-    truth = gradients(net.double(), x.double(), torch.contiguous_format)
-    largest = max(gradient.abs().max() for gradient in truth)
+    x = torch.rand(batch, 3, 128, 128, dtype=torch.float64) * 2 - 1
+    truth = gradient(net.double(), x, torch.contiguous_format)
     for layout in FORMATS:
-        for found, wanted in zip(gradients(net.float(), x, layout), truth, strict=True):
-            torch.testing.assert_close(found.double(), wanted, atol=1e-4 * float(largest), rtol=1e-3)
+        exact = gradient(net.double(), x, layout)
+        assert (exact - truth).norm() <= 1e-9 * truth.norm()
+        rounded = gradient(net.float(), x.float(), layout).double()
+        assert (rounded - truth).norm() <= 0.05 * truth.norm()
 
 
 def test_size_problem() -> None:
