@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from pixlate.runs.progress import Progress, Sample
     from pixlate.runs.run import Run
 
-TRAINED, UNSEEN = "training pictures", "not trained on"
-
 
 class HtmlPage:
     """Keeps the page and its pictures, images/epoch<n>_<label>.png, up to date.
@@ -68,8 +66,8 @@ class HtmlPage:
             return
         epoch = self._at(at)
         every = self._config.update_html_freq
-        if TRAINED not in epoch.rows or at.images // every > self._shown_at // every:
-            epoch.rows = {TRAINED: [Row(TRAINED, "", self._pictures(run, at, "", images))], **epoch.rows}
+        if not epoch.trained or at.images // every > self._shown_at // every:
+            epoch.trained = [Row("training pictures", "", self._pictures(run, at, "", images))]
             self._keep(run, at)
         self._shown_at = at.images
 
@@ -79,11 +77,11 @@ class HtmlPage:
         if self._page is None:
             return
         names = ResultNames()
-        rows = self._at(at).rows[UNSEEN] = []
+        rows = self._at(at).unseen = []
         for sample in samples:
             name = names.name(f"{sample.phase}_{safe_name(sample.name)}.png")
             pictures = self._pictures(run, at, f"{name}_", sample.images)
-            rows.append(Row(f"{UNSEEN} ({sample.phase})", sample.name, pictures))
+            rows.append(Row(f"not trained on ({sample.phase})", sample.name, pictures))
         self._keep(run, at)
 
     @hookimpl

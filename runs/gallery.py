@@ -1,7 +1,7 @@
 """The page of a test's results: one row of pictures per input, written beside their files."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 
@@ -31,7 +31,6 @@ class Gallery:
         *,
         heading: str = "",
         facts: Mapping[str, str] = MappingProxyType({}),
-        inputs: Sequence[str] = (),
         width: int = 256,
         aspect_ratio: float = 1.0,
     ) -> None:
@@ -40,7 +39,6 @@ class Gallery:
         - title: of the page, "Experiment = facades, Phase = test, Epoch = latest".
         - heading: what stands on top of it; the title where empty.
         - facts: how the pictures were made, shown under the heading.
-        - inputs: the paths of all inputs to come, so that equal stems in several folders keep apart.
         - width: of a picture on the page, in pixels.
         - aspect_ratio: saved pictures are stretched to this height : width.
         """
@@ -48,7 +46,7 @@ class Gallery:
         self._images = make_folder(folder / "images")
         self._title, self._heading, self._facts = title, heading or title, facts
         self._width, self._aspect_ratio = width, aspect_ratio
-        self._names = ResultNames(inputs)
+        self._names = ResultNames()
         self._writer = PictureWriter()
         self._rows: list[tuple[dom_tag, list[Path]]] = []
         self._next_page = 0.0

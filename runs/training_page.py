@@ -32,7 +32,8 @@ class Epoch:
 
     number: int
     images: int = 0
-    rows: dict[str, list[Row]] = field(default_factory=dict)
+    trained: list[Row] = field(default_factory=list)
+    unseen: list[Row] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -43,11 +44,7 @@ class Epoch:
     def from_json(cls, line: str) -> "Epoch":
         """The epoch of such a line."""
         said: dict[str, Any] = json.loads(line)
-        rows = {
-            kind: [Row(r["group"], r["name"], [Shown(**shown) for shown in r["pictures"]]) for r in kept]
-            for kind, kept in said["rows"].items()
-        }
-        return cls(said["number"], said["images"], rows, said["metrics"])
+        return cls(**{**said, "trained": _rows(said["trained"]), "unseen": _rows(said["unseen"])})
 
 
 class TrainingPage:
@@ -62,7 +59,7 @@ class TrainingPage:
 
     def show(self, epoch: Epoch) -> None:
         """Put an epoch on the page, in place of what it showed before."""
-        rows = [len(row.pictures) for kind in epoch.rows.values() for row in kind]
+        rows = [len(row.pictures) for row in epoch.trained + epoch.unseen]
         self._page_width = max(self._page_width, content_width(rows, self._width))
         self._sections[epoch.number] = rendered(epoch_section(epoch, self._width))
 
@@ -87,7 +84,11 @@ def epoch_section(epoch: Epoch, width: int) -> dom_tag:
     if epoch.metrics:
         values = [tags.li(tags.span(visible(name)), f"{value:.4g}") for name, value in epoch.metrics.items()]
         section.add(tags.ul(values, cls="facts"))
-    for row in [row for rows in epoch.rows.values() for row in rows]:
+    for row in epoch.trained + epoch.unseen:
         section.add(tags.h3(tags.b(row.group), " · " + visible(row.name) if row.name else ""))
         section.add(picture_row(row.pictures, width))
     return section
+
+
+def _rows(said: list[dict[str, Any]]) -> list[Row]:
+    return [Row(row["group"], row["name"], [Shown(**shown) for shown in row["pictures"]]) for row in said]

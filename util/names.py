@@ -3,33 +3,37 @@
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import PurePath
 
 LONGEST = 180  # bytes; a file system takes 255, and a label and an ending follow
 
 
 class ResultNames:
-    """Gives every input a name of its own.
+    """Gives every input a name of its own: its stem where that is free.
 
-    An input is called after its stem. Among the announced inputs, those whose stems are equal keep their
-    sub-folder in the name (`night_0001`), and their ending where even that is equal. An input that comes a
-    second time is numbered.
+    An input whose stem was taken by a file of another folder has its folder in its name (`night_0001`), by one of
+    the same folder its ending (`0001_png`). What is still taken, and an input that comes again, is numbered.
     """
 
-    def __init__(self, inputs: Sequence[str] = ()) -> None:
-        paths = list(dict.fromkeys(inputs))
-        self._planned = dict(zip(paths, _distinct(paths), strict=True))
-        self._used: Counter[str] = Counter()
+    def __init__(self) -> None:
+        self._owners: dict[str, str] = {}
+        self._times: Counter[str] = Counter()
 
     def name(self, path: str) -> str:
         """The name for the results of one more input."""
-        name = self._planned.get(path) or safe_name(PurePath(path).stem)
-        while True:
-            self._used[name] += 1
-            if self._used[name] == 1:
-                return name
-            name = f"{name}_{self._used[name]}"
+        file = PurePath(path)
+        name = safe_name(file.stem)
+        owner = PurePath(self._owners.get(name, path))
+        if owner.parent != file.parent:
+            name = safe_name(f"{file.parent.name}_{file.stem}")
+        elif owner != file:
+            name = safe_name(f"{file.stem}_{file.suffix[1:]}")
+        wanted = name
+        while name in self._owners:
+            self._times[wanted] += 1
+            name = f"{wanted}_{self._times[wanted] + 1}"
+        self._owners[name] = path
+        return name
 
 
 def safe_name(name: str) -> str:
@@ -40,17 +44,3 @@ def safe_name(name: str) -> str:
         return name
     digest = hashlib.sha256(data).hexdigest()[:8]
     return f"{data[: LONGEST - 9].decode(errors='ignore')}_{digest}"
-
-
-def _distinct(paths: Sequence[str]) -> list[str]:
-    folders = {os.path.abspath(os.path.dirname(path)) for path in paths}
-    root = os.path.commonpath(folders) if folders else ""
-    stems = [safe_name(PurePath(path).stem) for path in paths]
-    inside = [os.path.relpath(path, root) for path in paths]
-    in_folders = [safe_name(os.path.splitext(path)[0].replace(os.sep, "_")) for path in inside]
-    whole = [safe_name(path.replace(os.sep, "_").replace(".", "_")) for path in inside]
-    seen, deep = Counter(stems), Counter(in_folders)
-    return [
-        stem if seen[stem] == 1 else folded if deep[folded] == 1 else full
-        for stem, folded, full in zip(stems, in_folders, whole, strict=True)
-    ]
