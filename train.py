@@ -23,33 +23,32 @@ def train(choice: Choice) -> None:
     from pixlate.runs.trainer import Trainer
 
     with open_run(choice) as (run, tell), stop_on_signals() as stop:
-        trainer = Trainer(choice, run, tell)
-        model, loader = trainer.model, trainer.loader
-        at = trainer.restore()
+        trainer = Trainer(choice, run, tell, stop)
+        model, options = trainer.model, trainer.options
+        at, loader = trainer.restore()
         tell("run_started", run=run)
 
         for epoch in range(at.epoch, run.n_epochs + 1):
             model.start_epoch(epoch)
             for batch in loader.epoch(epoch):
                 before = at
-                result = model.training_step(batch, group=trainer.begin_step(at, batch))
+                result = model.training_step(batch, group=trainer.begin_step(at))
                 at = trainer.end_step(at, batch)
 
-                if at.crossed(trainer.options.print_freq, before):
+                if at.crossed(options.print_freq, before):
                     trainer.log_losses(at, result.losses)
-                if at.crossed(trainer.options.display_freq, before):
+                if at.crossed(options.display_freq, before):
                     trainer.show(at, result.images)
                 if trainer.save_is_due(at, before):
                     trainer.save(at)
-                if stop and trainer.may_save:
-                    trainer.save(at, wait=True)
-                    stop.raise_if_set("Everything is saved: the same command with --continue_train goes on.")
+                trainer.stop_if_asked(at)
 
             model.end_epoch()
             tell("epoch_ended", run=run, at=at)
             at = at.next_epoch()
-            if epoch % trainer.options.save_epoch_freq == 0 or epoch == run.n_epochs:
+            if epoch % options.save_epoch_freq == 0 or epoch == run.n_epochs:
                 trainer.save(at, str(epoch))
+            trainer.stop_if_asked(at)
 
         trainer.finish(at)
     click.echo(f"The training page is {run.folder / 'web' / 'index.html'}")

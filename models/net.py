@@ -6,7 +6,7 @@ Precision, compilation, memory layout, gradient checkpointing and averaged weigh
 
 import copy
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,7 @@ class Net:
         self.ema: nn.Module | None = None
         self._execution = execution
         self._fast = torch.compile(self.module, dynamic=False) if execution.compiled else self.module
-        self.per_sample = all(getattr(part, "per_sample", True) for part in module.modules())
+        self.per_sample = not any(_mixes_pictures(part) for part in module.modules())
         self._draws = any(isinstance(part, nn.modules.dropout._DropoutNd) and part.p for part in module.modules())
 
     def __call__(self, *inputs: Tensor) -> Any:
@@ -48,7 +48,7 @@ class Net:
             if self._execution.channels_last:
                 inputs = tuple(x.contiguous(memory_format=torch.channels_last) for x in inputs)
             if self._execution.checkpointed and torch.is_grad_enabled():
-                output = checkpoint(network, *inputs, use_reentrant=False)
+                output = checkpoint(network, *inputs, use_reentrant=False, context_fn=self._recomputing)
             else:
                 output = network(*inputs)
         return _as(output, inputs[0].dtype)
@@ -88,12 +88,32 @@ class Net:
             return self.ema if self.ema is not None else self.module
         return self._fast
 
+    def _recomputing(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+        """Contexts of the first pass and of its repetition, which must not count in running statistics again."""
+        return nullcontext(), _statistics_held(self.module)
+
     @contextmanager
     def _arithmetic(self) -> Iterator[None]:
         with ExitStack() as stack:
             if self._execution.dtype is not None:
                 stack.enter_context(torch.autocast(self._execution.device.type, self._execution.dtype))
             yield
+
+
+def _mixes_pictures(part: nn.Module) -> bool:
+    return not getattr(part, "per_sample", not isinstance(part, nn.modules.batchnorm._BatchNorm))
+
+
+@contextmanager
+def _statistics_held(module: nn.Module) -> Iterator[None]:
+    norms = [part for part in module.modules() if getattr(part, "track_running_stats", False)]
+    for norm in norms:
+        norm.track_running_stats = False
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.track_running_stats = True
 
 
 def _as(output: Any, dtype: torch.dtype) -> Any:

@@ -5,8 +5,6 @@ from pathlib import Path
 
 from pixlate.errors import OptionError
 
-from .stored import FILE
-
 
 def default_name(dataroot: str, model: str) -> str:
     """A run is called after its data and its model: facades_pix2pix."""
@@ -22,11 +20,10 @@ def check_name(name: str, folder: Path) -> None:
 
 
 def newest_run(folder: Path) -> str:
-    """The name of the run that was written to last; empty where there is none."""
+    """The name of the run whose checkpoints were written last; empty where there is none."""
     runs: list[tuple[float, str]] = []
-    if folder.is_dir():
-        for path in folder.iterdir():
-            written = [f.stat().st_mtime for f in path.glob("*_net_*.pth")] if path.is_dir() else []
-            if written or (path / FILE).is_file():
-                runs.append((max(written or [(path / FILE).stat().st_mtime]), path.name))
+    for path in folder.iterdir() if folder.is_dir() else ():
+        written = [file.stat().st_mtime for file in path.glob("*_net_*.pth")]
+        if written:
+            runs.append((max(written), path.name))
     return max(runs, default=(0.0, ""))[1]

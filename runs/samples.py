@@ -1,5 +1,6 @@
 """Pictures that are not trained on, translated now and then to see what was learnt."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def _dataset(choice: Choice, phase: str) -> BaseDataset[Any] | None:
         "max_dataset_size": None,
         "cache": "off",
     }
-    shared = DataOptions(**{name: changes.get(name, choice.values[name]) for name in DataOptions.__dataclass_fields__})
+    shared = replace(choice.options(DataOptions), **changes)
     try:
         made: BaseDataset[Any] = choice.components["dataset_mode"].load()(choice.config_of("dataset_mode"), shared)
         return made if len(made) else None

@@ -34,7 +34,7 @@ def open_run(choice: Choice) -> Iterator[tuple[Run, Events]]:
     Raises OptionError when a run of that name exists and the command does not say what is to become of it.
     """
     folder = make_folder(choice.folder)
-    with locked(folder):
+    with _nothing_left_behind(folder), locked(folder):
         if continues(choice):
             for line in harmless_changes(choice):
                 click.echo(f"Changed since the run was started: {line}")
@@ -42,7 +42,6 @@ def open_run(choice: Choice) -> Iterator[tuple[Run, Events]]:
             _make_room(choice, folder)
         plugins = get_plugins()
         run = Run(choice.name, folder, choice.command, choice.values)
-        store(choice, folder)
         viewers = [
             (made, made.load()(choice.config_for(made)) if made.config else made.load()())
             for made in plugins.registry("viewer")
@@ -86,6 +85,17 @@ def machine(device: str) -> dict[str, str | int]:
         "threads": torch.get_num_threads(),
         "device": device,
     }
+
+
+@contextmanager
+def _nothing_left_behind(folder: Path) -> Iterator[None]:
+    """Remove the folder afterwards where a run failed before it had anything to keep."""
+    try:
+        yield
+    finally:
+        if {path.name for path in folder.iterdir()} <= {".lock"}:
+            (folder / ".lock").unlink(missing_ok=True)
+            folder.rmdir()
 
 
 def _make_room(choice: Choice, folder: Path) -> None:

@@ -9,7 +9,7 @@ import click
 
 from pixlate.data.check import check_dataset
 from pixlate.data.create import make_dataset
-from pixlate.data.loader import test_batches
+from pixlate.data.loader import BatchLoader
 from pixlate.errors import OptionError
 from pixlate.models.base import BaseModel, Batch
 from pixlate.models.device import choose_device
@@ -50,20 +50,24 @@ class Tester:
         folder = Path(self.options.results_dir) / self.choice.name / f"{phase}_{tag}"
         title = f"Experiment = {self.choice.name}, Phase = {phase}, Epoch = {tag}"
         model = f"{self.choice.values['model']}, {self.choice.values['netG']}"
-        files = [str(path) for path in self.dataset.files()]
         return Gallery(
             folder,
             title,
             heading=self.choice.name,
             facts={"phase": phase, "epoch": tag, "model": model},
-            inputs=files,
             width=self.options.display_winsize,
             aspect_ratio=self.options.aspect_ratio,
         )
 
     def batches(self) -> Iterator[Batch]:
-        """The pictures in order, in batches of one size each."""
-        return test_batches(self.dataset, self.data_options, limit=self.total, device=self.model.device)
+        """The pictures in order, in batches."""
+        left = self.total
+        with BatchLoader(self.dataset, self.data_options, epochs=1, device=self.model.device) as loader:
+            for batch in loader.epoch(1):
+                yield {name: part[:left] for name, part in batch.items()}
+                left -= len(batch["A_paths"])
+                if left <= 0:
+                    return
 
     def count(self, images: int) -> None:
         """Say how far the test is, every so often."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from pixlate.data.check import check_dataset
 from pixlate.data.create import make_dataset
 from pixlate.data.loader import BatchLoader
-from pixlate.errors import DataError, OptionError, PixlateError
+from pixlate.errors import OptionError, PixlateError
 from pixlate.models.base import BaseModel, Batch
 from pixlate.models.device import choose_device
 from pixlate.models.updater import Group
@@ -21,19 +21,21 @@ from pixlate.util.randomness import reseed
 from .checkpoints import Checkpoints, check_space
 from .drift import check_data, machine_changes
 from .events import Events
+from .guard import Guard
 from .identity import data_identity
 from .progress import Progress
 from .run import Run
 from .samples import Samples
-from .session import continues, has_checkpoints, machine, warn
+from .session import continues, has_checkpoints, machine, store, warn
+from .signals import StopRequest
 from .weights import load_networks
 
 
 class Trainer:
     """The parts of one training: data, model, checkpoints, listeners."""
 
-    def __init__(self, choice: Choice, run: Run, tell: Events) -> None:
-        self.choice, self.run, self.tell = choice, run, tell
+    def __init__(self, choice: Choice, run: Run, tell: Events, stop: StopRequest) -> None:
+        self.choice, self.run, self.tell, self.stop = choice, run, tell, stop
         self.options = choice.options(TrainingOptions)
         self.data_options = choice.options(DataOptions)
         self.shared = choice.options(ModelOptions)
@@ -51,13 +53,13 @@ class Trainer:
         self.facts = {"data": data_identity(self.dataset), "machine": machine(str(device))}
         self.checkpoints = Checkpoints(run.folder, self.model, facts=self.facts, keep=self.options.keep)
         self.loader: BatchLoader
-        self.may_save = True
-        self._saved = Progress()
+        self.guard = Guard(self.model, str(self.shared.nonfinite))
+        self._stepped = True
         self._save_wanted = False
         self._save_time = time.monotonic()
 
-    def restore(self) -> Progress:
-        """Where to begin: the first picture, or the position of the state that is continued."""
+    def restore(self) -> tuple[Progress, BatchLoader]:
+        """Where to begin, the first picture or the position of the continued state, and the batches from there."""
         check_space(self.run.folder, self.model)
         self.model.prepare_once(self.model.directed(self.dataset.first_batch()))
         first_epoch = self.options.epoch_count or 1
@@ -65,8 +67,6 @@ class Trainer:
         if continues(self.choice):
             at = self._continued(at)
         size = len(self.dataset)
-        if at.epoch_images >= size:
-            at = at.next_epoch()
         n_epochs = self.shared.n_epochs + self.shared.n_epochs_decay
         left = (n_epochs - at.epoch + 1) * size - at.epoch_images
         self.run.begin(at, n_epochs=n_epochs, epoch_size=size, total_images=at.images + left)
@@ -77,10 +77,10 @@ class Trainer:
             epochs=n_epochs,
             device=self.model.device,
         )
-        self._saved = at
-        return at
+        store(self.choice, self.run.folder)
+        return at, self.loader
 
-    def begin_step(self, at: Progress, batch: Batch) -> Group:
+    def begin_step(self, at: Progress) -> Group:
         """Reseed every generator for this step, and say where it stands among accumulated batches."""
         self.run.clock.waited(self.loader.take_wait())
         reseed(self.shared.seed, "step", at.images, 0)
@@ -89,12 +89,13 @@ class Trainer:
         size = self.shared.accumulate
         first = index - index % size
         group = Group(min(size, per_epoch - first), index + 1 in (first + size, per_epoch))
-        self.may_save = group.last
+        self._stepped = group.last
         return group
 
     def end_step(self, at: Progress, batch: Batch) -> Progress:
         """The position after a batch; tells the listeners."""
-        at = at.after(len(batch["A"]), stepped=self.may_save)
+        at = at.after(len(batch["A"]), stepped=self._stepped)
+        self.guard.note(batch)
         self.run.moved(at)
         self.tell("step_ended", run=self.run, at=at)
         self._report_saves()
@@ -105,7 +106,7 @@ class Trainer:
         values = {name: float(loss) for name, loss in losses.items()}
         self.tell("losses_logged", run=self.run, at=at, losses=values)
         self.run.timing(restart=True)
-        self._guard(at)
+        self.guard.check(at, self.checkpoints)
 
     def show(self, at: Progress, images: Mapping[str, Tensor]) -> None:
         """Show the step's pictures, and pictures that are not trained on."""
@@ -119,26 +120,30 @@ class Trainer:
             self.tell("samples_shown", run=self.run, at=at, samples=samples)
 
     def save_is_due(self, at: Progress, before: Progress) -> bool:
-        """Whether to save now: asked for by pictures or minutes, and never inside a group of accumulated batches."""
+        """Whether to save now: asked for by pictures or minutes, and possible."""
         minutes = self.options.save_every_minutes
         late = minutes > 0 and time.monotonic() - self._save_time >= 60 * minutes
         self._save_wanted |= late or at.crossed(self.options.save_latest_freq, before)
-        return self._save_wanted and self.may_save
+        return self._save_wanted and self._may_save(at)
 
-    def save(self, at: Progress, *tags: str, wait: bool = False) -> None:
+    def save(self, at: Progress, *tags: str) -> None:
         """Save the latest state, and under each tag."""
         if self.options.save_by_iter and not tags:
             tags = (f"iter_{at.images}",)
         self.checkpoints.save(at, self.run.log_sizes(), *tags)
-        self._saved, self._save_wanted, self._save_time = at, False, time.monotonic()
-        if wait:
-            self.checkpoints.wait()
-            self._report_saves()
+        self._save_wanted, self._save_time = False, time.monotonic()
+
+    def stop_if_asked(self, at: Progress) -> None:
+        """Save and raise Interrupted where a signal has come and the position can be saved."""
+        if self.stop and self._may_save(at):
+            self.save(at)
+            self.finish(at)
+            self.stop.raise_if_set("Everything is saved: the same command with --continue_train goes on.")
 
     def finish(self, at: Progress) -> None:
-        """Show what was learnt, wait for the last save, and end the loaders. Raises DataError if it was not saved."""
-        self.show_samples(at)
-        self.loader.close()
+        """Show what was learnt, and wait for the last save. Raises DataError if it failed."""
+        if not self.stop:
+            self.show_samples(at)
         self.checkpoints.wait()
         saved = self.checkpoints.finished()
         self.checkpoints.close()
@@ -181,11 +186,6 @@ class Trainer:
         warn("warning: this folder holds weights without a state: optimizers and schedules start afresh")
         return at
 
-    def _guard(self, at: Progress) -> None:
-        skipped = self.model.updater.take_skipped()
-        if not skipped:
-            return
-        line = f"{skipped} updates up to picture {at.images} had gradients that are not finite and were not applied"
-        if self.shared.nonfinite == "stop":
-            raise DataError(f"{line}: try a smaller --lr, --clip_grad 1 or --precision fp32.")
-        warn(f"warning: {line}")
+    def _may_save(self, at: Progress) -> bool:
+        """Not between accumulated batches; and an epoch's last batch is saved with the epoch's end."""
+        return self._stepped and at.epoch_images < self.run.epoch_size

@@ -233,3 +233,14 @@ def test_the_networks_may_compute_in_bfloat16(name: str) -> None:
     result = model.training_step(batch(name))
     assert all(loss.dtype == torch.float32 for loss in result.losses.values())
     assert all(weight.dtype == torch.float32 for net in model.networks.values() for weight in net.parameters())
+
+
+@pytest.mark.parametrize("norm", ["batch", "instance"])
+@pytest.mark.parametrize("name", TINY)
+def test_recomputing_activations_changes_nothing(name: str, norm: str) -> None:
+    models = [tiny(name, norm=norm, dropout=True, checkpoint_gradients=on) for on in (False, True)]
+    for model in models:
+        for step in range(2):
+            torch.manual_seed(step)
+            model.training_step(batch(name, step))
+    assert same(*map(weights, models))

@@ -1,0 +1,63 @@
+"""What happens when an update's gradients are not finite: it was not applied; say so, stop, or go back."""
+
+from typing import Any
+
+import click
+from torch import Tensor
+
+from pixlate.errors import CheckpointError, DataError
+from pixlate.models.base import BaseModel, Batch
+from pixlate.util.text import shown
+
+from .checkpoints import Checkpoints
+from .progress import Progress
+
+
+class Guard:
+    """Remembers the batches since the last log step, and whether their updates were applied, without waiting."""
+
+    def __init__(self, model: BaseModel[Any], reaction: str) -> None:
+        self._model = model
+        self._reaction = reaction
+        self._steps: list[tuple[list[str], Tensor]] = []
+
+    def note(self, batch: Batch) -> None:
+        """Remember a batch that was just trained on."""
+        paths = [str(path) for key in ("A_paths", "B_paths") for path in batch.get(key, ())]
+        self._steps.append((list(dict.fromkeys(paths)), self._model.updater.skipped.clone()))
+
+    def check(self, at: Progress, checkpoints: Checkpoints) -> None:
+        """On a log step: name the files of the updates that were left out, and react as `--nonfinite` says.
+
+        Raises DataError for "stop".
+        """
+        steps, self._steps = self._steps, []
+        count = self._model.updater.take_skipped()
+        if not count:
+            return
+        line = f"{count} updates before picture {at.images} had gradients that are not finite and were left out"
+        line += _named(steps)
+        if self._reaction == "stop":
+            raise DataError(f"{line}: try a smaller --lr, --clip_grad 1 or --precision fp32.")
+        click.echo(f"warning: {line}", err=True)
+        if self._reaction == "rollback":
+            self._go_back(checkpoints)
+
+    def _go_back(self, checkpoints: Checkpoints) -> None:
+        checkpoints.wait()
+        try:
+            state, _ = checkpoints.read()
+        except CheckpointError:
+            click.echo("warning: nothing was saved yet to go back to", err=True)
+            return
+        self._model.load_state_dict(state["model"])
+        click.echo(f"Went back to the weights of picture {state['position']['images']}.", err=True)
+
+
+def _named(steps: list[tuple[list[str], Tensor]]) -> str:
+    before, names = 0.0, []
+    for paths, skipped in steps:
+        now = float(skipped)
+        names += paths if now > before else []
+        before = now
+    return f" ({', '.join(map(shown, names[:4]))}{' and more' if len(names) > 4 else ''})" if names else ""
