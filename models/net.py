@@ -106,14 +106,12 @@ def _mixes_pictures(part: nn.Module) -> bool:
 
 @contextmanager
 def _statistics_held(module: nn.Module) -> Iterator[None]:
-    norms = [part for part in module.modules() if getattr(part, "track_running_stats", False)]
-    for norm in norms:
-        norm.track_running_stats = False
+    buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
     try:
         yield
     finally:
-        for norm in norms:
-            norm.track_running_stats = True
+        for buffer, before in buffers:
+            buffer.copy_(before)
 
 
 def _as(output: Any, dtype: torch.dtype) -> Any:
