@@ -101,7 +101,7 @@ def progress_line(run: "Run", at: "Progress", losses: Mapping[str, float]) -> Re
         row.add_column(no_wrap=True)
     row.add_row(
         Text(f"epoch {at.epoch}/{run.n_epochs}", style="bold"),
-        ProgressBar(total=run.epoch_size, completed=at.epoch_images, width=24),
+        ProgressBar(run.epoch_size, at.epoch_images, width=24, complete_style="cyan", finished_style="cyan"),
         f"{at.epoch_images:,}/{run.epoch_size:,}",
         Text(f"{timing.rate:.3g} images/s" if timing.rate else "", style="cyan"),
         Text(f"{duration(timing.left)} left" if timing.rate else "", style="green"),

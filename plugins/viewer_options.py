@@ -29,11 +29,11 @@ class VisdomOptions:
 
     TITLE: ClassVar[str] = "visdom"
 
-    display_id: int = option(1, "first window; 0 or less is no visdom", type=click.IntRange())
+    display_id: int = option(1, "first window; 0 or less is no visdom", type=click.INT)
     display_server: str = option("http://localhost", "address of the server", metavar="URL")
     display_port: int = option(8097, "port of the server", type=click.IntRange(1, 65535))
     display_env: str = option("main", "environment on the server")
-    display_ncols: int = option(4, "pictures side by side; 0 gives each a window", type=click.IntRange())
+    display_ncols: int = option(4, "pictures side by side; 0 gives each a window", type=click.INT)
 
 
 @dataclass(frozen=True)
