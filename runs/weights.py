@@ -1,14 +1,14 @@
 """Network files: found by tag and name, loaded into a model, with errors that name what does not fit."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from pixlate.errors import CheckpointError
 from pixlate.models.base import BaseModel
-from pixlate.models.networks.architecture import describe_mismatch
+from pixlate.models.networks.architecture import describe_mismatch, infer_generator, without_instance_statistics
 
 from .checkpoints import tags_of
 from .state import load_data
@@ -37,18 +37,28 @@ def load_networks(
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
-    """Load one bare state_dict, the reference's or ours; very old instance-norm statistics are left out."""
-    weights = load_data(path)
-    expected = network.state_dict()
-    weights = {k: v for k, v in weights.items() if k in expected or not _is_statistic(k)}
-    problem = describe_mismatch(network, weights)
-    if problem is not None:
-        raise CheckpointError(f"'{path}' does not fit: {problem}")
+    """Load one bare state_dict, the reference's or ours. Raises CheckpointError where it does not fit."""
+    weights = without_instance_statistics(load_data(path))
+    own = network.state_dict()
+    if {key: value.shape for key, value in own.items()} != {key: _shape(value) for key, value in weights.items()}:
+        raise CheckpointError(f"'{path}' does not fit: {_difference(own, weights)}")
     network.load_state_dict(weights)
 
 
-def _is_statistic(key: str) -> bool:
-    return key.endswith((".running_mean", ".running_var", ".num_batches_tracked"))
+def _difference(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str:
+    """The options that tell two generators apart, or the first tensor that does."""
+    try:
+        problem = describe_mismatch(infer_generator(own), weights)
+    except CheckpointError:
+        problem = None
+    if problem is not None:
+        return problem
+    key = next(key for key in {**own, **weights} if _shape(own.get(key)) != _shape(weights.get(key)))
+    return f"'{key}' is {_shape(weights.get(key))} there and {_shape(own.get(key))} here."
+
+
+def _shape(value: object) -> tuple[int, ...] | None:
+    return tuple(value.shape) if isinstance(value, Tensor) else None
 
 
 def _missing(folder: Path, tag: str, name: str) -> str:
