@@ -27,9 +27,8 @@ def test(choice: Choice) -> None:
     with tester.gallery() as gallery, stop_on_signals() as stop:
         for batch in tester.batches():
             images = tester.model.translate(batch, running_statistics=tester.options.eval)
-            for i, path in enumerate(batch["A_paths"]):
+            for i, path in enumerate(tester.names(batch)):
                 gallery.add(path, {label: pictures[i] for label, pictures in images.items()})
-            tester.count(len(batch["A_paths"]))
             stop.raise_if_set("The gallery shows what was translated.")
     click.echo(f"The gallery is {gallery.page}")
 

@@ -87,7 +87,7 @@ def _parameter_type(annotation: Any) -> Any:
     if get_origin(annotation) is Literal:
         return OneOf([str(choice) for choice in get_args(annotation)])
     plain = [arg for arg in get_args(annotation) if arg is not type(None)] or [annotation]
-    return {int: click.IntRange(), float: FiniteFloat(), str: click.STRING}.get(plain[0], click.STRING)
+    return {int: click.INT, float: FiniteFloat(), str: click.STRING}.get(plain[0], click.STRING)
 
 
 def click_option(owner: type, field: "dataclasses.Field[Any]", title: str) -> ConfigOption:
@@ -101,8 +101,8 @@ def click_option(owner: type, field: "dataclasses.Field[Any]", title: str) -> Co
     else:
         keywords.setdefault("type", _parameter_type(annotation))
         names = [f"--{field.name}"]
-    if isinstance(keywords.get("type"), (click.IntRange, click.FloatRange)):
-        keywords.setdefault("metavar", "N" if isinstance(keywords["type"], click.IntRange) else "X")
+    if isinstance(keywords.get("type"), (click.types.IntParamType, click.types.FloatParamType)):
+        keywords.setdefault("metavar", "N" if isinstance(keywords["type"], click.types.IntParamType) else "X")
     keywords.setdefault("show_default", field.default not in ("", None, ()))
     made = ConfigOption([field.name, *names, *also], default=field.default, **keywords)
     made.title = title

@@ -160,7 +160,7 @@ class TestingOptions:
     load_iter: int = option(0, "use iter_<N> instead", type=WHOLE)
     num_test: int | None = option(None, "translate only the first N pictures", type=WholeOrInf(min=1))
     eval: bool = option(False, "batch norm uses its running statistics and dropout is off")
-    aspect_ratio: float = option(1.0, "stretch saved pictures to this ratio of width to height", type=RATE)
+    aspect_ratio: float = option(1.0, "stretch saved pictures to this ratio of height to width", type=RATE)
     display_winsize: int = option(256, "width of pictures on the page, in pixels", type=COUNT)
     use_ema: bool = option(True, "use the averaged generator where the run has one")
     precision: Literal["fp32", "bf16"] = option("fp32", "arithmetic of the networks")

@@ -47,7 +47,8 @@ class Tester:
     def gallery(self) -> Gallery:
         """The gallery of this test."""
         phase, tag = self.data_options.phase, self.tag
-        folder = Path(self.options.results_dir) / self.choice.name / f"{phase}_{tag}"
+        place = f"{phase}_latest_iter{self.options.load_iter}" if self.options.load_iter else f"{phase}_{tag}"
+        folder = Path(self.options.results_dir) / self.choice.name / place
         title = f"Experiment = {self.choice.name}, Phase = {phase}, Epoch = {tag}"
         model = f"{self.choice.values['model']}, {self.choice.values['netG']}"
         return Gallery(
@@ -69,9 +70,11 @@ class Tester:
                 if left <= 0:
                     return
 
-    def count(self, images: int) -> None:
-        """Say how far the test is, every so often."""
-        self._done += images
-        if self._done % 25 < images or self._done == self.total:
+    def names(self, batch: Batch) -> list[str]:
+        """The input files of a batch, after which its row is called; also says now and then how far the test is."""
+        self._done += len(batch["A_paths"])
+        if self._done % 25 < len(batch["A_paths"]) or self._done == self.total:
             rate = self._done / max(1e-9, time.monotonic() - self._began)
             click.echo(f"translated {self._done} of {self.total} pictures ({rate:.1f} a second)")
+        swapped = self.data_options.direction == "BtoA" and "B_paths" in batch
+        return [str(path) for path in batch["B_paths" if swapped else "A_paths"]]
