@@ -6,6 +6,14 @@ from pixlate.plugins.registry import Register
 
 @hookimpl
 def register_datasets(register: Register) -> None:
-    register("aligned", "pixlate.data.aligned:AlignedDataset", help="pairs: side by side in one file, or A/ and B/")
-    register("unaligned", "pixlate.data.unaligned:UnalignedDataset", help="two folders <phase>A and <phase>B, unpaired")
-    register("single", "pixlate.data.single:SingleDataset", help="one folder of pictures, for one direction")
+    register(
+        "aligned",
+        "pixlate.data.aligned:AlignedDataset",
+        help="pairs: side by side in one file in <phase>/, or in two folders A and B under equal names",
+    )
+    register(
+        "unaligned",
+        "pixlate.data.unaligned:UnalignedDataset",
+        help="two collections, <phase>A/ and <phase>B/, that are not pairs",
+    )
+    register("single", "pixlate.data.single:SingleDataset", help="the pictures in one folder, for testing only")

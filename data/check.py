@@ -1,0 +1,136 @@
+"""Looks at every picture's header before a run starts, so that what would end it later ends it now."""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from math import lcm
+from typing import Any
+
+from pixlate.errors import DataError
+from pixlate.options.shared import DataOptions
+from pixlate.util.text import counted, listed, shown
+
+from .base import BaseDataset
+from .batches import check_bad_images
+from .images import BadImageError
+from .pictures import PictureDataset, Source
+from .transforms import Size
+
+THREADS = 8
+SHOWN = 3  # files named in a sentence
+
+
+def check_dataset(
+    dataset: BaseDataset[Any], options: DataOptions, networks: Mapping[str, object] | None = None
+) -> list[str]:
+    """Check every file of a data set of pictures by its header; returns a sentence for each that will be skipped.
+
+    `networks` say by `size_multiple` and `minimum_size` which pictures they take. Raises DataError, naming the
+    first few files and counting all, for files that cannot be read (unless `--on_bad_image skip` and not more than
+    `--max_bad_images`), pictures smaller than the crop, the two of a pair that differ in size, sizes that a network
+    cannot take, and different sizes in batches of several.
+    """
+    if not isinstance(dataset, PictureDataset):
+        return []
+    found = _Findings()
+    with ThreadPoolExecutor(THREADS) as pool:
+        for group, sizes in zip(dataset.groups, pool.map(_look, _each(dataset)), strict=True):
+            found.add(dataset, group, sizes)
+    total = len(dataset.files())
+    _check_readable(found.bad, total, options)
+    _check_sizes(found, total, options)
+    _check_networks(found.final, networks or {})
+    return list(found.bad.values())
+
+
+@dataclass
+class _Findings:
+    """What the headers say: files by what is wrong with them, and the sizes of tensors with a file for each."""
+
+    bad: dict[str, str] = field(default_factory=dict)
+    small: list[str] = field(default_factory=list)
+    least: int = 0
+    unequal: list[str] = field(default_factory=list)
+    final: dict[str, dict[Size, str]] = field(default_factory=lambda: {"A": {}, "B": {}})
+
+    def add(self, dataset: PictureDataset[Any], group: tuple[Source, ...], sizes: list[Size] | BadImageError) -> None:
+        if isinstance(sizes, BadImageError):
+            self.bad[sizes.path] = str(sizes)
+            return
+        transform = dataset.transform
+        name = shown(group[0].path)
+        for side, size in zip((side for source in group for side in source.sides), sizes, strict=True):
+            if not transform.fits(size):
+                scaled = min(transform.resized(size))
+                self.least = min(self.least or scaled, scaled)
+                self.small.append(f"{name} ({_times(size)})")
+                return
+            self.final[side].setdefault(transform.final(size), name)
+        if len({transform.resized(size) for size in sizes}) > 1:
+            self.unequal.append(f"{name} ({' and '.join(_times(size) for size in sizes)})")
+
+
+def _each(dataset: PictureDataset[Any]) -> Iterable[tuple[PictureDataset[Any], tuple[Source, ...]]]:
+    return ((dataset, group) for group in dataset.groups)
+
+
+def _look(task: tuple[PictureDataset[Any], tuple[Source, ...]]) -> list[Size] | BadImageError:
+    dataset, group = task
+    try:
+        return [size for source in group for size in dataset.sizes(source)]
+    except BadImageError as error:
+        return error
+
+
+def _check_readable(bad: Mapping[str, str], total: int, options: DataOptions) -> None:
+    if len(bad) == 1 and options.on_bad_image == "stop":
+        raise DataError(f"{next(iter(bad.values()))} Mend or remove it, or use --on_bad_image skip.")
+    if bad and options.on_bad_image == "stop":
+        raise DataError(
+            f"{len(bad)} of {counted(total, 'picture')} cannot be read: {listed(map(shown, bad), SHOWN)}. "
+            f"{next(iter(bad.values()))} Mend or remove them, or use --on_bad_image skip."
+        )
+    if bad and len(bad) == total:
+        raise DataError(f"not one of {counted(total, 'picture')} can be read. {next(iter(bad.values()))}")
+    check_bad_images(bad, options.max_bad_images)
+
+
+def _check_sizes(found: _Findings, total: int, options: DataOptions) -> None:
+    if found.small:
+        raise DataError(
+            f"{len(found.small)} of {counted(total, 'picture')} {'is' if len(found.small) == 1 else 'are'} smaller "
+            f"than --crop_size {options.crop_size}: {listed(found.small, SHOWN)}. Use --crop_size {found.least} or "
+            "less, or --preprocess resize_and_crop."
+        )
+    if found.unequal:
+        raise DataError(
+            f"A and B of {counted(len(found.unequal), 'pair')} differ in size: {listed(found.unequal, SHOWN)}. Make "
+            "them equal, or use --preprocess resize_and_crop."
+        )
+    for sizes in found.final.values():
+        if len(sizes) > 1 and options.batch_size > 1:
+            examples = [f"{name} comes out as {_times(size)}" for size, name in sizes.items()]
+            raise DataError(
+                f"pictures of different sizes cannot share a batch: {listed(examples, 2)}. Use --batch_size 1, or "
+                "--preprocess resize_and_crop."
+            )
+
+
+def _check_networks(final: Mapping[str, Mapping[Size, str]], networks: Mapping[str, object]) -> None:
+    multiple = lcm(*(int(getattr(network, "size_multiple", 1)) for network in networks.values()))
+    least = max((int(getattr(network, "minimum_size", 1)) for network in networks.values()), default=1)
+    for sizes in final.values():
+        for size, name in sizes.items():
+            if any(side % multiple for side in size) or min(size) < least:
+                wanted = ([f"multiples of {multiple}"] if multiple > 1 else []) + (
+                    [f"{least} or more"] if least > 1 else []
+                )
+                good = max(multiple, round(min(size) / multiple) * multiple, -(-least // multiple) * multiple)
+                raise DataError(
+                    f"{name} comes out as {_times(size)}, and the networks take sides that are {' and '.join(wanted)}: "
+                    f"use --crop_size {good} with --preprocess resize_and_crop, or another --netG or --netD."
+                )
+
+
+def _times(size: Size) -> str:
+    return f"{size[0]} x {size[1]}"

@@ -1,0 +1,144 @@
+"""Finds picture files in folders, and says what was expected and what is there when it cannot."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from pixlate.errors import DataError, OptionError
+from pixlate.util.text import either, listed, shown
+
+from .images import EXTENSIONS, StrPath
+
+PHASES_FIRST = ("val", "test", "train")  # the ones to suggest first
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file's name ends as a picture's does; the hidden companions that macOS writes do not count."""
+    return name.lower().endswith(EXTENSIONS) and not name.startswith("._")
+
+
+def find_pictures(folder: Path, limit: int | None = None) -> list[Path]:
+    """All picture files below a folder, sub-folders included, in the reference's order: at most `limit`.
+
+    Links to folders are followed, each real folder once, so that a loop of links does no harm. Raises DataError
+    for a folder that cannot be looked into.
+    """
+    found = sorted(_walk(folder), key=lambda path: path.split(os.sep))[:limit]
+    return [Path(path) for path in sorted(found)]
+
+
+def holds_pictures(folder: Path) -> bool:
+    """Whether there is such a folder, with a picture in it or in its sub-folders."""
+    return folder.is_dir() and next(_walk(folder), None) is not None
+
+
+def has_own_pictures(folder: Path) -> bool:
+    """Whether the folder itself, its sub-folders aside, holds pictures."""
+    return any(is_picture(entry.name) and _is(entry.is_file) for entry in _entries(folder))
+
+
+def pictures_of(folder: Path, limit: int | None, otherwise: Callable[[str], DataError]) -> list[Path]:
+    """The pictures in one folder. Where there are none, raises the error that `otherwise` makes of the lack."""
+    if folder.is_dir():
+        found = find_pictures(folder, limit)
+        if found:
+            return found
+        raise otherwise(f"{shown(folder)} holds no pictures ({either(EXTENSIONS)})")
+    raise otherwise(f"{shown(folder)} is a file" if folder.exists() else f"there is no folder {shown(folder)}")
+
+
+def missing(problem: str, wanted: str, dataroot: Path, phases: Sequence[str], hint: str = "") -> DataError:
+    """The error for pictures that are not there: what lacks, what was wanted, what there is, what to do."""
+    names = [name for name in folders_in(dataroot) if holds_pictures(dataroot / name)]
+    there = f"{shown(dataroot)} has {listed(names, 8)}" if names else f"{shown(dataroot)} has no folder with pictures"
+    likely = [
+        *(name for name in PHASES_FIRST if name in phases),
+        *(name for name in phases if name not in PHASES_FIRST),
+    ]
+    advice = hint or (f"try --phase {either(likely[:3])}" if likely else "")
+    return DataError(f"{problem}; {wanted}. {there}{': ' + advice if advice else ''}.")
+
+
+def dataroot_of(text: str) -> Path:
+    """The folder that `--dataroot` names; "demo" draws the demo data first.
+
+    Raises OptionError when none is named, DataError when there is no such folder.
+    """
+    if not text:
+        raise OptionError("--dataroot is missing: name the folder that holds the pictures, or 'demo'.")
+    if text == "demo":
+        from .demo import demo_folder
+
+        return demo_folder()
+    folder = Path(text)
+    if folder.is_dir():
+        return folder
+    if folder.exists():
+        raise DataError(f"--dataroot {shown(folder)} is a file; it must be the folder that holds the pictures.")
+    from pixlate.util.download import DATASETS
+
+    known = folder.name in DATASETS
+    advice = f"'pixlate download {folder.name}' fetches it" if known else "check the path, or use --dataroot demo"
+    raise DataError(f"--dataroot {shown(folder)} does not exist: {advice}.")
+
+
+def folders_in(folder: Path) -> list[str]:
+    """The names of the folders in a folder, sorted."""
+    return sorted(entry.name for entry in _entries(folder) if _is(entry.is_dir))
+
+
+def sided_phases(dataroot: Path) -> list[str]:
+    """The phases that lie in two folders each, <phase>A and <phase>B, with pictures in both."""
+    names = {name for name in folders_in(dataroot) if holds_pictures(dataroot / name)}
+    return sorted(name[:-1] for name in names if len(name) > 1 and name[-1] == "A" and name[:-1] + "B" in names)
+
+
+def plain_phases(dataroot: Path) -> list[str]:
+    """The phases that lie in one folder each."""
+    sided = {phase + side for phase in sided_phases(dataroot) for side in "AB"}
+    return [name for name in folders_in(dataroot) if name not in sided and holds_pictures(dataroot / name)]
+
+
+def _walk(folder: Path) -> Iterator[str]:
+    seen: set[tuple[int, int]] = set()
+    waiting = [str(folder)]
+    while waiting:
+        here = waiting.pop()
+        identity = _identity(here)
+        if identity in seen:
+            continue
+        seen.add(identity)
+        inside: list[str] = []
+        for entry in sorted(_entries(here), key=lambda entry: entry.name):
+            if _is(entry.is_dir):
+                inside.append(entry.path)
+            elif is_picture(entry.name) and _is(entry.is_file):
+                yield entry.path
+        waiting += reversed(inside)
+
+
+def _entries(folder: StrPath) -> list["os.DirEntry[str]"]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError as error:
+        raise _cannot_look(folder, error) from None
+
+
+def _identity(folder: StrPath) -> tuple[int, int]:
+    try:
+        status = os.stat(folder)
+    except OSError as error:
+        raise _cannot_look(folder, error) from None
+    return status.st_dev, status.st_ino
+
+
+def _cannot_look(folder: StrPath, error: OSError) -> DataError:
+    return DataError(f"cannot look into the folder {shown(folder)}: {error.strerror or error}.")
+
+
+def _is(kind: Callable[[], bool]) -> bool:
+    try:
+        return kind()
+    except OSError:  # a link that leads to itself
+        return False

@@ -1,0 +1,50 @@
+"""Which pictures are looked at when."""
+
+import random
+from collections.abc import Iterator, Sequence
+from itertools import count
+
+
+class BatchSampler:
+    """Yields batches of (epoch, index), epoch after epoch.
+
+    The order of an epoch is a function of (seed, epoch); every item comes once, and an epoch's last batch may be
+    short. `start`, (epoch, items already seen of it), begins in the middle: what follows is what would have
+    followed. `epochs` is the last epoch's number; None never ends.
+    """
+
+    def __init__(
+        self,
+        size: int,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        shuffle: bool = True,
+        start: tuple[int, int] = (1, 0),
+        epochs: int | None = None,
+    ) -> None:
+        if size < 1 or batch_size < 1:
+            raise ValueError(f"size and batch_size must be 1 or more, not {size} and {batch_size}")
+        self.size = size
+        self.batch_size = batch_size
+        self.seed = seed
+        self.shuffle = shuffle
+        self.start = start
+        self.epochs = epochs
+
+    def order(self, epoch: int) -> Sequence[int]:
+        """The indices in the order in which an epoch visits them."""
+        if not self.shuffle:
+            return range(self.size)
+        indices = list(range(self.size))
+        random.Random(f"{self.seed}/{epoch}").shuffle(indices)
+        return indices
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        first, seen = self.start
+        epochs = count(first) if self.epochs is None else range(first, self.epochs + 1)
+        for epoch in epochs:
+            order = self.order(epoch)
+            for place in range(seen, self.size, self.batch_size):
+                yield [(epoch, index) for index in order[place : place + self.batch_size]]
+            seen = 0

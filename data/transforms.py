@@ -1,0 +1,173 @@
+"""From a picture to a tensor: scaled, cut, mirrored, in [-1, 1].
+
+The five ways of `--preprocess` give the same tensors, bit for bit, as pytorch-CycleGAN-and-pix2pix:
+
+    resize_and_crop        to load_size x load_size (the aspect ratio is lost), then a crop of crop_size
+    crop                   a crop only
+    scale_width            the width becomes load_size, the height follows, but is at least crop_size
+    scale_width_and_crop   that, then a crop
+    none                   both sides are rounded to the nearest multiple of 4
+
+Scaling is bicubic. The work has two halves. `resize` depends on the picture alone, so its result can be kept;
+`finish` cuts, mirrors and normalises, and is cheap.
+"""
+
+import random
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from pixlate.errors import OptionError, did_you_mean
+
+from .images import to_rgb
+
+MODES = ("resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none")
+MULTIPLE = 4  # what "none" rounds to
+
+Size = tuple[int, int]  # width, height
+Pixels = NDArray[np.uint8]  # H×W×3, or H×W where grey
+
+
+class Geometry(Protocol):
+    """The options that a Transform is made from."""
+
+    @property
+    def preprocess(self) -> Any: ...
+    @property
+    def load_size(self) -> int: ...
+    @property
+    def crop_size(self) -> int: ...
+    @property
+    def flip(self) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Window:
+    """What is drawn by chance: where the crop lies, and whether the picture is mirrored."""
+
+    x: int = 0
+    y: int = 0
+    flip: bool = False
+
+
+@dataclass(frozen=True)
+class Transform:
+    """One way of `--preprocess` with its sizes."""
+
+    preprocess: str = "resize_and_crop"
+    load_size: int = 286
+    crop_size: int = 256
+    flip: bool = True
+
+    def __post_init__(self) -> None:
+        if self.preprocess not in MODES:
+            raise OptionError(f"no preprocessing is named {self.preprocess!r}.{did_you_mean(self.preprocess, MODES)}")
+        for name in ("load_size", "crop_size"):
+            if getattr(self, name) < 1:
+                raise OptionError(f"{name} must be 1 or more, not {getattr(self, name)!r}.")
+
+    @classmethod
+    def of(cls, options: Geometry) -> "Transform":
+        """The transform that the data options ask for."""
+        return cls(options.preprocess, options.load_size, options.crop_size, options.flip)
+
+    @property
+    def crops(self) -> bool:
+        """Whether a crop is taken at all."""
+        return "crop" in self.preprocess
+
+    def resized(self, size: Size) -> Size:
+        """The size after `resize`."""
+        width, height = size
+        if self.preprocess == "resize_and_crop":
+            return self.load_size, self.load_size
+        if self.preprocess.startswith("scale_width"):
+            if width == self.load_size and height >= self.crop_size:
+                return size
+            return self.load_size, int(max(self.load_size * height / width, self.crop_size))
+        if self.preprocess == "none":
+            return round(width / MULTIPLE) * MULTIPLE, round(height / MULTIPLE) * MULTIPLE
+        return size
+
+    def fits(self, size: Size) -> bool:
+        """Whether a picture of this size, once resized, is at least as large as the crop (or is not cut)."""
+        return not self.crops or min(self.resized(size)) >= self.crop_size
+
+    def final(self, size: Size) -> Size:
+        """The size of the tensor made from a picture of this size."""
+        width, height = self.resized(size)
+        if self.crops and (width > self.crop_size or height > self.crop_size):
+            return self.crop_size, self.crop_size
+        return width, height
+
+    def resize(self, image: Image.Image, *, grayscale: bool = False) -> Pixels:
+        """The 8-bit pixels of an RGB picture, grey if asked for, brought to size. Depends on nothing else."""
+        if grayscale:
+            image = image.convert("L")
+        size = self.resized(image.size)
+        if size != image.size:
+            image = image.resize(size, Image.Resampling.BICUBIC)
+        return np.asarray(image)
+
+    def draw(self, size: Size, rng: random.Random) -> Window:
+        """A window into a resized picture of this size: x, y and flip, drawn in this order as the reference does.
+
+        Everything is drawn even where it is not used, so that one option does not shift the draws of another.
+        """
+        x = rng.randint(0, max(0, size[0] - self.crop_size))
+        y = rng.randint(0, max(0, size[1] - self.crop_size))
+        flip = rng.random() > 0.5
+        return Window(x, y, flip and self.flip)
+
+    def finish(self, pixels: Pixels, window: Window) -> Tensor:
+        """C×H×W float32 in [-1, 1] from resized pixels: cut, mirrored, normalised."""
+        if self.crops:
+            pixels = _cut(pixels, window.x, window.y, self.crop_size)
+        if window.flip:
+            pixels = pixels[:, ::-1]
+        planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
+        values = np.empty(planes.shape, np.float32)
+        np.divide(planes, np.float32(255), out=values)
+        values -= 0.5
+        values *= 2  # exact, as the division by the standard deviation 0.5 is
+        return torch.from_numpy(values)
+
+
+def size_of(pixels: Pixels) -> Size:
+    """Width and height of pixels."""
+    return pixels.shape[1], pixels.shape[0]
+
+
+def preprocess(
+    image: Image.Image,
+    *,
+    preprocess: str,
+    load_size: int,
+    crop_size: int,
+    crop_pos: tuple[int, int] = (0, 0),
+    flip: bool = False,
+    grayscale: bool = False,
+) -> Tensor:
+    """One picture as a C×H×W float32 tensor in [-1, 1], C being 1 where `grayscale`, else 3.
+
+    Bit for bit the reference's result for that crop position and flip: a picture that is larger than the crop in
+    one side only is filled up with black, one that is not larger in either side is not cut. Raises OptionError
+    for an unknown `preprocess`.
+    """
+    transform = Transform(preprocess, load_size, crop_size)
+    pixels = transform.resize(to_rgb(image), grayscale=grayscale)
+    return transform.finish(pixels, Window(*crop_pos, flip=flip))
+
+
+def _cut(pixels: Pixels, x: int, y: int, side: int) -> Pixels:
+    width, height = size_of(pixels)
+    if width <= side and height <= side:
+        return pixels
+    if 0 <= x <= width - side and 0 <= y <= height - side:
+        return pixels[y : y + side, x : x + side]
+    return np.asarray(Image.fromarray(pixels).crop((x, y, x + side, y + side)))  # black beyond the border
