@@ -144,9 +144,10 @@ class BaseModel(ABC, Generic[Config]):
         """Name the networks whose weights `--ema` averages: the generators."""
         self._averaged = tuple(name for name, net in self.nets.items() if net in nets)
 
-    def update(self, name: str, loss: Tensor) -> None:
-        """Backpropagate a loss and update the weights of one optimizer."""
-        self.updater.update(self.optimizers[name], loss)
+    def update(self, names: str | Sequence[str], loss: Tensor) -> None:
+        """Backpropagate a loss and update the weights of one optimizer, or of several that share the loss."""
+        chosen = [names] if isinstance(names, str) else names
+        self.updater.update([self.optimizers[name] for name in chosen], loss)
 
     # --- what a run calls --------------------------------------------------------------------------------------
 

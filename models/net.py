@@ -41,16 +41,20 @@ class Net:
         self.per_sample = not any(_mixes_pictures(part) for part in module.modules())
         self._draws = any(isinstance(part, nn.modules.dropout._DropoutNd) and part.p for part in module.modules())
 
-    def __call__(self, *inputs: Tensor) -> Any:
-        """The network's output, in the inputs' own precision whatever it was computed in."""
+    def __call__(self, *inputs: Tensor, **settings: Any) -> Any:
+        """The network's output, in the inputs' own precision whatever it was computed in.
+
+        `settings` are passed to the network's forward as they are: `layers=(0, 4)`, say, where it gives features.
+        """
         network = self._network()
         with self._arithmetic():
             if self._execution.channels_last:
-                inputs = tuple(x.contiguous(memory_format=torch.channels_last) for x in inputs)
+                inputs = tuple(_channels_last(x) for x in inputs)
             if self._execution.checkpointed and torch.is_grad_enabled():
-                output = checkpoint(network, *inputs, use_reentrant=False, context_fn=self._recomputing)
+                again = self._recomputing
+                output = checkpoint(network, *inputs, use_reentrant=False, context_fn=again, **settings)
             else:
-                output = network(*inputs)
+                output = network(*inputs, **settings)
         return _as(output, inputs[0].dtype)
 
     def each(self, *pictures: Tensor) -> tuple[Tensor, ...]:
@@ -112,6 +116,10 @@ def _statistics_held(module: nn.Module) -> Iterator[None]:
     finally:
         for buffer, before in buffers:
             buffer.copy_(before)
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
 
 def _as(output: Any, dtype: torch.dtype) -> Any:

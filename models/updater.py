@@ -1,5 +1,6 @@
 """One optimizer's update: backward, accumulation, the guard against non-finite gradients, clipping, the step."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,15 +29,17 @@ class Updater:
         self.skipped = torch.zeros((), device=device)
         self.group = Group()
 
-    def update(self, optimizer: Optimizer, loss: Tensor) -> None:
+    def update(self, optimizers: Sequence[Optimizer], loss: Tensor) -> None:
         """Add the loss's gradients; at the end of a group, apply them all and clear them.
 
-        An update with a NaN or infinite gradient leaves weights and moments as they were.
+        Optimizers that share a loss share the norm by which their gradients are clipped. An update with a NaN or
+        infinite gradient leaves weights and moments as they were.
         """
         self.scaler.scale(loss / self.group.size if self.group.size > 1 else loss).backward()  # type: ignore[no-untyped-call]
         if self.group.last:
-            self._apply(optimizer)
-            optimizer.zero_grad(set_to_none=True)
+            self._apply(optimizers)
+            for optimizer in optimizers:
+                optimizer.zero_grad(set_to_none=True)
 
     def step_ended(self) -> None:
         """Adapt the loss scale, once after all of a step's updates."""
@@ -59,26 +62,32 @@ class Updater:
             self.scaler.load_state_dict(state["scaler"])
         self.skipped.fill_(state["skipped"])
 
-    def _apply(self, optimizer: Optimizer) -> None:
-        weights = [w for group in optimizer.param_groups for w in group["params"] if w.grad is not None]
+    def _apply(self, optimizers: Sequence[Optimizer]) -> None:
+        optimizers = [optimizer for optimizer in optimizers if _weights(optimizer)]
+        weights = [w for optimizer in optimizers for w in _weights(optimizer)]
         if not weights:
             return
         if self.scaler.is_enabled():
-            self.scaler.unscale_(optimizer)
-            norm = nn.utils.get_total_norm([w.grad for w in weights], foreach=True)
-            self._clip(weights, norm)
-            self.skipped += (~norm.isfinite()).to(self.skipped.dtype)
-            self.scaler.step(optimizer)
-            return
+            for optimizer in optimizers:
+                self.scaler.unscale_(optimizer)
         norm = nn.utils.get_total_norm([w.grad for w in weights], foreach=True)
         self._clip(weights, norm)
         broken = (~norm.isfinite()).to(torch.float32)
         self.skipped += broken
-        step_unless(optimizer, broken)
+        for optimizer in optimizers:
+            if self.scaler.is_enabled():
+                self.scaler.step(optimizer)
+            else:
+                step_unless(optimizer, broken)
 
     def _clip(self, weights: list[Tensor], norm: Tensor) -> None:
         if self.clip_grad:
             nn.utils.clip_grads_with_norm_(weights, self.clip_grad, norm, foreach=True)
+
+
+def _weights(optimizer: Optimizer) -> list[Tensor]:
+    """The weights that have a gradient."""
+    return [w for group in optimizer.param_groups for w in group["params"] if w.grad is not None]
 
 
 def step_unless(optimizer: Optimizer, broken: Tensor) -> None:
