@@ -48,13 +48,15 @@ class Trainer:
             choice.config_of("model"), self.shared, train=True, device=device
         )
         self.run.model = self.model
-        check_dataset(self.dataset, self.data_options, self.model.networks)
+        for problem in check_dataset(self.dataset, self.data_options, self.model.networks):
+            warn(f"warning: {problem} It is replaced by others.")
         self.samples = Samples(choice, self.dataset)
         self.facts = {"data": data_identity(self.dataset), "machine": machine(str(device))}
         self.checkpoints = Checkpoints(run.folder, self.model, facts=self.facts, keep=self.options.keep)
         self.loader: BatchLoader
         self.guard = Guard(self.model, str(self.shared.nonfinite))
         self._stepped = True
+        self._bad_images: dict[str, str] = {}
         self._save_wanted = False
         self._save_time = time.monotonic()
 
@@ -97,6 +99,7 @@ class Trainer:
         at = at.after(len(batch["A"]), stepped=self._stepped)
         self.guard.note(batch)
         self.run.moved(at)
+        self._report_bad_images()
         self.tell("step_ended", run=self.run, at=at)
         self._report_saves()
         return at
@@ -149,6 +152,12 @@ class Trainer:
         self.checkpoints.close()
         if saved is not None:
             self.tell("checkpoint_saved", run=self.run, at=saved[0], paths=saved[1])
+
+    def _report_bad_images(self) -> None:
+        known = len(self._bad_images)
+        self._bad_images |= self.loader.bad_images
+        for problem in list(self._bad_images.values())[known:]:
+            warn(f"warning: {problem} It is replaced by another.")
 
     def _report_saves(self) -> None:
         try:
