@@ -70,7 +70,7 @@ class Updater:
         if self.scaler.is_enabled():
             for optimizer in optimizers:
                 self.scaler.unscale_(optimizer)
-        norm = nn.utils.get_total_norm([w.grad for w in weights], foreach=True)
+        norm = nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None], foreach=True)
         self._clip(weights, norm)
         broken = (~norm.isfinite()).to(torch.float32)
         self.skipped += broken
