@@ -19,6 +19,7 @@ from typing import Any
 import torch
 
 from pixlate.errors import DataError, PixlateError
+from pixlate.plugins.files import PluginFiles
 
 from .base import BaseDataset
 from .batches import Batch, Keys, fetch
@@ -49,7 +50,7 @@ class Workers:
         self._pin = pin
         self._tickets = 0
         context = multiprocessing.get_context(start_method)
-        self._pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(dataset,))
+        self._pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(PluginFiles.loaded(), dataset))
         before = set(multiprocessing.active_children())
         with _signals_held():
             try:
@@ -113,8 +114,8 @@ class Pending:
 _dataset: BaseDataset[Any] | None = None
 
 
-def _begin(dataset: BaseDataset[Any]) -> None:
-    """Prepare a new process."""
+def _begin(plugin_files: PluginFiles, dataset: BaseDataset[Any]) -> None:
+    """Prepare a new process; where it is spawned, the arrival of `plugin_files` has made `dataset` importable."""
     global _dataset
     _dataset = dataset
     torch.set_num_threads(1)

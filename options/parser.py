@@ -107,16 +107,33 @@ def _plugin_options(command: str, plugins: Plugins, known: Sequence[click.Parame
     added: list[click.Parameter] = []
     for info, ask in list(plugins.implementations("command_options")):
         try:
-            asked = [_titled(made, f"Plugin {info.name}") for made in ask(command=command)]
-            taken = {made.name for made in (*known, *added)} & {made.name for made in asked}
-            if taken:
-                raise OptionError(f"it declares --{min(map(str, taken))}, which is an option already")
+            asked = [_titled(made, f"Plugin {info.name}") for made in ask(command=command) or ()]
+            _check_free(asked, [*known, *FILES, *added])
             added += asked
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             plugins.skip(info, error)
     return added
 
 
+def _check_free(asked: Sequence[click.Parameter], known: Sequence[click.Parameter]) -> None:
+    taken = {"-h", "--help"} | {name for made in known for name in _spellings(made)}
+    for made in asked:
+        spellings = _spellings(made)
+        if spellings & taken:
+            raise OptionError(f"it declares {min(spellings & taken)}, which is an option already")
+        taken |= spellings
+
+
+def _spellings(made: click.Parameter) -> set[str]:
+    return {str(made.name), *(name.replace("_", "-") for name in (*made.opts, *made.secondary_opts))}
+
+
 def _titled(made: click.Option, title: str) -> click.Option:
-    made.__class__ = type("PluginOption", (ConfigOption, type(made)), {"title": title})
+    if not isinstance(made, click.Option):
+        raise OptionError(f"its command_options returned {made!r}, which is no click.Option")
+    if not made.help:
+        raise OptionError(f"its option {made.opts[0]} has no help")
+    if not isinstance(made, ConfigOption):
+        made.__class__ = type("PluginOption", (ConfigOption, type(made)), {})
+    made.title = title  # type: ignore[attr-defined]
     return made

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from pixlate.errors import OptionError, did_you_mean
-from pixlate.plugins.manager import Plugins, file_digest
+from pixlate.plugins.files import file_digest
+from pixlate.plugins.manager import Plugins
 
 from .fields import options_of, positive
 from .help import SETTINGS
@@ -33,14 +34,15 @@ def peek(command: str, args: list[str]) -> dict[str, Any]:
 
 
 def load_files(plugins: Plugins, files: Iterable[str]) -> dict[str, str]:
-    """Load the plugins of `--plugin FILE.py`; their paths and digests. Raises OptionError for one that is broken."""
-    digests = {}
+    """Load the plugins of `--plugin FILE.py`; the paths and digests of all that are files.
+
+    Raises OptionError for one that is broken.
+    """
     for file in files:
-        info = plugins.load_file(Path(file))
+        info = plugins.load_file(Path(file), quiet=True)
         if info.status != "loaded":
             raise OptionError(f"--plugin {file} cannot be loaded: {info.reason}.")
-        digests[info.file] = file_digest(Path(info.file))
-    return digests
+    return {str(path): file_digest(path) for path in plugins.files}
 
 
 def read_config(path: str | None, plugins: Plugins) -> dict[str, Any]:
@@ -65,5 +67,6 @@ def read_config(path: str | None, plugins: Plugins) -> dict[str, Any]:
     values = positive(values, known)
     for name in values:
         if name not in known:
-            raise OptionError(f"--config '{path}' has an unknown option '{name}'.{did_you_mean(name, known)}")
+            sentence = f"--config '{path}' has an unknown option '{name}'.{did_you_mean(name, known)}"
+            raise OptionError("\n".join([sentence, *plugins.complaints()]))
     return values

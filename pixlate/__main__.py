@@ -1,6 +1,7 @@
 """The command `pixlate`: train, test, and what plugins add."""
 
 import sys
+from copy import copy
 
 import click
 
@@ -36,16 +37,18 @@ def test(arguments: tuple[str, ...]) -> None:
 
 def main(args: list[str] | None = None) -> None:
     """Run the command group, plugins' commands included, and exit with the command's code."""
-    from pixlate.plugins import get_plugins
+    run_and_exit(run_command, sys.argv[1:] if args is None else args)
 
-    plugins = get_plugins()
-    for info, add in list(plugins.implementations("register_commands")):
-        try:
-            add(cli=cli)
-        except Exception as error:
-            plugins.skip(info, error)
-    given = sys.argv[1:] if args is None else args
-    run_and_exit(lambda words: cli.main(words, prog_name="pixlate", standalone_mode=False), given)
+
+def run_command(args: list[str]) -> None:
+    """Run one command of the group. Raises what it raises, and click's errors."""
+    from pixlate.plugins import get_plugins
+    from pixlate.plugins.commands import add_commands
+
+    whole = copy(cli)
+    whole.commands = dict(cli.commands)
+    add_commands(whole, get_plugins())
+    whole.main(args, prog_name="pixlate", standalone_mode=False)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ A plugin is a module named by an entry point of the group `pixlate`; see docs/pl
 from pixlate.options.fields import FiniteFloat, option
 
 from .hookspecs import hookimpl
-from .manager import Plugins, get_plugins, load_plugins
+from .loading import forget_plugins, get_plugins, load_plugins
+from .manager import Plugins
 from .registry import Component, PluginInfo, Register, Registry
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Plugins",
     "Register",
     "Registry",
+    "forget_plugins",
     "get_plugins",
     "hookimpl",
     "load_plugins",

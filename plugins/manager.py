@@ -1,32 +1,29 @@
-"""Finds and loads plugins, each on its own: one that fails is skipped with one line and harms no other."""
+"""Loads plugins, each on its own: one that fails is skipped with one line and harms no other."""
 
 import functools
-import hashlib
 import importlib
-import importlib.util
-import multiprocessing
-import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from importlib.metadata import Distribution, EntryPoint, entry_points
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import click
 import pluggy
 
 import pixlate
-from pixlate.errors import OptionError
+from pixlate.errors import OptionError, did_you_mean
 
 from . import hookspecs
+from .causes import cause_of
+from .files import import_file
 from .registry import KINDS, Component, PluginInfo, Register, Registry
-
-BUILTIN = ("pixlate.models.plugin", "pixlate.data.plugin", "pixlate.plugins.viewers", "pixlate.plugins.commands")
 
 
 class Plugins:
-    """All plugins of a process, and the registries that they filled."""
+    """All plugins of a process, and the registries that they filled.
+
+    - infos: every plugin, whatever became of it; files: those that are files, in the order in which they were loaded.
+    """
 
     def __init__(self, *, strict: bool = False, warn: Callable[[str], None] = lambda line: None) -> None:
         self.infos: list[PluginInfo] = []
@@ -44,57 +41,62 @@ class Plugins:
 
     def complaints(self) -> list[str]:
         """A line for every plugin that was skipped."""
-        return [f"warning: {info} is skipped: {info.reason}" for info in self.infos if info.status == "broken"]
+        return [complaint(info) for info in self.infos if info.status == "broken"]
 
     def implementations(self, hook: str) -> Iterator[tuple[PluginInfo, Callable[..., Any]]]:
-        """Each plugin's implementation of a hook, first registered first, to be called one at a time."""
-        for impl in reversed(getattr(self._manager.hook, hook).get_hookimpls()):
+        """Each plugin's implementation of a hook, to be called one at a time: built-in ones first, then by name."""
+        for impl in in_order(getattr(self._manager.hook, hook)):
             yield self._owners[impl.plugin_name], functools.partial(call_accepted, impl)
 
     def load_builtin(self, module: str) -> None:
         """Load a plugin that is part of pixlate; it cannot fail quietly."""
-        info = PluginInfo(module, "pixlate", pixlate.__version__)
+        info = PluginInfo(module.removesuffix(".plugin"), "pixlate", pixlate.__version__)
         self._load(info, importlib.import_module(module))
         self.infos.append(info)
 
-    def load_entry_point(self, entry: EntryPoint) -> None:
-        """Load an installed plugin, or record why it is skipped."""
-        info = PluginInfo(entry.name)
-        if entry.dist is not None:
-            info.distribution, info.version = entry.dist.name, entry.dist.version
-        self._attempt(info, lambda: (_check_requirement(entry.dist), entry.load())[1])
+    def load(self, info: PluginInfo, load: Callable[[], ModuleType]) -> None:
+        """Load a plugin, or record why it is skipped and say so."""
+        self._attempt(info, load)
+        if info.status == "broken":
+            self._warn(complaint(info))
 
-    def load_file(self, path: Path) -> PluginInfo:
-        """Load a plugin that is one file. The file's code runs: name only files you trust."""
+    def load_file(self, path: Path, *, quiet: bool = False) -> PluginInfo:
+        """Load a plugin that is one file, once. The file's code runs: name only files you trust."""
         path = path.expanduser().resolve()
         for info in self.infos:
-            if info.file == str(path):
+            if info.file == str(path) and info.status == "loaded":
                 return info
         info = PluginInfo(path.stem, file=str(path))
-        self._attempt(info, lambda: _import_file(path))
+        self._attempt(info, lambda: import_file(path))
         if info.status == "loaded":
             self.files.append(path)
+        elif not quiet:
+            self._warn(complaint(info))
         return info
 
+    def disable(self, info: PluginInfo) -> None:
+        """Record a plugin that PIXLATE_PLUGINS leaves out."""
+        info.status = "disabled"
+        self.infos.append(info)
+
     def skip(self, info: PluginInfo, error: BaseException) -> None:
-        """Mark a plugin as broken, take it out, and say so once."""
-        info.status, info.reason = "broken", _cause(error)
+        """Take a plugin out that failed after it was loaded, and say so once."""
+        self._drop(info, error)
+        self._warn(complaint(info))
+
+    def _drop(self, info: PluginInfo, error: BaseException) -> None:
+        info.status, info.reason = "broken", cause_of(error)
         info.registered.clear()
+        info.hooks.clear()
         if self._owners.get(info.name) is info:
             del self._owners[info.name]
             if self._manager.has_plugin(info.name):
                 self._manager.unregister(name=info.name)
             for registry in self._registries.values():
                 registry.remove(info)
-        self._warn(f"warning: {info} is skipped: {info.reason}")
         if self._strict:
+            self._warn(complaint(info))
             raise error
-
-    def disable(self, entry: EntryPoint) -> None:
-        """Record an installed plugin that PIXLATE_PLUGINS leaves out."""
-        dist = entry.dist
-        info = PluginInfo(entry.name, dist.name if dist else "", dist.version if dist else "", "disabled")
-        self.infos.append(info)
 
     def _attempt(self, info: PluginInfo, load: Callable[[], ModuleType]) -> None:
         self.infos.append(info)
@@ -102,32 +104,64 @@ class Plugins:
             if info.name in self._owners:
                 raise OptionError(f"its name is taken by {self._owners[info.name]}")
             self._load(info, load())
-        except (Exception, SystemExit) as error:
-            self.skip(info, error)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit, and whatever else an import may raise
+            self._drop(info, error)
 
-    def _load(self, info: PluginInfo, module: object) -> None:
+    def _load(self, info: PluginInfo, module: ModuleType) -> None:
+        known = self._manager.get_name(module)
+        if known:
+            raise OptionError(f"its module {module.__name__} is already that of {self._owners[known]}")
         self._owners[info.name] = info
         self._manager.register(module, name=info.name)
-        self._manager.check_pending()
-        if not self._manager.get_hookcallers(module):
-            raise OptionError("it implements no hook of pixlate")
+        impls = self._implemented(module)
         collected: list[Component] = []
         for kind, hook in KINDS.items():
-            for impl in getattr(self._manager.hook, hook).get_hookimpls():
-                if impl.plugin is module:
-                    impl.function(Register(kind, info, collected))
+            if hook in impls:
+                call_accepted(impls[hook], register=Register(kind, info, collected))
         self._add(collected)
         info.registered = [(made.kind, made.name) for made in collected]
+        info.hooks = list(impls)
+
+    def _implemented(self, module: ModuleType) -> dict[str, pluggy.HookImpl]:
+        """What a module implements, by the hooks' names. Raises OptionError for what could never be called."""
+        impls: dict[str, pluggy.HookImpl] = {}
+        for caller in self._manager.get_hookcallers(module) or ():
+            (impl,) = (impl for impl in caller.get_hookimpls() if impl.plugin is module)
+            if not caller.has_spec():
+                if not impl.optionalhook:
+                    raise OptionError(
+                        f"it implements {caller.name}, which is no hook of pixlate.{did_you_mean(caller.name, _HOOKS)}"
+                    )
+            elif impl.wrapper or impl.hookwrapper or not _is_plain(impl.function):
+                raise OptionError(f"its {caller.name} must be a plain function, not a wrapper, generator or coroutine")
+            else:
+                impls[caller.name] = impl
+        if not impls:
+            unmarked = [name for name in _HOOKS if callable(getattr(module, name, None))]
+            hint = f": its {unmarked[0]} is not marked with @hookimpl" if unmarked else ""
+            raise OptionError(f"it implements no hook of pixlate{hint}")
+        return impls
 
     def _add(self, collected: Sequence[Component]) -> None:
-        trial = {kind: Registry(kind, list) for kind in KINDS}
-        for kind, registry in self._registries.items():
+        """Add a plugin's components: all of them, or none where one has a name that is taken."""
+        trial = {kind: Registry(kind) for kind in KINDS}
+        for registry in self._registries.values():
             for made in registry:
-                trial[kind].add(made)
+                trial[made.kind].add(made)
         for made in collected:
             trial[made.kind].add(made)
         for made in collected:
             self._registries[made.kind].add(made)
+
+
+_HOOKS = tuple(name for name, item in vars(hookspecs).items() if hasattr(item, "pixlate_spec"))
+
+
+def in_order(caller: pluggy.HookCaller) -> list[pluggy.HookImpl]:
+    """A hook's implementations, first registered first; those marked `tryfirst` before, `trylast` after them."""
+    return sorted(caller.get_hookimpls(), key=lambda impl: int(impl.trylast) - int(impl.tryfirst))
 
 
 def call_accepted(impl: pluggy.HookImpl, **arguments: Any) -> Any:
@@ -135,80 +169,10 @@ def call_accepted(impl: pluggy.HookImpl, **arguments: Any) -> Any:
     return impl.function(*(arguments[name] for name in impl.argnames))
 
 
-def load_plugins(
-    environ: Mapping[str, str], *, warn: Callable[[str], None] = lambda line: None
-) -> Plugins:
-    """Load the built-in plugins, then the installed ones by name, then those of PIXLATE_PLUGIN_PATH."""
-    plugins = Plugins(strict=environ.get("PIXLATE_PLUGINS_STRICT") == "1", warn=warn)
-    for module in BUILTIN:
-        plugins.load_builtin(module)
-    wanted = environ.get("PIXLATE_PLUGINS")
-    only = None if wanted is None else {name.strip() for name in wanted.split(",") if name.strip()}
-    entries = sorted(entry_points(group="pixlate"), key=lambda entry: entry.name)
-    for entry in entries:
-        if only is None or entry.name in only:
-            plugins.load_entry_point(entry)
-        else:
-            plugins.disable(entry)
-    for path in _plugin_files(environ.get("PIXLATE_PLUGIN_PATH", "")):
-        if only is None or path.stem in only:
-            plugins.load_file(path)
-    for name in sorted((only or set()) - {info.name for info in plugins.infos}):
-        warn(f"warning: PIXLATE_PLUGINS names '{name}', which is not installed")
-    return plugins
+def complaint(info: PluginInfo) -> str:
+    """The line that says why a plugin is skipped."""
+    return f"warning: {info} is skipped: {info.reason}"
 
 
-@functools.cache
-def get_plugins() -> Plugins:
-    """The plugins of this process, loaded at the first call."""
-    quiet = multiprocessing.parent_process() is not None
-    return load_plugins(os.environ, warn=(lambda line: None) if quiet else _say)
-
-
-def file_digest(path: Path) -> str:
-    """The SHA-256 of a plugin file, recorded with the runs that use it."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)
-
-
-def _plugin_files(paths: str) -> Iterator[Path]:
-    for part in filter(None, paths.split(os.pathsep)):
-        path = Path(part)
-        yield from sorted(path.glob("*.py")) if path.is_dir() else [path]
-
-
-def _import_file(path: Path) -> ModuleType:
-    name = f"pixlate_plugin_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if path.suffix != ".py" or spec is None or spec.loader is None or not path.is_file():
-        raise OptionError(f"'{path}' is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _check_requirement(dist: Distribution | None) -> None:
-    """Raise OptionError where a distribution asks for another version of pixlate than this one."""
-    for line in (dist.requires if dist else None) or ():
-        if line.lower().startswith("pixlate"):
-            from packaging.requirements import Requirement
-
-            needs = Requirement(line)
-            applies = needs.marker is None or needs.marker.evaluate({"extra": ""})
-            if needs.name == "pixlate" and applies and not needs.specifier.contains(
-                pixlate.__version__, prereleases=True
-            ):
-                raise OptionError(f"it needs pixlate{needs.specifier}, and this is pixlate {pixlate.__version__}")
-
-
-def _cause(error: BaseException) -> str:
-    text = " ".join(str(error).split())
-    return text if isinstance(error, OptionError) else f"{type(error).__name__}: {text}".removesuffix(": ")
+def _is_plain(function: Callable[..., Any]) -> bool:
+    return not (inspect.isgeneratorfunction(function) or inspect.iscoroutinefunction(function))

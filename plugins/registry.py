@@ -1,8 +1,6 @@
 """Names and what they stand for: one `Registry` class serves every kind of component."""
 
-import dataclasses
 import importlib
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -10,7 +8,10 @@ from typing import Any
 
 from pixlate.errors import OptionError, did_you_mean
 
-#: Each kind of component: the word for it in sentences, and the hook that registers it.
+from .causes import cause_of
+from .checks import check_component
+
+#: Each kind of component, and the hook that registers it.
 KINDS: Mapping[str, str] = {
     "model": "register_models",
     "dataset": "register_datasets",
@@ -21,24 +22,33 @@ KINDS: Mapping[str, str] = {
     "lr_policy": "register_lr_policies",
     "viewer": "register_viewers",
 }
-ROLES = ("generator", "discriminator")
 
 
 @dataclass
 class PluginInfo:
-    """One plugin: where it comes from and what became of it."""
+    """One plugin: where it comes from and what became of it.
+
+    - distribution, version: what was installed; empty for a plugin that is one file, whose path is `file`.
+    - status: "loaded", "disabled" (by PIXLATE_PLUGINS) or "broken", and the `reason`.
+    - registered: the kind and name of each of its components; hooks: the names of those it implements.
+    """
 
     name: str
     distribution: str = ""
     version: str = ""
-    status: str = "loaded"  # or "disabled", "broken"
+    status: str = "loaded"
     reason: str = ""
     file: str = ""
     registered: list[tuple[str, str]] = field(default_factory=list)
+    hooks: list[str] = field(default_factory=list)
+
+    @property
+    def origin(self) -> str:
+        """The distribution and its version, or the file."""
+        return f"{self.distribution} {self.version}".strip() or self.file
 
     def __str__(self) -> str:
-        origin = f"of {self.distribution} {self.version}" if self.distribution else f"in {self.file}"
-        return f"plugin {self.name} {origin}".strip()
+        return f"plugin {self.name} {'of' if self.distribution else 'in'} {self.origin}"
 
 
 @dataclass(frozen=True)
@@ -55,56 +65,61 @@ class Component:
     role: str = ""
 
     def load(self) -> Any:
-        """The registered class or callable; a "module:Name" target is imported now."""
+        """The registered class or callable; a "module:Name" target is imported now.
+
+        Raises OptionError, naming the plugin, when the import fails.
+        """
         if not isinstance(self.target, str):
             return self.target
         module, _, name = self.target.partition(":")
         try:
             return getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError) as error:
+        except Exception as error:
             raise OptionError(
-                f"{self.kind} '{self.name}' of {self.plugin} cannot be loaded from '{self.target}': {error}."
+                f"{self.kind} '{self.name}' of {self.plugin} cannot be loaded from '{self.target}': {cause_of(error)}."
             ) from error
 
 
 class Registry:
-    """The components of one kind, by name."""
+    """The components of one kind, by name; `-` and `_` in a name are the same."""
 
-    def __init__(self, kind: str, broken: Callable[[], list[str]]) -> None:
+    def __init__(self, kind: str, complaints: Callable[[], list[str]] = list) -> None:
         self.kind = kind
-        self._broken = broken
+        self._complaints = complaints
         self._components: dict[str, Component] = {}
 
     def add(self, component: Component) -> None:
         """Add a component. Raises OptionError, naming both plugins, when its name is taken."""
-        first = self._components.get(component.name)
-        if first is not None:
+        first = self._components.setdefault(_key(component.name), component)
+        if first is not component:
             raise OptionError(
                 f"{self.kind} '{component.name}' of {component.plugin} is already registered by {first.plugin}"
             )
-        self._components[component.name] = component
 
     def remove(self, plugin: PluginInfo) -> None:
         """Take out everything that a plugin registered."""
-        self._components = {n: made for n, made in self._components.items() if made.plugin is not plugin}
+        self._components = {key: made for key, made in self._components.items() if made.plugin is not plugin}
 
     def get(self, name: str, *, role: str = "") -> Component:
-        """The component of that name (and role). Raises OptionError with the nearest name when there is none."""
-        found = self._components.get(name) or self._components.get(name.replace("-", "_"))
+        """The component of that name (and role).
+
+        Raises OptionError with the nearest name when there is none, and with a line for every broken plugin.
+        """
+        found = self._components.get(_key(name))
         if found is None or (role and found.role != role):
             sentence = f"no {role or self.kind.replace('_', ' ')} is named '{name}'."
-            raise OptionError("\n".join([sentence + did_you_mean(name, self.names(role)), *self._broken()]))
+            raise OptionError("\n".join([sentence + did_you_mean(name, self.names(role)), *self._complaints()]))
         return found
 
     def names(self, role: str = "") -> list[str]:
         """All names, sorted; those of one role where one is given."""
-        return sorted(name for name, made in self._components.items() if not role or made.role == role)
+        return sorted(made.name for made in self if not role or made.role == role)
 
     def __iter__(self) -> Iterator[Component]:
-        return iter(self._components.values())
+        return iter(list(self._components.values()))
 
     def __contains__(self, name: str) -> bool:
-        return name in self._components
+        return _key(name) in self._components
 
 
 class Register:
@@ -132,21 +147,17 @@ class Register:
 
         - name: what users type; letters, digits, `_` and `-`.
         - target: a class or callable, or "module:Name", which is imported when first used.
-        - config: the frozen dataclass of its own options.
+        - config: the frozen dataclass of its own options, for models, data sets and viewers.
         - help: one sentence for lists.
-        - defaults: shared options whose default differs for this component.
-        - role: "generator" or "discriminator", for networks.
+        - defaults: options whose default differs for this model or data set.
+        - role: for networks: "generator" or "discriminator", or a word of the plugin's own for other networks.
 
         Raises ValueError for anything else.
         """
-        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w-]*", name):
-            raise ValueError(f"{name!r} is no name for a {self._kind}: use letters, digits, '_' and '-'")
-        if not callable(target) and not (isinstance(target, str) and re.fullmatch(r"[\w.]+:\w+", target)):
-            raise ValueError(f"{self._kind} '{name}': target must be a class or 'module:Name', not {target!r}")
-        if config is not None and not (isinstance(config, type) and dataclasses.is_dataclass(config)):
-            raise ValueError(f"{self._kind} '{name}': config must be a dataclass, not {config!r}")
-        if self._kind == "network" and role not in ROLES:
-            raise ValueError(f"network '{name}' needs role='generator' or role='discriminator', not {role!r}")
-        self._collected.append(
-            Component(self._kind, name, target, self._plugin, config, help, dict(defaults), role)
-        )
+        component = Component(self._kind, name, target, self._plugin, config, help, defaults, role)
+        check_component(component)
+        self._collected.append(component)
+
+
+def _key(name: str) -> str:
+    return name.replace("-", "_")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pluggy
 
-from pixlate.errors import OptionError, PixlateError
 from pixlate.plugins import hookspecs
-from pixlate.plugins.manager import Plugins, call_accepted
+from pixlate.plugins.causes import cause_of
+from pixlate.plugins.manager import Plugins, call_accepted, in_order
 from pixlate.plugins.registry import Component
 
 
@@ -28,7 +28,9 @@ class Events:
                 self._viewers.register(viewer, name=component.name)
                 self._viewers.check_pending()
             except pluggy.PluginValidationError as error:
-                raise OptionError(f"{self._names[component.name]}: {' '.join(str(error).split())}") from error
+                if self._viewers.has_plugin(component.name):
+                    self._viewers.unregister(name=component.name)
+                warn(f"warning: {self._names[component.name]} is left out: {cause_of(error)}")
         self._listeners: dict[str, list[tuple[str, Callable[..., Any]]]] = {}
 
     def __call__(self, hook: str, **arguments: Any) -> None:
@@ -40,14 +42,13 @@ class Events:
                 continue
             try:
                 implementation(**arguments)
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self._dropped.add(name)
-                text = str(error) if isinstance(error, PixlateError) else f"{type(error).__name__}: {error}"
-                self._warn(f"warning: {name} failed in {hook} and is left out from here on: {text}")
+                self._warn(f"warning: {name} failed in {hook} and is left out from here on: {cause_of(error)}")
 
     def _find(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:
         viewers = [
             (self._names[impl.plugin_name], partial(call_accepted, impl))
-            for impl in reversed(getattr(self._viewers.hook, hook).get_hookimpls())
+            for impl in in_order(getattr(self._viewers.hook, hook))
         ]
         return viewers + [(str(info), call) for info, call in self._plugins.implementations(hook)]
