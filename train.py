@@ -22,15 +22,15 @@ def train(choice: Choice) -> None:
     from pixlate.runs.signals import stop_on_signals
     from pixlate.runs.trainer import Trainer
 
-    with open_run(choice) as (run, tell), stop_on_signals() as stop:
+    with stop_on_signals() as stop, open_run(choice) as (run, tell):
         trainer = Trainer(choice, run, tell, stop)
         model, options = trainer.model, trainer.options
-        at, loader = trainer.restore()
+        at = trainer.restore()
         tell("run_started", run=run)
 
         for epoch in range(at.epoch, run.n_epochs + 1):
             model.start_epoch(epoch)
-            for batch in loader.epoch(epoch):
+            for batch in trainer.batches(at):
                 before = at
                 result = model.training_step(batch, group=trainer.begin_step(at))
                 at = trainer.end_step(at, batch)

@@ -248,7 +248,11 @@ class BaseModel(ABC, Generic[Config]):
                 self.nets[name].start_average()
             self.averages[name].load_state_dict(weights)
         for name, optimizer in state["optimizers"].items():
+            groups = self.optimizers[name].param_groups
+            asked = [{key: value for key, value in group.items() if key in ("initial_lr", "betas")} for group in groups]
             self.optimizers[name].load_state_dict(optimizer)
+            for group, own in zip(self.optimizers[name].param_groups, asked, strict=True):
+                group.update(own)  # --lr and --beta1 may have changed since
         self.updater.load_state_dict(state["updater"])
         self.policy.load_state_dict(state["policy"])
         self._watched = torch.full_like(self._watched, state["watched"]["sum"])

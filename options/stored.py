@@ -1,7 +1,7 @@
 """options.json: the options a run was started with, read back by test.py and by `--continue_train`."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,17 @@ FILE = "options.json"
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What options.json holds: values and their sources by name, and which plugin each component came from."""
+    """What options.json holds: values and their sources by name, and which plugin each component came from.
+
+    `changes` tells, for each time the run was continued otherwise than before, at which picture and what.
+    """
 
     options: Mapping[str, Any]
     sources: Mapping[str, str] = field(default_factory=dict)
     components: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     plugin_files: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
+    changes: Sequence[Mapping[str, Any]] = ()
 
 
 def read_stored(folder: Path) -> StoredRun | None:
@@ -34,6 +38,7 @@ def read_stored(folder: Path) -> StoredRun | None:
             dict(data.get("components", {})),
             dict(data.get("plugin_files", {})),
             dict(data.get("environment", {})),
+            list(data.get("changes", [])),
         )
     except (FileNotFoundError, NotADirectoryError):
         return None
@@ -50,8 +55,9 @@ def write_stored(folder: Path, stored: StoredRun) -> None:
         "components": dict(stored.components),
         "plugin_files": dict(stored.plugin_files),
         "environment": dict(stored.environment),
+        "changes": list(stored.changes),
     }
-    write_whole(folder / FILE, (json.dumps(data, indent=2) + "\n").encode())
+    write_whole(folder / FILE, (json.dumps(data, indent=2) + "\n").encode(), durable=True)
 
 
 def write_listing(path: Path, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:

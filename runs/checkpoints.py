@@ -1,76 +1,100 @@
 """Saving and restoring a run: the state first, then the files derived from it.
 
 `latest_state.pt` holds everything; `<tag>_net_<name>.pth` are bare state_dicts for users and for the reference.
-Writing happens in the background, from a copy taken at the step that asked for it.
+Writing happens in the background, from a copy taken at the step that asked for it. A save is done when `ended`
+tells so; until then a run that is killed goes on from the one before.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor
-
-from pixlate.errors import CheckpointError, DataError
+from pixlate.errors import CheckpointError, DataError, PixlateError
 from pixlate.models.base import BaseModel
+from pixlate.util.files import cannot_write
+from pixlate.util.text import one_line
 
+from .position import FORMAT, as_saved, check_state
 from .progress import Progress
-from .state import read_state, write_state, write_weights
+from .snapshot import Snapshot
+from .state import read_state, second_name, write_state, write_weights
 
 STATE, PREVIOUS = "latest_state.pt", "previous_state.pt"
-FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Saved:
+    """How a save ended: where in the run it was taken, the files that were written, and what went wrong if anything."""
+
+    at: Progress
+    paths: list[Path] = field(default_factory=list)
+    error: PixlateError | None = None
 
 
 class Checkpoints:
     """The checkpoints of one run folder."""
 
-    def __init__(self, folder: Path, model: BaseModel[Any], *, facts: Mapping[str, Any], keep: int = 0) -> None:
-        """`facts` are kept in every state and compared on resume; `keep` > 0 limits the numbered checkpoints."""
+    def __init__(
+        self,
+        folder: Path,
+        model: BaseModel[Any],
+        *,
+        facts: Mapping[str, Any],
+        keep: int = 0,
+        before_commit: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`facts` are kept in every state and compared on resume; `keep` > 0 limits the numbered checkpoints.
+
+        `before_commit` puts on the disk, in the background, what must be there before a state is.
+        """
         self.folder = folder
         self.model = model
         self.facts = dict(facts)
         self.keep = keep
+        self._before_commit = before_commit
+        self._snapshot = Snapshot()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
-        self._writing: Future[list[Path]] | None = None
-        self._saved_at = Progress()
-        self._derived: tuple[str, ...] = ()
+        self._writing: Future[Saved] | None = None
+        self._ended: list[Saved] = []
 
-    def save(self, at: Progress, log_sizes: Mapping[str, int], *tags: str) -> None:
+    def save(self, at: Progress, log_sizes: Callable[[], Mapping[str, int]], *tags: str) -> None:
         """Copy the state as it is now and write it soon: as the latest, and under each further tag."""
         self.wait()
-        state = {
-            "format": FORMAT,
-            "position": {
-                "epoch": at.epoch,
-                "epoch_images": at.epoch_images,
-                "images": at.images,
-                "step": at.step,
-            },
-            "facts": self.facts,
-            "logs": dict(log_sizes),
-            "tags": list(tags),
-            "ranks": [{}],
-            "model": _copied(self.model.state_dict()),
-        }
-        self._saved_at = at
-        self._writing = self._worker.submit(self._write, state)
+        try:
+            state = {
+                "format": FORMAT,
+                "position": as_saved(at),
+                "facts": self.facts,
+                "logs": dict(log_sizes()),
+                "tags": list(tags),
+                "ranks": [{}],
+                "model": self._snapshot.take(self.model.state_dict()),
+            }
+        except (PixlateError, MemoryError, RuntimeError) as error:  # PyTorch's lack of memory is a RuntimeError
+            self._ended.append(_failed(at, error))
+        else:
+            self._writing = self._worker.submit(self._write, at, state)
 
-    def finished(self) -> tuple[Progress, list[Path]] | None:
-        """The position and files of a save that reached the disk since last asked. Raises DataError if it failed."""
-        if self._writing is None or not self._writing.done():
-            return None
-        writing, self._writing = self._writing, None
-        return self._saved_at, writing.result()
+    def ended(self) -> list[Saved]:
+        """The saves that have ended since this was last asked, oldest first."""
+        if self._writing is not None and self._writing.done():
+            self.wait()
+        ended, self._ended = self._ended, []
+        return ended
 
     def wait(self) -> None:
-        """Wait for the save under way, if any; its outcome stays for `finished`."""
+        """Wait for the save under way, if any; how it ended is told by `ended`."""
         if self._writing is not None:
-            self._writing.exception()
+            self._ended.append(self._writing.result())
+            self._writing = None
 
     def close(self) -> None:
         """Wait for the last save and end the writing thread."""
+        self.wait()
         self._worker.shutdown()
 
     def exists(self) -> bool:
@@ -80,43 +104,54 @@ class Checkpoints:
     def read(self) -> tuple[dict[str, Any], str]:
         """The newest whole state, and a sentence where it is not the latest. Raises CheckpointError."""
         try:
-            return read_state(self.folder / STATE), ""
+            return check_state(read_state(self.folder / STATE), self.folder / STATE), ""
         except CheckpointError as error:
             if not (self.folder / PREVIOUS).exists():
                 raise
-            state = read_state(self.folder / PREVIOUS)
-            return (
-                state,
-                f"{error} Going on from the state before it, at {state['position']['images']} pictures.",
-            )
+            try:
+                state = check_state(read_state(self.folder / PREVIOUS), self.folder / PREVIOUS)
+            except CheckpointError as second:
+                raise CheckpointError(f"{error} {second} There is no older state to go on from.") from error
+            seen = state["position"]["images"]
+            return state, f"{error} Going on from the state before it, at {seen} pictures."
 
-    def restore(self, state: Mapping[str, Any]) -> Progress:
-        """Load a state into the model and complete the files derived from it. Raises CheckpointError."""
+    def restore(self, state: Mapping[str, Any], *, fallback: bool = False) -> Progress:
+        """Load a state into the model and write the files derived from it, which a kill may have prevented.
+
+        `fallback` says that it is the one before the latest, whose place it then takes. Raises CheckpointError.
+        """
         try:
             self.model.load_state_dict(state["model"])
-        except (KeyError, RuntimeError, ValueError, TypeError) as error:
-            first = str(error).splitlines()[0]
-            raise CheckpointError(f"the state in '{self.folder}' does not fit the model: {first}") from error
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
+            raise CheckpointError(
+                f"the state in '{self.folder}' does not fit the model: {str(error).splitlines()[0]}."
+            ) from error
+        if fallback:
+            try:
+                second_name(self.folder / PREVIOUS, self.folder / STATE)
+            except OSError as error:
+                raise cannot_write(self.folder / STATE, error) from error
         self._derive(state)
         return Progress(**state["position"])
 
-    def _write(self, state: dict[str, Any]) -> list[Path]:
-        write_state(self.folder / STATE, state, keep_as=self.folder / PREVIOUS)
-        written = [self.folder / STATE, *self._derive(state, anew=True)]
-        if self.keep:
-            self._prune()
-        return written
+    def _write(self, at: Progress, state: dict[str, Any]) -> Saved:
+        try:
+            self._before_commit()
+            write_state(self.folder / STATE, state, keep_as=self.folder / PREVIOUS)
+            written = [self.folder / STATE, *self._derive(state)]
+            if self.keep:
+                self._prune()
+        except Exception as error:  # in another thread: kept until the run asks
+            return _failed(at, error)
+        return Saved(at, written)
 
-    def _derive(self, state: Mapping[str, Any], *, anew: bool = False) -> list[Path]:
-        """Write the network files of a state; those that are there and younger than it only when told."""
-        age = 0 if anew else (self.folder / STATE).stat().st_mtime_ns if (self.folder / STATE).exists() else 0
+    def _derive(self, state: Mapping[str, Any]) -> list[Path]:
+        """Write the network files of a state."""
         written = []
         for tag in ("latest", *state["tags"]):
             for name, weights in _network_files(state["model"], tag):
-                path = self.folder / name
-                if anew or not path.exists() or path.stat().st_mtime_ns < age:
-                    write_weights(path, weights)
-                    written.append(path)
+                write_weights(self.folder / name, weights)
+                written.append(self.folder / name)
         return written
 
     def _prune(self) -> None:
@@ -131,28 +166,22 @@ class Checkpoints:
                     path.unlink(missing_ok=True)
 
 
+def _failed(at: Progress, error: Exception) -> Saved:
+    if isinstance(error, PixlateError):
+        return Saved(at, error=error)
+    return Saved(at, error=DataError(f"the run could not be saved: {one_line(error)}."))
+
+
 def _network_files(model: Mapping[str, Any], tag: str) -> list[tuple[str, Mapping[str, Any]]]:
     files = [(f"{tag}_net_{name}.pth", weights) for name, weights in model["networks"].items()]
     return files + [(f"{tag}_net_{name}_ema.pth", weights) for name, weights in model["ema"].items()]
 
 
-def _copied(value: Any) -> Any:
-    """The same value with every tensor copied to the CPU, contiguous, each by itself."""
-    if isinstance(value, Tensor):
-        return value.detach().to("cpu", copy=True, memory_format=torch.contiguous_format)
-    if isinstance(value, Mapping):
-        return {key: _copied(part) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return type(value)(_copied(part) for part in value)
-    return value
-
-
 def check_space(folder: Path, model: BaseModel[Any]) -> None:
-    """Raise DataError when the disk has no room for two states and their network files."""
-    import shutil
-
+    """Raise DataError when the disk has no room for the states that lie side by side while one is written."""
     weights = sum(w.numel() * w.element_size() for net in model.networks.values() for w in net.parameters())
-    needed, free = 2 * 4 * weights, shutil.disk_usage(folder).free
+    there = sum(path.stat().st_size for path in {folder / STATE, folder / PREVIOUS} if path.exists())
+    needed, free = 10 * weights - there, shutil.disk_usage(folder).free  # three states of weights and two moments
     if free < needed:
         raise DataError(
             f"'{folder}' has {free / 1e9:.1f} GB free, and this run's checkpoints need about {needed / 1e9:.1f} GB: "

@@ -1,5 +1,6 @@
 """What has changed between a stored run and the command that continues it."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ FIXED = {str(made.name) for made in options_of(NetworkOptions)} - {"init_type", 
 FREE = {
     "name",
     "suffix",
+    "checkpoints_dir",
     "continue_train",
     "resume",
     "overwrite",
@@ -32,39 +34,70 @@ FREE = {
     "load_iter",
     "verbose",
 }
+Change = tuple[Any, Any]
 
 
-def harmless_changes(choice: Choice) -> list[str]:
-    """Sentences for the options that differ from the stored run's and may.
+def harmless_changes(choice: Choice) -> dict[str, Change]:
+    """What differs from the stored run and may: options, plugins' versions and files, before and now, by name.
 
     Raises OptionError, with every difference, when the architecture or the data would be another.
     """
-    stored = choice.stored.options if choice.stored else {}
-    differing = {
-        name: f"{name}: {stored[name]} -> {value}"
+    stored = choice.stored
+    if stored is None:
+        return {}
+    options = {
+        name: (stored.options[name], value)
         for name, value in choice.values.items()
-        if name in stored and stored[name] != value and name not in FREE
+        if name in stored.options and name not in FREE and _plain(value) != stored.options[name]
     }
-    fixed = [text for name, text in differing.items() if name in FIXED]
+    fixed = {name: change for name, change in options.items() if name in FIXED}
     if fixed:
         raise OptionError(
-            f"run '{choice.name}' cannot be continued with other networks or data ({'; '.join(fixed)}): "
+            f"run '{choice.name}' cannot be continued with other networks or data ({'; '.join(said(fixed))}): "
             "leave these out, or start a new run under another --name."
         )
-    return list(differing.values())
+    now = choice.to_store({})
+    parts = {
+        f"{option} {part.get('name')}": (_origin(stored.components[option]), _origin(part))
+        for option, part in now.components.items()
+        if option in stored.components and option not in options and _origin(stored.components[option]) != _origin(part)
+    }
+    files = {
+        f"plugin file {path}": (stored.plugin_files[path], digest)
+        for path, digest in now.plugin_files.items()
+        if stored.plugin_files.get(path, digest) != digest
+    }
+    return options | parts | files
+
+
+def said(changes: Mapping[str, Change]) -> list[str]:
+    """Changes as people read them: "lr: 0.0002 -> 0.0001"."""
+    return [f"{name}: {before} -> {now}" for name, (before, now) in changes.items()]
 
 
 def check_data(stored: Mapping[str, Any], now: Mapping[str, Any], name: str) -> None:
     """Raise OptionError when the pictures are not those that the run was trained on."""
-    if stored.get("data") != now.get("data"):
-        before, after = stored.get("data", {}), now.get("data", {})
-        raise OptionError(
-            f"run '{name}' was trained on {before.get('files')} files and there are {after.get('files')} now, or they "
-            "have other names: give the same data, or start a new run under another --name."
-        )
+    before, after = stored["data"], now["data"]
+    if before == after:
+        return
+    counts = f"{before.get('files')} files and there are {after.get('files')} now"
+    if before.get("files") == after.get("files"):
+        counts = f"{after.get('files')} files of other names"
+    raise OptionError(
+        f"run '{name}' was trained on {counts}: give the same data, or start a new run under another --name."
+    )
 
 
-def machine_changes(stored: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+def machine_changes(stored: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Change]:
     """What differs in versions, threads and device, so that going on is not bit for bit the same."""
-    before, after = stored.get("machine", {}), now.get("machine", {})
-    return [f"{key}: {before.get(key)} -> {after[key]}" for key in after if before.get(key) != after[key]]
+    before, after = stored["machine"], now["machine"]
+    return {key: (before.get(key), after[key]) for key in after if before.get(key) != after[key]}
+
+
+def _plain(value: Any) -> Any:
+    """A value as it comes back from options.json."""
+    return json.loads(json.dumps(value))
+
+
+def _origin(part: Mapping[str, str]) -> str:
+    return " ".join(filter(None, [part.get("distribution") or part.get("plugin", ""), part.get("version", "")]))

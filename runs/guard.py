@@ -20,6 +20,11 @@ class Guard:
         self._model = model
         self._reaction = reaction
         self._steps: list[tuple[list[str], Tensor]] = []
+        self._before = 0.0
+
+    def resume(self) -> None:
+        """Take note that the updates which the model's state counts as left out belong to an earlier session."""
+        self._before = float(self._model.updater.skipped)
 
     def note(self, batch: Batch) -> None:
         """Remember a batch that was just trained on."""
@@ -32,11 +37,12 @@ class Guard:
         Raises DataError for "stop".
         """
         steps, self._steps = self._steps, []
+        before, self._before = self._before, 0.0
         count = self._model.updater.take_skipped()
         if not count:
             return
         line = f"{count} updates before picture {at.images} had gradients that are not finite and were left out"
-        line += _named(steps)
+        line += _named(steps, before)
         if self._reaction == "stop":
             raise DataError(f"{line}: try a smaller --lr, --clip_grad 1 or --precision fp32.")
         click.echo(f"warning: {line}", err=True)
@@ -51,11 +57,12 @@ class Guard:
             click.echo("warning: nothing was saved yet to go back to", err=True)
             return
         self._model.load_state_dict(state["model"])
+        self.resume()
         click.echo(f"Went back to the weights of picture {state['position']['images']}.", err=True)
 
 
-def _named(steps: list[tuple[list[str], Tensor]]) -> str:
-    before, names = 0.0, []
+def _named(steps: list[tuple[list[str], Tensor]], before: float) -> str:
+    names = []
     for paths, skipped in steps:
         now = float(skipped)
         names += paths if now > before else []

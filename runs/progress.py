@@ -27,9 +27,7 @@ class Progress:
 
     def after(self, images: int, *, stepped: bool = True) -> Progress:
         """The position after a batch of so many pictures."""
-        return Progress(
-            self.epoch, self.epoch_images + images, self.images + images, self.step + (1 if stepped else 0)
-        )
+        return Progress(self.epoch, self.epoch_images + images, self.images + images, self.step + (1 if stepped else 0))
 
     def next_epoch(self) -> Progress:
         """The position at the start of the next epoch."""

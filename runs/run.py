@@ -1,6 +1,6 @@
 """A run as its listeners see it: its name, its folder, its options, its logs and its clock."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,18 @@ class Run:
     - model: the model, once it is built.
     - n_epochs: the number of the last epoch; epoch_size: pictures in an epoch.
     - start: where this session began; its `images` is 0 in a new run.
+    - at: the position after the last step.
     """
 
-    def __init__(self, name: str, folder: Path, command: str, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        command: str,
+        options: Mapping[str, Any],
+        *,
+        warn: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self.name = name
         self.folder = folder
         self.command = command
@@ -33,39 +42,53 @@ class Run:
         self.epoch_size = 0
         self.start = Progress()
         self.clock = Clock(0)
-        self._at = Progress()
+        self.at = Progress()
         self._logs: dict[str, RunLog] = {}
-        self._known_sizes: Mapping[str, int] = {}
+        self._warn = warn
+        self._known_sizes: Mapping[str, int] | None = None
 
     def begin(self, start: Progress, *, n_epochs: int, epoch_size: int, total_images: int) -> None:
         """Set where the run starts and how long it will be."""
-        self.start = self._at = start
+        self.start = self.at = start
         self.n_epochs, self.epoch_size = n_epochs, epoch_size
         self.clock = Clock(total_images)
         self.clock.start(start)
 
     def cut_logs(self, sizes: Mapping[str, int]) -> None:
-        """Tell the logs, before they are opened, how much of them the restored state had seen."""
-        self._known_sizes = sizes
+        """Tell the logs, before they are opened, how much of them the restored state had seen: nothing if unnamed."""
+        self._known_sizes = dict(sizes)
 
     def open_log(self, filename: str) -> RunLog:
-        """An append-only log in the run's folder, cut back on resume to what the saved state had seen."""
+        """An append-only log in the run's folder, cut back on resume to what the saved state had seen.
+
+        Its `write` never fails: lines that the disk refuses wait in memory, and the run says so.
+        """
         if filename not in self._logs:
-            size = self._known_sizes.get(filename, None if not self._known_sizes else 0)
-            self._logs[filename] = RunLog(self.folder / filename, size)
+            size = None if self._known_sizes is None else self._known_sizes.get(filename, 0)
+            self._logs[filename] = RunLog(self.folder / filename, size, warn=self._warn)
         return self._logs[filename]
 
     def log_sizes(self) -> dict[str, int]:
-        """How long each open log is, in bytes."""
-        return {name: log.size for name, log in self._logs.items()}
+        """How long each log is, in bytes, those of earlier sessions included, with all lines written.
+
+        Raises DataError when lines still cannot be written.
+        """
+        for log in self._logs.values():
+            log.flush()
+        return {**(self._known_sizes or {}), **{name: log.size for name, log in self._logs.items()}}
+
+    def sync_logs(self) -> None:
+        """Wait until the logs are on the disk; from any thread. Raises DataError where they cannot be."""
+        for log in list(self._logs.values()):
+            log.sync()
 
     def moved(self, at: Progress) -> None:
         """Take note of the position."""
-        self._at = at
+        self.at = at
 
     def timing(self, *, restart: bool = False) -> Timing:
         """The speed since the last log line."""
-        return self.clock.read(self._at, restart=restart)
+        return self.clock.read(self.at, restart=restart)
 
     def close(self) -> None:
         """Close the logs."""

@@ -1,24 +1,29 @@
 """Opens a run for training: claims its folder, refuses what would lose work, stores the options, starts the viewers."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
-import torch
 
-import pixlate
 from pixlate.errors import OptionError
 from pixlate.options.choice import Choice
 from pixlate.options.stored import FILE, write_listing, write_stored
 from pixlate.plugins import get_plugins
-from pixlate.util.files import make_folder
+from pixlate.util.files import cannot_write, make_folder
 
 from .checkpoints import PREVIOUS, STATE
-from .drift import harmless_changes
+from .determinism import deterministic
+from .drift import Change, harmless_changes, said
 from .events import Events
+from .identity import machine
+from .leftovers import remove_leftovers
+from .lock import FILE as LOCK
 from .lock import locked
+from .progress import Progress
 from .run import Run
 
 
@@ -34,14 +39,18 @@ def open_run(choice: Choice) -> Iterator[tuple[Run, Events]]:
     Raises OptionError when a run of that name exists and the command does not say what is to become of it.
     """
     folder = make_folder(choice.folder)
-    with _nothing_left_behind(folder), locked(folder):
-        if continues(choice):
-            for line in harmless_changes(choice):
+    with locked(folder), _nothing_left_behind(folder), deterministic(bool(choice.values["deterministic"])):
+        remove_leftovers(folder)
+        if continues(choice) and has_checkpoints(folder):
+            for line in said(harmless_changes(choice)):
                 click.echo(f"Changed since the run was started: {line}")
-        else:
-            _make_room(choice, folder)
+        elif has_checkpoints(folder) and not choice.values["overwrite"]:  # refused here, removed when all is built
+            raise OptionError(
+                f"run '{choice.name}' exists: give --continue_train (or --resume auto) to go on with it, --overwrite "
+                "to start anew over it, or another --name."
+            )
         plugins = get_plugins()
-        run = Run(choice.name, folder, choice.command, choice.values)
+        run = Run(choice.name, folder, choice.command, choice.values, warn=warn)
         viewers = [
             (made, made.load()(choice.config_for(made)) if made.config else made.load()())
             for made in plugins.registry("viewer")
@@ -70,43 +79,45 @@ def has_checkpoints(folder: Path) -> bool:
     return (folder / STATE).exists() or (folder / PREVIOUS).exists() or any(folder.glob("*_net_*.pth"))
 
 
-def store(choice: Choice, folder: Path) -> None:
-    """Write options.json and train_opt.txt or test_opt.txt."""
+def make_room(folder: Path) -> None:
+    """Remove what an earlier run of that name left; links are removed, never followed. Raises DataError."""
+    try:
+        for pattern in ("*_state.pt*", "*_net_*.pth", "*.jsonl", "loss_log.txt", FILE):
+            for path in folder.glob(pattern):
+                if path.is_symlink() or path.is_file():
+                    path.unlink()
+        web = folder / "web"
+        if web.is_symlink():
+            web.unlink()
+        elif web.is_dir():
+            shutil.rmtree(web)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+
+
+def store(
+    choice: Choice, folder: Path, at: Progress | None = None, changes: Mapping[str, Change] | None = None
+) -> None:
+    """Write options.json and train_opt.txt or test_opt.txt.
+
+    `changes` is what differs since the run was last started, noted in options.json with the position `at`.
+    """
     if choice.command == "train":
-        write_stored(folder, choice.to_store(machine(str(choice.values["device"]))))
+        stored = choice.to_store(machine(str(choice.values["device"])))
+        earlier = choice.stored.changes if choice.stored and at and at.images else ()
+        noted = {name: [before, now] for name, (before, now) in (changes or {}).items()}
+        made: list[Mapping[str, Any]] = [{"images": at.images, "changed": noted}] if at and noted else []
+        write_stored(folder, replace(stored, changes=[*earlier, *made]))
     write_listing(folder / f"{choice.command}_opt.txt", choice.values, choice.defaults)
-
-
-def machine(device: str) -> dict[str, str | int]:
-    """What bit-for-bit repetition depends on beside options and seed."""
-    return {
-        "pixlate": pixlate.__version__,
-        "torch": str(torch.__version__),
-        "threads": torch.get_num_threads(),
-        "device": device,
-    }
 
 
 @contextmanager
 def _nothing_left_behind(folder: Path) -> Iterator[None]:
-    """Remove the folder afterwards where a run failed before it had anything to keep."""
+    """Remove the folder afterwards where a run failed before it had anything to keep; the lock is still held."""
     try:
         yield
     finally:
-        if {path.name for path in folder.iterdir()} <= {".lock"}:
-            (folder / ".lock").unlink(missing_ok=True)
-            folder.rmdir()
-
-
-def _make_room(choice: Choice, folder: Path) -> None:
-    """Start anew: refuse over saved work unless told, then remove what an earlier run of that name left."""
-    if has_checkpoints(folder) and not choice.values["overwrite"]:
-        raise OptionError(
-            f"run '{choice.name}' exists: give --continue_train to go on with it, --overwrite to start anew over it, "
-            "or another --name."
-        )
-    for pattern in ("*_net_*.pth", "*_state.pt*", ".part-*", "*.jsonl", "loss_log.txt", FILE):
-        for path in folder.glob(pattern):
-            path.unlink()
-    if (folder / "web").is_dir() and not (folder / "web").is_symlink():
-        shutil.rmtree(folder / "web")
+        with suppress(OSError):
+            if {path.name for path in folder.iterdir()} <= {LOCK}:
+                (folder / LOCK).unlink(missing_ok=True)
+                folder.rmdir()

@@ -10,10 +10,14 @@ from pixlate.errors import Interrupted
 
 
 class StopRequest:
-    """Remembers that a signal asked the run to end."""
+    """Remembers that a signal asked the run to end.
+
+    - at_once: nothing needs to be finished first, as before the first step: a signal raises Interrupted.
+    """
 
     def __init__(self) -> None:
         self.number = 0
+        self.at_once = False
 
     def __bool__(self) -> bool:
         return self.number != 0
@@ -22,7 +26,9 @@ class StopRequest:
         """The signal handler: the first signal is remembered, a second Ctrl-C interrupts at once."""
         if self.number and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.number = number
+        self.number = self.number or number
+        if self.at_once:
+            self.raise_if_set("It had not begun yet.")
 
     def raise_if_set(self, so: str = "") -> None:
         """Raise Interrupted, with a sentence of what was saved, when a signal has come."""

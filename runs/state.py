@@ -4,6 +4,7 @@ import hashlib
 import os
 import pickle
 import shutil
+import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -25,19 +26,18 @@ def write_state(path: Path, state: Mapping[str, Any], *, keep_as: Path | None = 
     try:
         with aside.open("wb") as file:
             digest = _save(state, file)
-        if path.exists():
-            write_whole(_checksum(path), _lines(path, {digest, *_digests(path)}))
-        else:
-            write_whole(_checksum(path), _lines(path, {digest}))
         if keep_as is not None and path.exists():
-            _second_name(path, keep_as)
+            second_name(path, keep_as)
+        _note(path, {digest, *_digests(path)})
         aside.replace(path)
         _flush_folder(path.parent)
-        write_whole(_checksum(path), _lines(path, {digest}))
-    except OSError as error:
+        _note(path, {digest})
+    except BaseException as error:
         with suppress(OSError):
             aside.unlink()
-        raise cannot_write(path, error) from error
+        if isinstance(error, OSError):
+            raise cannot_write(path, error) from error
+        raise
 
 
 def read_state(path: Path, *, device: str = "cpu") -> dict[str, Any]:
@@ -45,7 +45,7 @@ def read_state(path: Path, *, device: str = "cpu") -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if _checksum(path).exists() and digest not in _digests(path):
+        if digest not in (_digests(path) or {digest}):
             raise CheckpointError(f"'{path}' is damaged: its checksum differs from the one stored beside it.")
     except OSError as error:
         raise CheckpointError(f"'{path}' cannot be read: {error.strerror}.") from error
@@ -55,25 +55,18 @@ def read_state(path: Path, *, device: str = "cpu") -> dict[str, Any]:
 def load_data(path: Path, *, device: str = "cpu") -> dict[str, Any]:
     """Read a file of tensors and plain values; nothing in it is executed. Raises CheckpointError."""
     try:
-        loaded = torch.load(path, map_location=device, weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about old formats and odd pickles: the file loads, or is refused below
+            loaded = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"there is no file '{path}'.") from None
-    except pickle.UnpicklingError as error:
-        if "Weights only load failed" in str(error):
+    except OSError as error:
+        raise CheckpointError(f"'{path}' cannot be read: {error.strerror or error}.") from error
+    except Exception as error:  # whatever a damaged file makes PyTorch raise
+        if isinstance(error, pickle.UnpicklingError) and "Weights only load failed" in str(error):
             raise CheckpointError(
                 f"'{path}' holds more than tensors and plain values, or is damaged; it was not loaded."
             ) from error
-        raise CheckpointError(f"'{path}' is damaged or is no checkpoint.") from error
-    except (
-        RuntimeError,
-        ValueError,
-        EOFError,
-        OSError,
-        KeyError,
-        AttributeError,
-        TypeError,
-        IndexError,
-    ) as error:
         raise CheckpointError(f"'{path}' is damaged or is no checkpoint.") from error
     if not isinstance(loaded, dict):
         raise CheckpointError(f"'{path}' holds a {type(loaded).__name__}, not a checkpoint.")
@@ -131,20 +124,27 @@ def _digests(path: Path) -> set[str]:
         return set()
 
 
-def _lines(path: Path, digests: set[str]) -> bytes:
-    return "".join(f"{digest}  {path.name}\n" for digest in sorted(digests)).encode()
+def _note(path: Path, digests: set[str]) -> None:
+    lines = "".join(f"{digest}  {path.name}\n" for digest in sorted(digests))
+    write_whole(_checksum(path), lines.encode(), durable=True)
 
 
-def _second_name(path: Path, name: Path) -> None:
-    """Give a state a second name with its checksums, without copying it."""
+def second_name(path: Path, name: Path) -> None:
+    """Give a state a second name with its checksum, in place of what had that name, without copying it.
+
+    Raises OSError or DataError when the disk refuses.
+    """
+    digests = _digests(path)
     aside = name.with_name(f".part-{name.name}")
     aside.unlink(missing_ok=True)
     try:
         os.link(path, aside)
     except OSError:  # a file system without links
         shutil.copyfile(path, aside)
-    write_whole(_checksum(name), _lines(name, _digests(path) | _digests(name)))
+    _note(name, digests | _digests(name))
     aside.replace(name)
+    aside.unlink(missing_ok=True)  # a second name of the same file is not renamed, and stays
+    _note(name, digests)
 
 
 def _flush_folder(folder: Path) -> None:

@@ -1,16 +1,15 @@
 """What the training loop does besides looping: building its parts, logging, showing, saving."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import click
 from torch import Tensor
 
 from pixlate.data.check import check_dataset
 from pixlate.data.create import make_dataset
 from pixlate.data.loader import BatchLoader
-from pixlate.errors import OptionError, PixlateError
+from pixlate.errors import PixlateError
 from pixlate.models.base import BaseModel, Batch
 from pixlate.models.device import choose_device
 from pixlate.models.updater import Group
@@ -18,17 +17,16 @@ from pixlate.options.choice import Choice
 from pixlate.options.shared import DataOptions, ModelOptions, TrainingOptions
 from pixlate.util.randomness import reseed
 
-from .checkpoints import Checkpoints, check_space
-from .drift import check_data, machine_changes
+from .checkpoints import Checkpoints, Saved, check_space
 from .events import Events
 from .guard import Guard
-from .identity import data_identity
+from .identity import data_identity, machine
 from .progress import Progress
+from .resume import where_to_begin
 from .run import Run
 from .samples import Samples
-from .session import continues, has_checkpoints, machine, store, warn
+from .session import warn
 from .signals import StopRequest
-from .weights import load_networks
 
 
 class Trainer:
@@ -39,6 +37,7 @@ class Trainer:
         self.options = choice.options(TrainingOptions)
         self.data_options = choice.options(DataOptions)
         self.shared = choice.options(ModelOptions)
+        stop.at_once = True  # until the first step there is nothing to lose
         device = choose_device(str(choice.values["device"]), str(choice.values["gpu_ids"]))
 
         self.dataset = make_dataset(
@@ -51,23 +50,27 @@ class Trainer:
         for problem in check_dataset(self.dataset, self.data_options, self.model.networks):
             warn(f"warning: {problem} It is replaced by others.")
         self.samples = Samples(choice, self.dataset)
-        self.facts = {"data": data_identity(self.dataset), "machine": machine(str(device))}
-        self.checkpoints = Checkpoints(run.folder, self.model, facts=self.facts, keep=self.options.keep)
+        self.checkpoints = Checkpoints(
+            run.folder,
+            self.model,
+            facts={"data": data_identity(self.dataset), "machine": machine(str(device))},
+            keep=self.options.keep,
+            before_commit=run.sync_logs,
+        )
         self.loader: BatchLoader
         self.guard = Guard(self.model, str(self.shared.nonfinite))
         self._stepped = True
         self._bad_images: dict[str, str] = {}
         self._save_wanted = False
         self._save_time = time.monotonic()
+        self._saved_at: Progress | None = None
 
-    def restore(self) -> tuple[Progress, BatchLoader]:
-        """Where to begin, the first picture or the position of the continued state, and the batches from there."""
+    def restore(self) -> Progress:
+        """Where to begin: at the first picture, or at the position of the continued state."""
         check_space(self.run.folder, self.model)
         self.model.prepare_once(self.model.directed(self.dataset.first_batch()))
-        first_epoch = self.options.epoch_count or 1
-        at = Progress(epoch=first_epoch)
-        if continues(self.choice):
-            at = self._continued(at)
+        at = where_to_begin(self.choice, self.run, self.model, self.checkpoints, self.options)
+        self.guard.resume()
         size = len(self.dataset)
         n_epochs = self.shared.n_epochs + self.shared.n_epochs_decay
         left = (n_epochs - at.epoch + 1) * size - at.epoch_images
@@ -79,18 +82,28 @@ class Trainer:
             epochs=n_epochs,
             device=self.model.device,
         )
-        store(self.choice, self.run.folder)
-        return at, self.loader
+        self.stop.at_once = False
+        return at
+
+    def batches(self, at: Progress) -> Iterator[Batch]:
+        """The batches that are left of an epoch. What was learnt is saved before an error in loading ends the run."""
+        self.run.moved(at)
+        try:
+            yield from self.loader.epoch(at.epoch)
+        except PixlateError:
+            self._rescue()
+            raise
 
     def begin_step(self, at: Progress) -> Group:
         """Reseed every generator for this step, and say where it stands among accumulated batches."""
         self.run.clock.waited(self.loader.take_wait())
         reseed(self.shared.seed, "step", at.images, 0)
-        per_epoch = -(-self.run.epoch_size // self.data_options.batch_size)
-        index = at.epoch_images // self.data_options.batch_size
-        size = self.shared.accumulate
-        first = index - index % size
-        group = Group(min(size, per_epoch - first), index + 1 in (first + size, per_epoch))
+        begun = self.run.start.epoch_images if at.epoch == self.run.start.epoch else 0  # saves lie between groups
+        batches = -(-(self.run.epoch_size - begun) // self.data_options.batch_size)
+        index = (at.epoch_images - begun) // self.data_options.batch_size
+        first = index - index % self.shared.accumulate
+        size = min(self.shared.accumulate, batches - first)
+        group = Group(size, index + 1 == first + size)
         self._stepped = group.last
         return group
 
@@ -101,7 +114,7 @@ class Trainer:
         self.run.moved(at)
         self._report_bad_images()
         self.tell("step_ended", run=self.run, at=at)
-        self._report_saves()
+        self._report(self.checkpoints.ended())
         return at
 
     def log_losses(self, at: Progress, losses: Mapping[str, Tensor]) -> None:
@@ -130,28 +143,30 @@ class Trainer:
         return self._save_wanted and self._may_save(at)
 
     def save(self, at: Progress, *tags: str) -> None:
-        """Save the latest state, and under each tag."""
+        """Save the latest state, and under each tag. A failure is said later, and training goes on."""
         if self.options.save_by_iter and not tags:
             tags = (f"iter_{at.images}",)
-        self.checkpoints.save(at, self.run.log_sizes(), *tags)
-        self._save_wanted, self._save_time = False, time.monotonic()
+        self._save_wanted, self._save_time, self._saved_at = False, time.monotonic(), at
+        self.checkpoints.save(at, self.run.log_sizes, *tags)
 
     def stop_if_asked(self, at: Progress) -> None:
         """Save and raise Interrupted where a signal has come and the position can be saved."""
         if self.stop and self._may_save(at):
-            self.save(at)
+            if self._saved_at != at:
+                self.save(at)
             self.finish(at)
             self.stop.raise_if_set("Everything is saved: the same command with --continue_train goes on.")
 
     def finish(self, at: Progress) -> None:
         """Show what was learnt, and wait for the last save. Raises DataError if it failed."""
-        if not self.stop:
+        if not self.stop and at != self.run.start:
             self.show_samples(at)
-        self.checkpoints.wait()
-        saved = self.checkpoints.finished()
         self.checkpoints.close()
-        if saved is not None:
-            self.tell("checkpoint_saved", run=self.run, at=saved[0], paths=saved[1])
+        ended = self.checkpoints.ended()
+        failure = ended[-1].error if ended else None
+        self._report(ended[:-1] if failure else ended)
+        if failure:
+            raise failure
 
     def _report_bad_images(self) -> None:
         known = len(self._bad_images)
@@ -159,41 +174,22 @@ class Trainer:
         for problem in list(self._bad_images.values())[known:]:
             warn(f"warning: {problem} It is replaced by another.")
 
-    def _report_saves(self) -> None:
-        try:
-            saved = self.checkpoints.finished()
-        except PixlateError as error:
-            warn(f"warning: {error} The checkpoint before it is whole, and training goes on.")
-            return
-        if saved is not None:
-            self.tell("checkpoint_saved", run=self.run, at=saved[0], paths=saved[1])
+    def _report(self, ended: Iterable[Saved]) -> None:
+        for saved in ended:
+            if saved.error is not None:
+                warn(f"warning: {saved.error} The checkpoint before it is whole, and training goes on.")
+            else:
+                self.tell("checkpoint_saved", run=self.run, at=saved.at, paths=saved.paths)
 
-    def _continued(self, at: Progress) -> Progress:
-        if not self.checkpoints.exists():
-            if has_checkpoints(self.run.folder):
-                return self._from_weights(at)
-            click.echo(f"Nothing was saved in '{self.run.folder}' yet: starting at the first step.")
-            return at
-        if self.options.epoch_count is not None:
-            raise OptionError("--epoch_count contradicts the stored position of the run: leave it out.")
-        if self.options.epoch != "latest" or self.options.load_iter:
-            raise OptionError("a run with a stored state is continued from its latest state: leave --epoch out.")
-        state, fallback = self.checkpoints.read()
-        if fallback:
-            warn(f"warning: {fallback}")
-        check_data(state["facts"], self.facts, self.run.name)
-        for change in machine_changes(state["facts"], self.facts):
-            warn(f"warning: {change} since the run was saved, so its continuation is not bit for bit the same")
-        at = self.checkpoints.restore(state)
-        self.run.cut_logs(state["logs"])
-        click.echo(f"Continuing '{self.run.name}' at epoch {at.epoch}, {at.images} pictures seen.")
-        return at
-
-    def _from_weights(self, at: Progress) -> Progress:
-        tag = f"iter_{self.options.load_iter}" if self.options.load_iter else self.options.epoch
-        load_networks(self.model, self.run.folder, tag)
-        warn("warning: this folder holds weights without a state: optimizers and schedules start afresh")
-        return at
+    def _rescue(self) -> None:
+        at = self.run.at
+        if self._may_save(at) and at not in (self.run.start, self._saved_at):
+            self.save(at)
+        self.checkpoints.close()
+        ended = self.checkpoints.ended()
+        self._report(ended)
+        if ended and ended[-1].error is None:
+            warn(f"Saved at {ended[-1].at.images} pictures: the same command with --continue_train goes on from there.")
 
     def _may_save(self, at: Progress) -> bool:
         """Not between accumulated batches; and an epoch's last batch is saved with the epoch's end."""

@@ -34,7 +34,8 @@ def make_run(
     """A run that is about to start, or to go on with the log sizes that its saved state had noted."""
     folder.mkdir(parents=True, exist_ok=True)
     run = DrivenRun(name, folder, "train", {"model": "pix2pix", **options})
-    run.cut_logs(logs or {})
+    if logs is not None:
+        run.cut_logs(logs)
     run.begin(start or Progress(), n_epochs=epochs, epoch_size=epoch_size, total_images=epochs * epoch_size)
     return run
 

@@ -12,14 +12,19 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Write a file aside and rename it: a reader finds the old one or the new one, never a part.
 
+    `durable` flushes it to the disk first, so that this holds after a power failure too.
     Raises DataError, with the path and the cause, when it cannot be written.
     """
     aside = path.with_name(f".part-{os.getpid()}-{threading.get_ident()}")
     try:
-        aside.write_bytes(data)
+        with aside.open("wb") as file:
+            file.write(data)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         aside.replace(path)
     except OSError as error:
         with suppress(OSError):
