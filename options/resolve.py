@@ -5,19 +5,21 @@ over the options' own defaults.
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import click
 
-from pixlate.errors import OptionError
+from pixlate.errors import OptionError, PixlateError
 from pixlate.plugins import get_plugins
 from pixlate.plugins.manager import Plugins
-from pixlate.plugins.registry import Component
+from pixlate.plugins.registry import Component, UnknownName
 
 from .choice import Choice
 from .fields import options_of
 from .names import check_name, default_name, newest_run
+from .origins import changed_plugins, missing_plugin
 from .parser import COMMAND_DEFAULTS, CONFIGURED, OWNERS, build_parser, declared_defaults
 from .peek import SWITCHES, TEXTS, load_files, peek, read_config
 from .shared import NetworkOptions
@@ -44,6 +46,7 @@ NOT_CONTINUED = (
     "load_iter",
     "name",
     "suffix",
+    "checkpoints_dir",  # the folder may have been moved, and where it lies now is known
 )
 #: Stored options of a training that mean nothing to its test.
 NOT_TESTED = (
@@ -64,10 +67,13 @@ def resolve(command: str, args: list[str]) -> Choice:
     config = read_config(peeked.pop("config", None), plugins)
     asked = {**{name: config[name] for name in (*TEXTS, *SWITCHES) if name in config}, **peeked}
     resolution = _Resolution(command, plugins, config, asked)
-    if asked.get("suffix"):
-        resolution.fill_suffix(args)
-    resolution.find_run()
-    return resolution.parse(args, plugin_files)
+    try:
+        if asked.get("suffix"):
+            resolution.fill_suffix(args)
+        resolution.find_run()
+        return resolution.parse(args, plugin_files)
+    except UnknownName as error:
+        raise resolution.explained(error) from None
 
 
 class _Resolution:
@@ -84,7 +90,7 @@ class _Resolution:
 
     def find_run(self) -> None:
         """Decide the run's name, and read its stored options where the command goes on from them."""
-        folder = Path(self.asked.get("checkpoints_dir") or "./checkpoints")
+        folder = self._folder()
         if not self.name and self.command == "test":
             self.name = newest_run(folder)
             if self.name:
@@ -133,7 +139,24 @@ class _Resolution:
         defaults = {**declared_defaults(self.command, made), **self._layer("component")}
         choice = Choice(self.command, values, sources, defaults, components, self.stored, plugin_files)
         _check_architecture(choice)
+        if self.command == "test" and self.stored:
+            for line in changed_plugins(self.stored, choice):
+                click.echo(f"warning: {line}", err=True)
         return choice
+
+    def explained(self, error: UnknownName) -> OptionError:
+        """The error of a name that nothing has, with what to install where an earlier run of that name had it."""
+        stored = self.stored
+        if stored is None and self.name:
+            with suppress(PixlateError):
+                stored = read_stored(self._folder() / self.name)
+        for option, part in stored.components.items() if stored else ():
+            if (COMPONENTS.get(option, ("",))[0], part.get("name")) == (error.kind, error.name):
+                return missing_plugin(self.plugins, option, part, stored.plugin_files) or error
+        return error
+
+    def _folder(self) -> Path:
+        return Path(self.asked.get("checkpoints_dir") or "./checkpoints")
 
     def _chosen(self, option: str) -> str:
         """The component that an option names, before the command line is parsed as a whole."""
@@ -146,13 +169,7 @@ class _Resolution:
 
     def _component(self, option: str) -> Component:
         kind, role = COMPONENTS[option]
-        try:
-            return self.plugins.registry(kind).get(self._chosen(option), role=role)
-        except OptionError as error:
-            known = self.stored.components.get(option) if self.stored else None
-            if known and known.get("name") == self._chosen(option) and known.get("distribution") != "pixlate":
-                raise _missing_plugin(option, known, error) from None
-            raise
+        return self.plugins.registry(kind).get(self._chosen(option), role=role)
 
     def _layer(self, name: str) -> Mapping[str, Any]:
         if name == "component":
@@ -218,17 +235,6 @@ class _Resolution:
                     text = f"{error.format_message()} It is an option of {kind} '{component.name}'."
                     return click.UsageError(text, error.ctx)
         return click.UsageError("\n".join([error.format_message(), *self.plugins.complaints()]), error.ctx)
-
-
-def _missing_plugin(option: str, known: Mapping[str, str], error: OptionError) -> OptionError:
-    if not known.get("distribution"):
-        return OptionError(
-            f"--{option} {known['name']} came from the plugin file '{known['plugin']}.py': give it again with --plugin."
-        )
-    return OptionError(
-        f"{option} '{known['name']}' came from {known['distribution']} {known['version']}, which is not installed or "
-        f"not loaded: install {known['distribution']}.\n{error}"
-    )
 
 
 def _check_architecture(choice: Choice) -> None:

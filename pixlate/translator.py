@@ -16,6 +16,7 @@ from pixlate.models.create import create_model
 from pixlate.models.device import choose_device
 from pixlate.models.networks.architecture import infer_generator
 from pixlate.options.fields import options_of
+from pixlate.options.origins import missing_plugin
 from pixlate.options.shared import NetworkOptions
 from pixlate.options.stored import read_listing, read_stored
 from pixlate.plugins import get_plugins
@@ -87,7 +88,11 @@ def _from_folder(folder: Path, tag: str, device: str) -> BaseModel[Any]:
         generators = sorted(folder.glob(f"{tag}_net_G*.pth"))
         if stored or not generators:
             name = options.get("model", "any model") if options else "any model"
-            raise CheckpointError(f"'{folder}' holds no checkpoint '{tag}' of {name} that is installed.")
+            origin = stored.components.get("model") if stored else None
+            missing = missing_plugin(get_plugins(), "model", origin, stored.plugin_files) if stored and origin else None
+            raise CheckpointError(
+                str(missing) if missing else f"'{folder}' holds no checkpoint '{tag}' of {name} that is installed."
+            )
         return _from_file(generators[0], device)
     model = _for_testing(str(options["model"]), options, device)
     load_networks(model, folder, tag, use_ema=True)

@@ -80,6 +80,14 @@ class Component:
             ) from error
 
 
+class UnknownName(OptionError):
+    """There is no component of that kind and name."""
+
+    def __init__(self, sentence: str, kind: str, name: str) -> None:
+        super().__init__(sentence)
+        self.kind, self.name = kind, name
+
+
 class Registry:
     """The components of one kind, by name; `-` and `_` in a name are the same."""
 
@@ -103,12 +111,13 @@ class Registry:
     def get(self, name: str, *, role: str = "") -> Component:
         """The component of that name (and role).
 
-        Raises OptionError with the nearest name when there is none, and with a line for every broken plugin.
+        Raises UnknownName with the nearest name when there is none, and with a line for every broken plugin.
         """
         found = self._components.get(_key(name))
         if found is None or (role and found.role != role):
             sentence = f"no {role or self.kind.replace('_', ' ')} is named '{name}'."
-            raise OptionError("\n".join([sentence + did_you_mean(name, self.names(role)), *self._complaints()]))
+            sentence += did_you_mean(name, self.names(role))
+            raise UnknownName("\n".join([sentence, *self._complaints()]), self.kind, name)
         return found
 
     def names(self, role: str = "") -> list[str]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pluggy
 
+from pixlate.errors import PixlateError
+from pixlate.options.choice import Choice
 from pixlate.plugins import hookspecs
 from pixlate.plugins.causes import cause_of
 from pixlate.plugins.manager import Plugins, call_accepted, in_order
@@ -52,3 +54,23 @@ class Events:
             for impl in in_order(getattr(self._viewers.hook, hook))
         ]
         return viewers + [(str(info), call) for info, call in self._plugins.implementations(hook)]
+
+
+def make_viewers(
+    choice: Choice, registry: Iterable[Component], warn: Callable[[str], None]
+) -> list[tuple[Component, Any]]:
+    """The viewers of a run; one that fails is left out. Raises PixlateError for one whose options ask too much."""
+    viewers: list[tuple[Component, Any]] = []
+    for made in registry:
+        try:
+            viewer = made.load()
+        except PixlateError as error:
+            warn(f"warning: {error}")
+            continue
+        try:
+            viewers.append((made, viewer(choice.config_for(made)) if made.config else viewer()))
+        except PixlateError:
+            raise
+        except Exception as error:
+            warn(f"warning: viewer {made.name} of {made.plugin} is left out: {cause_of(error)}")
+    return viewers
