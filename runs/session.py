@@ -18,7 +18,7 @@ from pixlate.util.files import cannot_write, make_folder
 from .checkpoints import PREVIOUS, STATE
 from .determinism import deterministic
 from .drift import Change, harmless_changes, said
-from .events import Events
+from .events import Events, make_viewers
 from .identity import machine
 from .leftovers import remove_leftovers
 from .lock import FILE as LOCK
@@ -51,11 +51,7 @@ def open_run(choice: Choice) -> Iterator[tuple[Run, Events]]:
             )
         plugins = get_plugins()
         run = Run(choice.name, folder, choice.command, choice.values, warn=warn)
-        viewers = [
-            (made, made.load()(choice.config_for(made)) if made.config else made.load()())
-            for made in plugins.registry("viewer")
-        ]
-        events = Events(plugins, viewers, warn)
+        events = Events(plugins, make_viewers(choice, plugins.registry("viewer"), warn), warn)
         error: BaseException | None = None
         try:
             yield run, events
