@@ -1,0 +1,22 @@
+"""Unpaired pictures that are shown whole once the learning rate falls."""
+
+from dataclasses import replace
+
+from pixlate.data.base import Item, Key
+from pixlate.data.unaligned import UnalignedDataset
+from pixlate.options.shared import DataOptions
+
+from pixlate_cut import FinetuneConfig
+
+
+class FinetuneDataset(UnalignedDataset):
+    """As "unaligned"; after `finetune_after` epochs `--load_size` is `--crop_size`, so that nothing is cut off."""
+
+    def __init__(self, config: FinetuneConfig, shared: DataOptions) -> None:
+        super().__init__(None, shared)
+        self.finetune_after = config.finetune_after
+        self.whole = UnalignedDataset(None, replace(shared, load_size=shared.crop_size))
+
+    def __getitem__(self, key: Key) -> Item:
+        epoch = key[0] if isinstance(key, tuple) else 1
+        return self.whole[key] if epoch > self.finetune_after else super().__getitem__(key)

@@ -1,0 +1,70 @@
+"""Watches a training of CUT for what its losses alone do not show."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+from pixlate.plugins import hookimpl
+
+if TYPE_CHECKING:
+    from pixlate.runs.progress import Progress
+    from pixlate.runs.run import Run
+    from torch import Tensor
+
+FILE = "cut_watch.jsonl"
+COPY = 2 / 255  # a smaller mean difference, as a share of the range, is a copy
+
+
+class CutWatch:
+    """Writes two measures to cut_watch.jsonl in the run's folder, and warns once when G copies its input.
+
+    - confusion: with how many patches a patch of the output is confused, exp(NCE / lambda_NCE). 1 is certainty,
+      `--num_patches` is guessing: the output has lost the input's content.
+    - change: the mean difference of fake_B from real_A, as a share of the range. 0 is a copy: the patch loss is
+      perfect and nothing is translated.
+    """
+
+    def __init__(self) -> None:
+        self._change = math.inf
+        self._warned = False
+
+    @hookimpl
+    def run_started(self, run: "Run") -> None:
+        """Open the log at once, so that every saved state knows its length."""
+        if _is_cut(run):
+            run.open_log(FILE)
+
+    @hookimpl
+    def losses_logged(self, run: "Run", at: "Progress", losses: Mapping[str, float]) -> None:
+        """Note how well patches are recognised."""
+        weight = run.options.get("lambda_NCE", 0)
+        if _is_cut(run) and weight and math.isfinite(losses["NCE"]):
+            _write(run, at, confusion=round(math.exp(losses["NCE"] / weight), 3))
+
+    @hookimpl
+    def images_shown(self, run: "Run", at: "Progress", images: Mapping[str, "Tensor"]) -> None:
+        """Note how much changes."""
+        if _is_cut(run):
+            self._change = float((images["fake_B"] - images["real_A"]).abs().mean()) / 2
+            _write(run, at, change=round(self._change, 5))
+
+    @hookimpl
+    def epoch_ended(self, run: "Run", at: "Progress") -> None:
+        """Warn of a copy, once in a session."""
+        if self._change < COPY and not self._warned:
+            self._warned = True
+            click.echo(
+                f"warning: in epoch {at.epoch} the generator copies its input (fake_B differs from real_A by "
+                f"{self._change:.2%} of the range): a smaller --lambda_NCE lets it change more",
+                err=True,
+            )
+
+
+def _is_cut(run: "Run") -> bool:
+    return run.options.get("model") in ("cut", "fastcut")
+
+
+def _write(run: "Run", at: "Progress", **measure: Any) -> None:
+    run.open_log(FILE).write(json.dumps({"epoch": at.epoch, "images": at.images, **measure}))

@@ -1,0 +1,8 @@
+"""The plugin as installed, or from this folder where it is not."""
+
+from pathlib import Path
+
+from pixlate.plugins import get_plugins
+
+if "cut" not in get_plugins().registry("model"):
+    get_plugins().load_file(Path(__file__).parents[1] / "pixlate_cut.py")

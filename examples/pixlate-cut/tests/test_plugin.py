@@ -1,0 +1,54 @@
+"""What the plugin adds to pixlate, as its commands see it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+from pixlate.options.fields import options_of
+from pixlate.plugins import get_plugins
+
+from pixlate_cut import CutConfig, FastCutConfig
+
+ROOT = Path(__file__).parents[1]
+PUBLISHED = (
+    *("lambda_GAN", "lambda_NCE", "nce_idt", "nce_layers", "nce_includes_all_negatives_from_minibatch"),
+    *("netF", "netF_nc", "nce_T", "num_patches", "flip_equivariance"),
+)
+
+
+@pytest.mark.parametrize("config", [CutConfig, FastCutConfig])
+def test_every_published_option_is_there_with_help(config: type) -> None:
+    found = {option.name: option.help for option in options_of(config)}
+    assert list(found) == ["finetune_after", *PUBLISHED]
+    assert all(found.values())
+
+
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [
+        (["--nce_idt"], True),
+        (["--nce_idt", "False"], False),
+        (["--nce_idt=true"], True),
+        (["--nce_idt", "--nce_T", "1"], True),
+        ([], False),
+    ],
+)
+def test_switches_are_spelt_as_published(given: list[str], value: bool) -> None:
+    command = click.Command("t", params=list(options_of(FastCutConfig)))
+    assert command.make_context("t", list(given)).params["nce_idt"] is value
+
+
+def test_components_are_listed_with_help() -> None:
+    plugins = get_plugins()
+    (info,) = [info for info in plugins.infos if ("model", "cut") in info.registered]
+    assert info.status == "loaded"
+    for kind, name in info.registered:
+        assert plugins.registry(kind).get(name).help, name
+        assert callable(plugins.registry(kind).get(name).load())
+
+
+def test_help_needs_no_torch() -> None:
+    code = "import sys, pixlate_cut; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
