@@ -12,6 +12,7 @@ from pixlate.data.create import make_dataset
 from pixlate.data.loader import BatchLoader
 from pixlate.errors import OptionError
 from pixlate.models.base import BaseModel, Batch
+from pixlate.models.describe import description
 from pixlate.models.device import choose_device
 from pixlate.options.choice import Choice
 from pixlate.options.shared import DataOptions, ModelOptions, TestingOptions
@@ -35,6 +36,8 @@ class Tester:
         self.model: BaseModel[Any] = choice.components["model"].load()(
             choice.config_of("model"), choice.options(ModelOptions), train=False, device=device
         )
+        if choice.values["verbose"]:
+            click.echo(description(self.model.networks, layers=True))
         load_networks(self.model, choice.folder, self.tag, use_ema=self.options.use_ema)
         self.dataset = make_dataset(
             choice.components["dataset_mode"], choice.config_of("dataset_mode"), self.data_options

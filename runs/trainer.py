@@ -11,6 +11,7 @@ from pixlate.data.create import make_dataset
 from pixlate.data.loader import BatchLoader
 from pixlate.errors import PixlateError
 from pixlate.models.base import BaseModel, Batch
+from pixlate.models.describe import description
 from pixlate.models.device import choose_device
 from pixlate.models.updater import Group
 from pixlate.options.choice import Choice
@@ -47,6 +48,7 @@ class Trainer:
             choice.config_of("model"), self.shared, train=True, device=device
         )
         self.run.model = self.model
+        click.echo(description(self.model.networks, layers=bool(choice.values["verbose"])))
         for problem in check_dataset(self.dataset, self.data_options, self.model.networks):
             warn(f"warning: {problem} It is replaced by others.")
         self.samples = Samples(choice, self.dataset)
