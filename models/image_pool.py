@@ -21,7 +21,7 @@ class ImagePool:
         fakes = fakes.detach()
         if self.size == 0:
             return fakes
-        return torch.cat([self._exchange(fake) for fake in fakes.split(1)])
+        return torch.cat([self._exchange(fake) for fake in torch.split(fakes, 1)])
 
     def _exchange(self, fake: Tensor) -> Tensor:
         if len(self._images) < self.size:

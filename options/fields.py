@@ -53,7 +53,7 @@ class OneOf(click.Choice[str]):
         return found
 
 
-class NameOf(click.ParamType):
+class NameOf(click.ParamType[str]):
     """The name of a registered component of one kind; the commands check it against the registry."""
 
     name = "name"

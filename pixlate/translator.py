@@ -84,7 +84,7 @@ def load(run: str | Path, *, epoch: str | int = "latest", device: str = "auto") 
 def _from_folder(folder: Path, tag: str, device: str) -> BaseModel[Any]:
     stored = read_stored(folder)
     options = stored.options if stored else read_listing(folder / "train_opt.txt")
-    if not options or options.get("model") not in get_plugins().registry("model"):
+    if not options or str(options.get("model")) not in get_plugins().registry("model"):
         generators = sorted(folder.glob(f"{tag}_net_G*.pth"))
         if stored or not generators:
             name = options.get("model", "any model") if options else "any model"
