@@ -18,16 +18,49 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from textwrap import dedent
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
-from .contract import check_dataset, check_model
 from .loading import forget_plugins
 
 __all__ = ["check_dataset", "check_model", "install_plugin", "installed_plugin", "tiny_dataset", "write_pictures"]
 
 Kind = Literal["aligned", "unaligned", "single"]
+
+
+def check_model(
+    name: str,
+    *,
+    device: str = "cpu",
+    make_batch: Callable[[int, int], dict[str, Any]] | None = None,
+    **options: Any,
+) -> None:
+    """Check that a registered model keeps its contract, on tiny networks and drawn pictures.
+
+    Its options have help; a step changes every trained network and leaves finite losses; losses and pictures have
+    the same names each time; its state goes on bit for bit after saving; `translate` keeps the size and changes
+    nothing; `--direction BtoA`, `--accumulate`, bfloat16 and building for testing work.
+
+    - make_batch: makes a batch of so many pictures from a seed, where the model needs more than "A" and "B".
+    - options: as on the command line (`netG="unet_128"`), over the model's defaults and `ngf=4, ndf=4`.
+    """
+    from .model_contract import ModelContract  # torch is imported by the first check, not by pytest's start
+
+    ModelContract(name, device, make_batch, options).check()
+
+
+def check_dataset(name: str, dataroot: Path | str, **options: Any) -> None:
+    """Check that a registered data set keeps its contract on the pictures in a folder.
+
+    Items are pictures in [-1, 1] with names, the same each time for the same (epoch, index), here and in a process
+    that is started afresh; nothing draws from a global generator; the files that it names exist.
+
+    - options: as on the command line (`load_size=64, crop_size=64`).
+    """
+    from .dataset_contract import check
+
+    check(name, dataroot, {"load_size": 64, "crop_size": 64, **options})
 
 
 def install_plugin(
