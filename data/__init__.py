@@ -8,25 +8,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .base import BaseDataset
+    from pixlate.options.shared import DataOptions
+
+    from .base import BaseDataset, Item
     from .create import create_dataset
+    from .folders import find_pictures
     from .images import read_image
     from .pictures import PictureDataset, Source
-    from .transforms import preprocess
+    from .transforms import Pixels, preprocess, size_of
 
 _HOMES = {
-    "BaseDataset": "base",
-    "PictureDataset": "pictures",
-    "Source": "pictures",
-    "create_dataset": "create",
-    "preprocess": "transforms",
-    "read_image": "images",
+    "BaseDataset": "pixlate.data.base",
+    "DataOptions": "pixlate.options.shared",
+    "Item": "pixlate.data.base",
+    "PictureDataset": "pixlate.data.pictures",
+    "Pixels": "pixlate.data.transforms",
+    "Source": "pixlate.data.pictures",
+    "create_dataset": "pixlate.data.create",
+    "find_pictures": "pixlate.data.folders",
+    "preprocess": "pixlate.data.transforms",
+    "read_image": "pixlate.data.images",
+    "size_of": "pixlate.data.transforms",
 }
 
-__all__ = ["BaseDataset", "PictureDataset", "Source", "create_dataset", "preprocess", "read_image"]
+__all__ = [
+    "BaseDataset",
+    "DataOptions",
+    "Item",
+    "PictureDataset",
+    "Pixels",
+    "Source",
+    "create_dataset",
+    "find_pictures",
+    "preprocess",
+    "read_image",
+    "size_of",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+    return getattr(import_module(_HOMES[name]), name)

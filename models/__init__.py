@@ -1,1 +1,53 @@
-"""Image-translation models: pix2pix, CycleGAN, and the base class of any further one."""
+"""Image-translation models: pix2pix, CycleGAN, and the base class of any further one.
+
+The names here are what a plugin's models are made of; they are imported when first used, because they need torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pixlate.options.shared import ModelOptions
+
+    from .base import BaseModel, Batch, StepResult
+    from .gan_loss import GANLoss, gradient_penalty
+    from .image_pool import ImagePool
+    from .lr_policies import Policy, Schedule
+    from .net import Net, frozen
+    from .networks.norms import NormFactory
+
+_HOMES = {
+    "BaseModel": "pixlate.models.base",
+    "Batch": "pixlate.models.base",
+    "GANLoss": "pixlate.models.gan_loss",
+    "ImagePool": "pixlate.models.image_pool",
+    "ModelOptions": "pixlate.options.shared",
+    "Net": "pixlate.models.net",
+    "NormFactory": "pixlate.models.networks.norms",
+    "Policy": "pixlate.models.lr_policies",
+    "Schedule": "pixlate.models.lr_policies",
+    "StepResult": "pixlate.models.base",
+    "frozen": "pixlate.models.net",
+    "gradient_penalty": "pixlate.models.gan_loss",
+}
+
+__all__ = [
+    "BaseModel",
+    "Batch",
+    "GANLoss",
+    "ImagePool",
+    "ModelOptions",
+    "Net",
+    "NormFactory",
+    "Policy",
+    "Schedule",
+    "StepResult",
+    "frozen",
+    "gradient_penalty",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

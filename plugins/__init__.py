@@ -3,6 +3,9 @@
 A plugin is a module named by an entry point of the group `pixlate`; see docs/plugins.md.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from pixlate.options.fields import FiniteFloat, option
 
 from .hookspecs import hookimpl
@@ -10,16 +13,32 @@ from .loading import forget_plugins, get_plugins, load_plugins
 from .manager import Plugins
 from .registry import Component, PluginInfo, Register, Registry
 
+if TYPE_CHECKING:
+    from pixlate.runs.progress import Progress, Sample
+    from pixlate.runs.run import Run
+
 __all__ = [
     "Component",
     "FiniteFloat",
     "PluginInfo",
     "Plugins",
+    "Progress",
     "Register",
     "Registry",
+    "Run",
+    "Sample",
     "forget_plugins",
     "get_plugins",
     "hookimpl",
     "load_plugins",
     "option",
 ]
+
+_HOMES = {"Progress": "pixlate.runs.progress", "Run": "pixlate.runs.run", "Sample": "pixlate.runs.progress"}
+
+
+def __getattr__(name: str) -> Any:
+    """What listeners are given, imported when first used: the core of a run imports this package."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
