@@ -30,7 +30,7 @@ def register_commands(cli: click.Group) -> None:
     cli.add_command(list_plugins)
     cli.add_command(new_plugin)
     for kind, hook in KINDS.items():
-        cli.add_command(_listing(kind, hook.removeprefix("register_")))
+        cli.add_command(_listing(kind, hook.removeprefix("register_").replace("_", "-")))
 
 
 plugin_files = click.option(

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -63,10 +64,13 @@ def components_table(registry: Registry) -> Table:
 
 def show(table: Table) -> None:
     """Print a table: as wide as the terminal, or whole lines where there is none."""
-    console = Console(highlight=False)
-    if not sys.stdout.isatty():
-        console = Console(width=10_000, highlight=False, no_color=True)
-    console.print(table)
+    if sys.stdout.isatty():
+        Console(highlight=False).print(table)
+        return
+    wide = Console(width=10_000, highlight=False, no_color=True)
+    with wide.capture() as lines:
+        wide.print(table)
+    click.echo("\n".join(line.rstrip() for line in lines.get().splitlines()))
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[Text]]) -> Table:

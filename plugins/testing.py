@@ -1,8 +1,10 @@
 """For the tests of plugins: fixtures and contracts.
 
-    from pixlate.plugins.testing import check_model
+    # tests/conftest.py
+    pytest_plugins = ["pixlate.plugins.testing"]
 
-    pytest_plugins = ["pixlate.plugins.testing"]      # for the fixtures; in the root's conftest.py or a test file
+    # tests/test_mine.py
+    from pixlate.plugins.testing import check_model
 
     def test_mine() -> None:
         check_model("mine")
