@@ -19,9 +19,9 @@ from pixlate.options.shared import ModelOptions
 from pixlate.plugins import get_plugins
 from pixlate.util.randomness import seed_of
 
-from .device import autocast_dtype
+from .execution import choose_execution
 from .lr_policies import Policy, Schedule
-from .net import Execution, Net
+from .net import Net
 from .networks.init import initialise
 from .networks.mode import TestMode, test_mode
 from .updater import Group, Updater
@@ -55,20 +55,13 @@ class BaseModel(ABC, Generic[Config]):
         self.shared = shared
         self.train = train
         self.device = device or torch.device("cpu")
-        dtype = autocast_dtype(shared.precision, self.device)
-        self.execution = Execution(
-            self.device,
-            dtype,
-            compiled=shared.compile == "on" and train,
-            channels_last=dtype is not None and self.device.type == "cuda",
-            checkpointed=shared.checkpoint_gradients and train,
-        )
+        self.execution = choose_execution(shared, self.device, train=train)
         self.nets: dict[str, Net] = {}
         self.optimizers: dict[str, Optimizer] = {}
         self.rng = random.Random(shared.seed)
         schedule = Schedule(shared.n_epochs, shared.n_epochs_decay, shared.lr_decay_iters)
         self.policy: Policy = get_plugins().registry("lr_policy").get(shared.lr_policy).load()(schedule)
-        self.updater = Updater(self.device, scaled=dtype is torch.float16, clip_grad=shared.clip_grad)
+        self.updater = Updater(self.device, scaled=self.execution.dtype is torch.float16, clip_grad=shared.clip_grad)
         self._averaged: tuple[str, ...] = ()
         self._watched = torch.zeros((), dtype=torch.float64 if self.device.type != "mps" else torch.float32)
         self._watched_steps = 0

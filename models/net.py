@@ -7,25 +7,14 @@ Precision, compilation, memory layout, gradient checkpointing and averaged weigh
 import copy
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from .execution import Execution
 from .networks.mode import current_mode
-
-
-@dataclass(frozen=True)
-class Execution:
-    """How networks are run: in which arithmetic (None: as the weights are), compiled or not, in which layout."""
-
-    device: torch.device
-    dtype: torch.dtype | None = None
-    compiled: bool = False
-    channels_last: bool = False
-    checkpointed: bool = False
 
 
 class Net:

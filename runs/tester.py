@@ -14,6 +14,7 @@ from pixlate.errors import OptionError
 from pixlate.models.base import BaseModel, Batch
 from pixlate.models.describe import description
 from pixlate.models.device import choose_device
+from pixlate.models.execution import keep_freed_memory
 from pixlate.options.choice import Choice
 from pixlate.options.shared import DataOptions, ModelOptions, TestingOptions
 
@@ -31,6 +32,7 @@ class Tester:
         self.choice = choice
         self.options = choice.options(TestingOptions)
         self.data_options = choice.options(DataOptions)
+        keep_freed_memory()
         device = choose_device(str(choice.values["device"]), str(choice.values["gpu_ids"]))
         self.tag = f"iter_{self.options.load_iter}" if self.options.load_iter else self.options.epoch
         self.model: BaseModel[Any] = choice.components["model"].load()(

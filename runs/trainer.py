@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import click
 from torch import Tensor
 
 from pixlate.data.check import check_dataset
@@ -13,6 +14,7 @@ from pixlate.errors import PixlateError
 from pixlate.models.base import BaseModel, Batch
 from pixlate.models.describe import description
 from pixlate.models.device import choose_device
+from pixlate.models.execution import keep_freed_memory
 from pixlate.models.updater import Group
 from pixlate.options.choice import Choice
 from pixlate.options.shared import DataOptions, ModelOptions, TrainingOptions
@@ -39,6 +41,7 @@ class Trainer:
         self.data_options = choice.options(DataOptions)
         self.shared = choice.options(ModelOptions)
         stop.at_once = True  # until the first step there is nothing to lose
+        keep_freed_memory()
         device = choose_device(str(choice.values["device"]), str(choice.values["gpu_ids"]))
 
         self.dataset = make_dataset(
