@@ -194,9 +194,8 @@ def test_a_new_plugin_installs_with_pip(tmp_path: Path) -> None:
     python = tmp_path / "venv" / "bin" / "python"
     (site,) = (tmp_path / "venv" / "lib").glob("*/site-packages")
     borrowed = [path for path in sys.path if path.endswith("site-packages")]
-    (site / "borrowed.pth").write_text(
-        "\n".join([*borrowed, *(f"import site; site.addsitedir({p!r})" for p in borrowed)])
-    )
+    lines = [f"import site, sys; site.addsitedir({path!r}); sys.path.insert(0, {path!r})" for path in borrowed]
+    (site / "borrowed.pth").write_text("\n".join(lines))  # before the new environment's own, older setuptools
     environ = {key: value for key, value in os.environ.items() if not key.startswith("PIXLATE_")}
     package = write_package("mine", tmp_path)
     for words in (
