@@ -13,6 +13,8 @@ from pixlate.options.shared import DataOptions
 
 from .base import BaseDataset
 from .batches import Batch, Keys, check_bad_images, fetch, pinned
+from .cache_store import Kept, open_cache
+from .pictures import PictureDataset
 from .sampler import BatchSampler
 from .workers import Loaded, Workers
 
@@ -46,6 +48,7 @@ class BatchLoader:
         self._pin = torch.device(device).type == "cuda"
         self._start_method = start_method
         self._source: Workers | _Inline | None = None
+        self._kept: Kept | None = None
         self._wait = 0.0
         self._seek(start)
 
@@ -57,7 +60,7 @@ class BatchLoader:
         name with a sentence.
         """
         if self._epoch_of_next() != epoch:
-            self.close()  # what is under way belongs to another epoch
+            self._stop()  # what is under way belongs to another epoch
             self._seek((epoch, 0))
         while self._epoch_of_next() == epoch:
             yield self._take()
@@ -68,7 +71,15 @@ class BatchLoader:
         return wait
 
     def close(self) -> None:
-        """End the processes. A further `epoch` starts new ones."""
+        """End the processes and let go of the cache. A further `epoch` starts anew."""
+        self._stop()
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
+        if isinstance(self._dataset, PictureDataset):
+            self._dataset.cache = None
+
+    def _stop(self) -> None:
         self._under_way.clear()
         if self._source is not None:
             self._source.close()
@@ -116,10 +127,21 @@ class BatchLoader:
 
     def _load_ahead(self) -> None:
         if self._source is None:
+            self._open_cache()
             self._source = self._make_source()
         while self._next is not None and len(self._under_way) < self._source.depth:
             self._under_way.append((self._next, self._source.submit(self._next)))
             self._next = next(self._keys, None)
+
+    def _open_cache(self) -> None:
+        last = self._next is not None and self._next[0][0] == self._epochs
+        if (
+            self._kept is None
+            and isinstance(self._dataset, PictureDataset)
+            and not (last and self._options.cache == "auto")
+        ):
+            self._kept = open_cache(self._dataset, self._options)
+            self._dataset.cache = self._kept.pictures if self._kept else None
 
     def _make_source(self) -> "Workers | _Inline":
         batches = -(-len(self._dataset) // self._options.batch_size)

@@ -21,7 +21,7 @@ class SharedMemory:
         self.size = size
         descriptor, self.name = _anonymous_file()
         try:
-            _reserve(descriptor, size)
+            reserve(descriptor, size)
             self.bytes = _mapped(descriptor, size)
         except BaseException:
             os.close(descriptor)
@@ -45,7 +45,8 @@ def _anonymous_file() -> tuple[int, str]:
     return tempfile.mkstemp(prefix="pixlate-")
 
 
-def _reserve(descriptor: int, size: int) -> None:
+def reserve(descriptor: int, size: int) -> None:
+    """Give a file a size that is really there. Raises OSError when it is not."""
     if hasattr(os, "posix_fallocate"):
         os.posix_fallocate(descriptor, 0, size)
     else:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from PIL import Image
 
@@ -14,6 +14,9 @@ from pixlate.util.text import shown
 from .base import BaseDataset
 from .images import BadImageError, image_size, read_image
 from .transforms import Pixels, Size
+
+if TYPE_CHECKING:
+    from .cache import PictureCache
 
 Config = TypeVar("Config")
 Side = Literal["A", "B"]
@@ -38,6 +41,8 @@ class PictureDataset(BaseDataset[Config]):
     """
 
     groups: Sequence[tuple[Source, ...]]
+    #: Pictures kept from earlier epochs; a BatchLoader provides it.
+    cache: "PictureCache | None" = None
 
     def __init__(self, config: Config, shared: DataOptions) -> None:
         super().__init__(config, shared)
@@ -51,7 +56,7 @@ class PictureDataset(BaseDataset[Config]):
 
     def pixels(self, source: Source) -> tuple[Pixels, ...]:
         """The pictures in a file, one for each of its sides, as 8-bit pixels, scaled but not cut."""
-        return self.read(source)
+        return self.read(source) if self.cache is None else self.cache.pixels(source, self.read)
 
     def read(self, source: Source) -> tuple[Pixels, ...]:
         """The same, from the file itself. Raises BadImageError when it cannot be read."""
