@@ -1,79 +1,96 @@
-"""Timing things in turn, and tables of medians and ratios."""
+"""Times of sides that are measured in turn, and tables of medians and ratios."""
 
-import gc
 import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-#: The name under which a side that others are compared with is measured.
+#: The side that others are compared with.
 REFERENCE = "reference"
 
 
 @dataclass(frozen=True)
-class Times:
-    """What one side took: seconds (or another unit) of every round, in the order of the rounds."""
+class Round:
+    """One round of one side: seconds by the clock, seconds of processor time, peak memory so far in GB."""
 
-    rounds: tuple[float, ...]
+    wall: float
+    cpu: float = 0.0
+    peak: float = 0.0
+
+
+@dataclass(frozen=True)
+class Times:
+    """All rounds of one side, in order."""
+
+    rounds: tuple[Round, ...]
 
     @property
     def median(self) -> float:
-        """The middle value."""
-        return statistics.median(self.rounds)
+        """The middle of the clock's seconds."""
+        return statistics.median(each.wall for each in self.rounds)
 
     @property
     def spread(self) -> float:
-        """Half the distance between the quartiles, as a share of the median."""
-        if len(self.rounds) < 3:
-            return (max(self.rounds) - min(self.rounds)) / 2 / self.median
-        low, _, high = statistics.quantiles(self.rounds, n=4, method="inclusive")
+        """Half the distance between the quartiles (of three rounds or fewer: the extremes), by the median."""
+        walls = [each.wall for each in self.rounds]
+        low, high = min(walls), max(walls)
+        if len(walls) > 3:
+            low, _, high = statistics.quantiles(walls, n=4, method="inclusive")
         return (high - low) / 2 / self.median
 
-    def times_faster(self, than: "Times") -> float:
-        """The median over the rounds of the other side's time divided by this one's, round by round."""
-        return statistics.median(b / a for a, b in zip(self.rounds, than.rounds, strict=True))
+    @property
+    def peak(self) -> float:
+        """The highest peak memory, in GB."""
+        return max(each.peak for each in self.rounds)
+
+    def ratio(self, base: "Times", of: str = "wall") -> float:
+        """The median over the rounds of the base's time by this side's, each round by itself."""
+        return statistics.median(
+            getattr(b, of) / max(1e-9, getattr(a, of)) for a, b in zip(self.rounds, base.rounds, strict=True)
+        )
 
 
-def in_turn(sides: Mapping[str, Callable[[], object]], rounds: int, warmup: int = 1) -> dict[str, Times]:
-    """Seconds of every side, all sides once in each round, so that a change of the machine's speed meets all."""
+def in_turn(sides: Mapping[str, Callable[[], Round]], rounds: int, warmup: int) -> dict[str, Times]:
+    """Every side once in each round, so that a change of the machine's speed meets all of them."""
     for _ in range(warmup):
         for run in sides.values():
             run()
-    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    kept: dict[str, list[Round]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, run in sides.items():
-            gc.collect()
-            began = time.perf_counter()
-            run()
-            seconds[name].append(time.perf_counter() - began)
-    return {name: Times(tuple(taken)) for name, taken in seconds.items()}
+            kept[name].append(run())
+    return {name: Times(tuple(taken)) for name, taken in kept.items()}
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown, its first column to the left and the others to the right."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def compared(what: str, sides: Mapping[str, Times]) -> list[list[str]]:
-    """Rows `what, side, median, spread, ratio to the reference`, one for each side."""
-    base = sides.get(REFERENCE)
-    return [
-        [
-            what,
-            name,
-            shown_time(times.median),
-            f"±{times.spread:.0%}",
-            "" if base is None or name == REFERENCE else f"{times.times_faster(base):.2f}×",
-        ]
-        for name, times in sides.items()
-    ]
+    """A table in Markdown, its first two columns to the left and the others to the right."""
+    rule = ["---", "---", *["---:"] * (len(head) - 2)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *rows])
 
 
 #: The head of `compared`'s rows.
-COMPARED = ("", "side", "median", "spread", "times the reference's speed")
+COMPARED = ("", "side", "median", "spread", "speed ratio", "ratio of processor time", "peak memory")
+
+
+def compared(what: str, sides: Mapping[str, Times]) -> list[list[str]]:
+    """One row for each side; ratios say how many times the reference's time is this side's."""
+    base = sides.get(REFERENCE)
+    rows = []
+    for name, times in sides.items():
+        other = base if base is not None and name != REFERENCE else None
+        rows.append(
+            [
+                what,
+                name,
+                shown_time(times.median),
+                f"±{times.spread:.0%}",
+                f"{times.ratio(other):.2f}×" if other else "",
+                f"{times.ratio(other, of='cpu'):.2f}×" if other and other.rounds[0].cpu else "",
+                f"{times.peak:.2f} GB" + (f" ({times.peak / other.peak:.2f}×)" if other else "") if times.peak else "",
+            ]
+        )
+    return rows
 
 
 def shown_time(seconds: float) -> str:
-    """Seconds with three digits."""
+    """Seconds with about three digits."""
     return f"{1000 * seconds:.0f} ms" if seconds < 10 else f"{seconds:.1f} s"

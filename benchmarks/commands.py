@@ -1,0 +1,71 @@
+"""Whole commands, from start to end, each in its own process."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+
+import pixlate
+
+from .measure import REFERENCE, Round
+from .worker import ROOT
+
+Side = Callable[[], Round]
+
+
+def commands(reference: Path | None, data: Path, *, quick: bool) -> Mapping[str, Mapping[str, Side]]:
+    """Commands by what they do, and the sides of each."""
+    folders = {REFERENCE: reference, "pixlate": ROOT}
+    if reference is None:
+        del folders[REFERENCE]
+    scratch = Path(tempfile.mkdtemp())
+    run = scratch / "checkpoints" / "bench"
+    run.mkdir(parents=True)
+    torch.save(
+        pixlate.create_generator("unet_256", input_nc=3, output_nc=3, norm="batch", use_dropout=True).state_dict(),
+        run / "latest_net_G.pth",
+    )
+    where = ["--dataroot", str(data), "--checkpoints_dir", str(run.parent), "--model", "pix2pix"]
+    pictures = "8" if quick else "101"
+    test = [*where, "--name", "bench", "--phase", "val", "--num_test", pictures, "--results_dir", str(scratch / "web")]
+    count = "4" if quick else "24"
+    train = [*where, "--name", "new", "--max_dataset_size", count, "--n_epochs", "2", "--n_epochs_decay", "0"]
+    asked = {
+        "train.py --help": ["train.py", "--dataroot", ".", "--help"],
+        "import": ["-c", "import pixlate"],
+        f"test.py, {pictures} pictures": ["test.py", *test],
+        f"train.py, 2 epochs of {count} pairs": ["train.py", *train],
+    }
+    sides: dict[str, dict[str, Side]] = {}
+    for what, arguments in asked.items():
+        sides[what] = {}
+        for name, folder in folders.items():
+            given = list(arguments)
+            if what == "import" and name == REFERENCE:
+                given[1] = "import models, data, options.train_options"
+            if "train.py," in what and name != REFERENCE:
+                given += ["--overwrite"]
+            sides[what][name] = _command(given, Path(str(folder)))
+            if "test.py" in what and name != REFERENCE:
+                sides[what]["pixlate, bf16"] = _command([*given, "--precision", "bf16"], Path(str(folder)))
+    return sides
+
+
+def _command(arguments: list[str], folder: Path) -> Side:
+    def run() -> Round:
+        before, began = os.times(), time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        wall, after = time.perf_counter() - began, os.times()
+        if done.returncode:
+            raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr[-500:]}")
+        cpu = sum(after[2:4]) - sum(before[2:4])
+        return Round(wall, cpu)
+
+    return run

@@ -1,0 +1,113 @@
+"""The parts of the benchmark; each measures its sides in turn and returns lines of Markdown."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .commands import commands
+from .machine import peak, step_flops
+from .measure import COMPARED, REFERENCE, compared, in_turn, table
+from .worker import Worker
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the command was asked: a checkout of the reference, pictures, how many rounds, how many threads."""
+
+    reference: Path | None
+    data: Path
+    rounds: int
+    quick: bool
+    threads: int
+
+
+def training(settings: Settings) -> list[str]:
+    """Training steps: each model, batch 1 and 4, plain fp32 and the defaults, compiled or not."""
+    peaks = {"fp32": peak(torch.float32), "bf16": peak(torch.bfloat16)}
+    lines = [f"Largest product of matrices: {peaks['fp32']:.0f} GFLOP/s in fp32, {peaks['bf16']:.0f} in bf16.", ""]
+    for model, batch in _cases(settings):
+        ours = {"fp32": {"precision": "fp32"}, "default": {"precision": "auto"}}
+        if not settings.quick and batch == 1:
+            ours["default, compiled"] = {"precision": "auto", "compile": "on"}
+        rows = _rows(settings, f"{model}, batch {batch}", "training", {"model": model, "batch": batch}, ours)
+        flops = step_flops(model, batch)
+        lines += [table(COMPARED, rows), "", f"{flops:.0f} GFLOP; at the peak {flops / peaks['fp32']:.2f} s in fp32, "]
+        lines[-1] += f"{flops / peaks['bf16']:.2f} s in bf16."
+        lines += [""]
+    return lines
+
+
+def inference(settings: Settings) -> list[str]:
+    """The generator alone, no gradient."""
+    rows = []
+    for model, batch in _cases(settings):
+        ours = {"fp32": {"precision": "fp32"}, "bf16": {"precision": "bf16"}}
+        rows += _rows(settings, f"{model}, batch {batch}", "translation", {"model": model, "batch": batch}, ours)
+    return [table(COMPARED, rows)]
+
+
+def loading(settings: Settings) -> list[str]:
+    """An epoch of paired pictures: the first, and those after it."""
+    rows = []
+    for processes in (2, 0):
+        spec = {"data": str(settings.data), "processes": processes}
+        for what, warmup in (("first epoch", 0), ("later epochs", 1)):
+            rounds = 1 if not warmup else settings.rounds
+            name = f"{what}, {processes} processes"
+            rows += _rows(settings, name, "loading", spec, {"pixlate": {}}, warmup=warmup, rounds=rounds)
+    return [table(COMPARED, rows)]
+
+
+def saving(settings: Settings) -> list[str]:
+    """What a training waits for when it saves everything; the reference saves networks alone."""
+    spec = {"model": "pix2pix", "precision": "fp32"}
+    return [table(COMPARED, _rows(settings, "a save", "saving", spec, {"pixlate": {}, "until written": {}}))]
+
+
+def whole_commands(settings: Settings) -> list[str]:
+    """Commands from their start to their end."""
+    rows = []
+    for what, sides in commands(settings.reference, settings.data, quick=settings.quick).items():
+        rounds = 1 if settings.quick else max(3, settings.rounds // 2)
+        rows += compared(what, in_turn(sides, rounds, warmup=1 if "help" in what or "import" in what else 0))
+    return [table(COMPARED, rows)]
+
+
+#: The parts by their name for `--only`, with their titles.
+PARTS: Mapping[str, tuple[str, Callable[[Settings], list[str]]]] = {
+    "training": ("Training steps, 256×256", training),
+    "inference": ("Translation alone, 256×256", inference),
+    "loading": ("Loading pictures", loading),
+    "saving": ("Saving", saving),
+    "commands": ("Whole commands", whole_commands),
+}
+
+
+def _cases(settings: Settings) -> Sequence[tuple[str, int]]:
+    cases = [("pix2pix", 1), ("pix2pix", 4), ("cycle_gan", 1), ("cycle_gan", 4)]
+    return cases[:1] if settings.quick else cases
+
+
+def _rows(
+    settings: Settings,
+    what: str,
+    work: str,
+    spec: Mapping[str, Any],
+    ours: Mapping[str, Mapping[str, Any]],
+    *,
+    warmup: int = 2,
+    rounds: int = 0,
+) -> list[list[str]]:
+    shared = {**spec, "work": work, "threads": settings.threads}
+    sides = {name: {**shared, "side": name, **options} for name, options in ours.items()}
+    if settings.reference:
+        sides = {REFERENCE: {**shared, "side": REFERENCE, "reference": str(settings.reference)}, **sides}
+    workers = {name: Worker(side) for name, side in sides.items()}
+    try:
+        return compared(what, in_turn(workers, rounds or settings.rounds, warmup))
+    finally:
+        for worker in workers.values():
+            worker.close()
