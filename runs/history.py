@@ -57,18 +57,27 @@ class History:
 
 
 def read_losses(folder: Path, until: int) -> Iterator[dict[str, Any]]:
-    """The records of a run's losses.jsonl up to a number of pictures; an unfinished last line is left out."""
+    """The records of a run's losses.jsonl up to a number of pictures; what is no record is left out."""
     file = folder / LOSSES
     if not file.is_file():
         return
-    with file.open(encoding="utf-8") as lines:
+    with file.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
-            if not line.endswith("\n"):
-                return
-            record = json.loads(line)
-            if record["images"] <= until:
-                record["losses"] = {name: float(value) for name, value in record["losses"].items()}
+            record = _record(line)
+            if record is not None and record["images"] <= until:
                 yield record
+
+
+def _record(line: str) -> dict[str, Any] | None:
+    """What a whole line says; None for an unfinished or damaged one."""
+    if not line.endswith("\n"):
+        return None
+    try:
+        record = json.loads(line)
+        numbers = {name: int(record[name]) for name in ("epoch", "epoch_images", "images")}
+        return {**record, **numbers, "losses": {name: float(value) for name, value in record["losses"].items()}}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def strict_number(value: float) -> float | str:

@@ -13,11 +13,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import torch  # noqa: E402
+import torch
 
-from pixlate import __main__ as pixlate_command  # noqa: E402
-from pixlate.plugins import get_plugins  # noqa: E402
-from pixlate.runs import session, tester, trainer  # noqa: E402
+from pixlate import __main__ as pixlate_command
+from pixlate.plugins import get_plugins
+from pixlate.runs import session, tester, trainer
 
 READY = (session, tester, trainer)
 

@@ -121,7 +121,7 @@ def run(*args: str | Path, before: str = "", seconds: float = 240, cwd: Path | N
     return command
 
 
-def train(folder: Path, *args: str | Path, before: str = "", expect: int | None = 0) -> Command:
+def train(folder: Path, *args: str | Path, before: str = "", expect: int = 0) -> Command:
     """Train in `folder`/run, with the pictures in `folder`/../pictures, to the end."""
     command = run("train", *place(folder), *args, before=before)
     assert command.code == expect, command.output
