@@ -50,18 +50,8 @@ class CycleGAN(BaseModel[CycleGANConfig]):
         lambda_A, lambda_B = self.config.lambda_A, self.config.lambda_B
         lambda_idt = self.config.lambda_identity
 
-        # Both translations; where the identity loss is on, each generator also sees its own target domain.
-        if lambda_idt > 0:
-            fake_B, idt_A = self.G_A.each(real_A, real_B)
-            fake_A, idt_B = self.G_B.each(real_B, real_A)
-            loss_idt_A = lambda_B * lambda_idt * l1_loss(idt_A, real_B)  # ||G_A(B) - B||, section 5.2
-            loss_idt_B = lambda_A * lambda_idt * l1_loss(idt_B, real_A)  # ||G_B(A) - A||
-            identity = {"A": {"idt_B": idt_B}, "B": {"idt_A": idt_A}}
-        else:
-            fake_B, fake_A = self.G_A(real_A), self.G_B(real_B)
-            loss_idt_A = loss_idt_B = real_A.new_zeros(())
-            identity = {"A": {}, "B": {}}
-        rec_A, rec_B = self.G_B(fake_B), self.G_A(fake_A)
+        fake_B, rec_A, fake_A, rec_B, *same = self._pictures(real_A, real_B)
+        identity = dict(zip(("idt_A", "idt_B"), same, strict=False))
 
         # The generators fool the discriminators (Eq. 1) and undo each other (Eq. 2); Eq. 3 is their sum.
         with frozen(self.D_A, self.D_B):
@@ -69,6 +59,10 @@ class CycleGAN(BaseModel[CycleGANConfig]):
             loss_G_B = self.loss_GAN.generator(self.D_B(fake_A))
         loss_cycle_A = lambda_A * l1_loss(rec_A, real_A)
         loss_cycle_B = lambda_B * l1_loss(rec_B, real_B)
+        loss_idt_A = loss_idt_B = real_A.new_zeros(())
+        if identity:  # a picture of the target domain should stay as it is: section 5.2
+            loss_idt_A = lambda_B * lambda_idt * l1_loss(identity["idt_A"], real_B)  # ||G_A(B) - B||
+            loss_idt_B = lambda_A * lambda_idt * l1_loss(identity["idt_B"], real_A)  # ||G_B(A) - A||
         self.update("G", loss_G_A + loss_G_B + loss_cycle_A + loss_cycle_B + loss_idt_A + loss_idt_B)
 
         # The discriminators tell real pictures from a history of fakes (section 4).
@@ -88,9 +82,9 @@ class CycleGAN(BaseModel[CycleGANConfig]):
                 "idt_B": loss_idt_B,
             },
             {"real_A": real_A, "fake_B": fake_B, "rec_A": rec_A}
-            | identity["A"]
+            | {name: image for name, image in identity.items() if name == "idt_B"}
             | {"real_B": real_B, "fake_A": fake_A, "rec_B": rec_B}
-            | identity["B"],
+            | {name: image for name, image in identity.items() if name == "idt_A"},
         )
 
     def translation(self, batch: Batch) -> dict[str, Tensor]:
@@ -110,6 +104,20 @@ class CycleGAN(BaseModel[CycleGANConfig]):
     def load_extra_state(self, state: dict[str, Any]) -> None:
         self.fake_A_pool.load_state_dict(state["fake_A_pool"], self.device)
         self.fake_B_pool.load_state_dict(state["fake_B_pool"], self.device)
+
+    def _pictures(self, A: Tensor, B: Tensor) -> tuple[Tensor, ...]:
+        """fake_B, rec_A, fake_A, rec_B, and where the identity loss is on idt_A and idt_B."""
+        identity = self.config.lambda_identity > 0
+        if identity and self.G_A.batchable and self.G_B.batchable:
+            fake_B, idt_A = self.G_A.each(A, B)
+            fake_A, idt_B = self.G_B.each(B, A)
+            return fake_B, self.G_B(fake_B), fake_A, self.G_A(fake_A), idt_A, idt_B
+        # Running statistics of a batch norm depend on the order of calls: this is the reference's.
+        fake_B = self.G_A(A)
+        rec_A = self.G_B(fake_B)
+        fake_A = self.G_B(B)
+        rec_B = self.G_A(fake_A)
+        return (fake_B, rec_A, fake_A, rec_B) + ((self.G_A(B), self.G_B(A)) if identity else ())
 
     def _judge(self, D: Net, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
         """A discriminator's loss, as shown, and what it minimises: that and the gradient penalty, if any."""
