@@ -10,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import pad
 
+from pixlate.data.images import to_rgb
 from pixlate.errors import CheckpointError
 from pixlate.models.base import BaseModel
 from pixlate.models.create import create_model
@@ -43,7 +44,7 @@ class Translator:
         `name` seeds the dropout of models that keep it on, as test.py does with the file's name.
         """
         grey = self.model.shared.input_nc == 1
-        pixels = np.asarray(image.convert("L" if grey else "RGB"), dtype=np.float32)
+        pixels = np.asarray(to_rgb(image).convert("L" if grey else "RGB"), dtype=np.float32)
         x = torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1).copy())
         y = self.tensor(x[None] / 255 * 2 - 1, names=[name])[0]
         shown = ((y.float().cpu().clamp(-1, 1) + 1) / 2 * 255).to(torch.uint8).permute(1, 2, 0).numpy()
