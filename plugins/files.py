@@ -65,8 +65,8 @@ class PluginFiles:
 
 
 def _arrived(paths: tuple[str, ...]) -> PluginFiles:
-    from .loading import get_plugins
+    from .loading import get_plugins_quietly
 
     for path in paths:
-        get_plugins().load_file(Path(path))
+        get_plugins_quietly().load_file(Path(path))
     return PluginFiles(paths)

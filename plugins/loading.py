@@ -48,6 +48,7 @@ def load_plugins(environ: Mapping[str, str], *, warn: Callable[[str], None] = la
 _plugins: Plugins | None = None
 _lock = threading.RLock()
 _loading = False
+_quiet = False  # what is broken was said by the process that started this one
 
 
 def get_plugins() -> Plugins:
@@ -68,6 +69,13 @@ def get_plugins() -> Plugins:
     return _plugins
 
 
+def get_plugins_quietly() -> Plugins:
+    """The same, in a process that another one has started, which has said what is broken."""
+    global _quiet
+    _quiet = True
+    return get_plugins()
+
+
 def forget_plugins() -> None:
     """Have the next `get_plugins` load them anew."""
     global _plugins
@@ -75,5 +83,5 @@ def forget_plugins() -> None:
 
 
 def _say(line: str) -> None:
-    if multiprocessing.parent_process() is None:  # the processes that load pictures need not repeat it
+    if not _quiet and multiprocessing.parent_process() is None:
         click.echo(line, err=True)
