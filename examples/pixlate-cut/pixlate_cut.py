@@ -107,13 +107,13 @@ def register_networks(register: Register) -> None:
     networks = "pixlate_cut_networks"
     generator = {
         "cut_resnet_9blocks": "CUT's: 9 residual blocks between blurred down- and upsamplings",
-        "cut_resnet_6blocks": "the same with 6 residual blocks, for 128 px",
+        "cut_resnet_6blocks": "CUT's with 6 residual blocks, for 128 px",
         "cut_plain_resnet_9blocks": "pixlate's resnet_9blocks, with features that CUT can compare",
         "cut_plain_resnet_6blocks": "pixlate's resnet_6blocks, with features that CUT can compare",
     }
     discriminator = {
         "cut_basic": "CUT's: PatchGAN with blurred downsamplings",
-        "cut_n_layers": "the same, of --n_layers_D layers",
+        "cut_n_layers": "CUT's, of --n_layers_D layers",
     }
     for name, help in generator.items():
         register(name, f"{networks}:{name}", help=help, role="generator")

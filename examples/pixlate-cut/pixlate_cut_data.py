@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from pixlate.data.base import Item, Key
+from pixlate.data import DataOptions, Item
 from pixlate.data.unaligned import UnalignedDataset
-from pixlate.options.shared import DataOptions
 
 from pixlate_cut import FinetuneConfig
 
@@ -17,6 +16,6 @@ class FinetuneDataset(UnalignedDataset):
         self.finetune_after = config.finetune_after
         self.whole = UnalignedDataset(None, replace(shared, load_size=shared.crop_size))
 
-    def __getitem__(self, key: Key) -> Item:
+    def __getitem__(self, key: int | tuple[int, int]) -> Item:
         epoch = key[0] if isinstance(key, tuple) else 1
         return self.whole[key] if epoch > self.finetune_after else super().__getitem__(key)

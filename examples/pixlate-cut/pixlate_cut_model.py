@@ -9,12 +9,8 @@ from typing import Any
 
 import torch
 from pixlate.errors import OptionError
-from pixlate.models.base import BaseModel, Batch, StepResult
-from pixlate.models.gan_loss import gradient_penalty
-from pixlate.models.image_pool import ImagePool
-from pixlate.models.net import Net, frozen
+from pixlate.models import BaseModel, Batch, ImagePool, ModelOptions, Net, StepResult, frozen, gradient_penalty
 from pixlate.models.networks import TestMode, test_mode
-from pixlate.options.shared import ModelOptions
 from pixlate.plugins import get_plugins
 from torch import Tensor
 

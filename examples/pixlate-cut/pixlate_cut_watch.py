@@ -9,8 +9,7 @@ import click
 from pixlate.plugins import hookimpl
 
 if TYPE_CHECKING:
-    from pixlate.runs.progress import Progress
-    from pixlate.runs.run import Run
+    from pixlate.plugins import Progress, Run
     from torch import Tensor
 
 FILE = "cut_watch.jsonl"

@@ -3,11 +3,13 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
 from pixlate.options.fields import options_of
 from pixlate.plugins import get_plugins
+from pixlate.plugins.testing import check_dataset, check_model, write_pictures
 
 from pixlate_cut import CutConfig, FastCutConfig
 
@@ -16,6 +18,18 @@ PUBLISHED = (
     *("lambda_GAN", "lambda_NCE", "nce_idt", "nce_layers", "nce_includes_all_negatives_from_minibatch"),
     *("netF", "netF_nc", "nce_T", "num_patches", "flip_equivariance"),
 )
+
+
+@pytest.mark.parametrize("name", ["cut", "fastcut"])
+@pytest.mark.parametrize(
+    "options", [{}, {"netF": "sample", "netG": "cut_plain_resnet_6blocks", "norm": "batch", "pool_size": 2}], ids=str
+)
+def test_a_model_keeps_its_contract(name: str, options: dict[str, Any]) -> None:
+    check_model(name, netF_nc=8, num_patches=16, **options)
+
+
+def test_the_data_set_keeps_its_contract(tmp_path: Path) -> None:
+    check_dataset("unaligned_finetune", write_pictures(tmp_path, "unaligned"), load_size=64, crop_size=48)
 
 
 @pytest.mark.parametrize("config", [CutConfig, FastCutConfig])

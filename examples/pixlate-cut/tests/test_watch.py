@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from pixlate.runs.progress import Progress
-from pixlate.runs.run import Run
+from pixlate.plugins import Progress, Run
 
 from pixlate_cut_watch import CutWatch
 
