@@ -88,8 +88,6 @@ class ModelContract:
             self._check_result(result, count)
         self.require(list(first.losses) == list(second.losses), "names other losses in the second step")
         self.require(list(first.images) == list(second.images), "names other pictures in the second step")
-        for name in model.watched_losses:
-            self.require(name in first.losses, f"watches '{name}', which is none of its losses")
 
     def waits_for_the_end_of_a_group(self) -> None:
         """Weights change through `update`, which gathers the gradients of `--accumulate` batches."""
