@@ -86,8 +86,8 @@ def position(folder: Path) -> int:
     return int(state["position"]["images"])
 
 
-def kill_runs(folder: Path, kills: int) -> Counter[str]:
-    """Kill runs until so many kills are done, each run to its end."""
+def kill_runs(folder: Path, kills: int, each: int) -> Counter[str]:
+    """Kill runs, at most `each` times one, until so many kills are done; then let the last one end."""
     draw, count = random.Random(0), Counter[str]()
     while count["kills"] < kills:
         name = list(RUNS)[count["runs"] % len(RUNS)]
@@ -96,7 +96,7 @@ def kill_runs(folder: Path, kills: int) -> Counter[str]:
         deaths, finished = 0, False
         while not finished:
             options = (*RUNS[name], "--resume", "auto")
-            if deaths >= 12:
+            if deaths >= each:
                 finished = train(here, *options).code == 0
             elif draw.random() < 0.5:
                 command = killed_at_random(here, *options, after=draw.uniform(0.2, 2.5))
@@ -147,19 +147,19 @@ def refuse_writes(folder: Path, tries: int) -> Counter[str]:
 
 
 def test_a_few_kills_lose_nothing(folder: Path) -> None:
-    count = kill_runs(folder, 3)
+    count = kill_runs(folder, 2, each=2)
     assert count["kills"] == count["kills in runs that ended exactly equal"]
     assert count["went back"] == 0
 
 
 def test_a_few_refused_writes_lose_nothing(folder: Path) -> None:
-    assert refuse_writes(folder, 3)["lost"] == 0
+    assert refuse_writes(folder, 2)["lost"] == 0
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(3000)
 def test_fifty_kills_lose_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    count = kill_runs(folder, int(os.environ.get("PIXLATE_KILLS", "60")))
+    count = kill_runs(folder, int(os.environ.get("PIXLATE_KILLS", "60")), each=8)
     with capsys.disabled():
         print(f"\nkills: {dict(count)}")
     assert count["kills"] == count["kills in runs that ended exactly equal"] >= 50
