@@ -62,6 +62,10 @@ class Net:
         """The plain network, uncompiled and in its weights' precision: for gradients of gradients."""
         return self.module(*inputs)
 
+    def leave_uncompiled(self) -> None:
+        """Run the network as it is written from now on."""
+        self._fast = self.module
+
     def start_average(self) -> None:
         """Begin an exponential moving average with the weights as they are."""
         self.ema = copy.deepcopy(self.module).requires_grad_(False)

@@ -64,7 +64,11 @@ def run_and_exit(work: Callable[[list[str]], object], args: list[str]) -> None:
     except BrokenPipeError:
         sys.stderr.close()
         code = 1
-    except MemoryError:
-        click.echo("Error: the machine's memory is used up: try a smaller --batch_size or --crop_size.", err=True)
+    except (MemoryError, RuntimeError) as error:
+        from pixlate.runs.memory import OUT_OF_MEMORY, is_out_of_memory  # PyTorch's kinds; `--help` does without
+
+        if not is_out_of_memory(error):
+            raise
+        click.echo(f"Error: {OUT_OF_MEMORY}", err=True)
         code = 1
     sys.exit(code)

@@ -140,6 +140,7 @@ class TrainingOptions:
     save_by_iter: bool = option(False, "save under iter_<pictures> beside 'latest'")
     save_every_minutes: float = option(0.0, "also save 'latest' so often; 0 is off", type=WEIGHT)
     keep: int = option(0, "numbered checkpoints to keep; 0 keeps all", type=WHOLE)
+    memory: bool = option(False, "say before the first step how much memory training takes, and for what")
     continue_train: bool = option(False, "go on where the run of this name stopped")
     resume: Literal["never", "auto"] = option("never", "auto: continue the run if there is one, else start it")
     overwrite: bool = option(False, "start anew over the run of this name")

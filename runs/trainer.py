@@ -24,6 +24,7 @@ from .checkpoints import Checkpoints, Saved, check_space
 from .events import Events
 from .guard import Guard
 from .identity import data_identity, machine
+from .memory import report
 from .progress import Progress
 from .resume import where_to_begin
 from .run import Run
@@ -73,7 +74,10 @@ class Trainer:
     def restore(self) -> Progress:
         """Where to begin: at the first picture, or at the position of the continued state."""
         check_space(self.run.folder, self.model)
-        self.model.prepare_once(self.model.directed(self.dataset.first_batch()))
+        first = self.dataset.first_batch()
+        self.model.prepare_once(self.model.directed(first))
+        if self.options.memory:
+            click.echo(report(self.model, first, self.data_options.batch_size))
         at = where_to_begin(self.choice, self.run, self.model, self.checkpoints, self.options)
         self.guard.resume()
         size = len(self.dataset)

@@ -1,0 +1,163 @@
+"""Every fast path against the plain one: one step's losses, outputs and gradients, in every norm, batches 1 and 2.
+
+A step's rounding may switch a ReLU, so gradients are compared as whole vectors, and exactly in float64.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+import pixlate
+from pixlate.models import execution
+from pixlate.models.execution import Execution, choose_execution, keep_freed_memory
+from pixlate.models.net import Net
+from pixlate.models.updater import Updater
+from pixlate.options.shared import ModelOptions
+
+NORMS = ("batch", "instance", "none")
+MODELS = ("pix2pix", "cycle_gan")
+CPU = torch.device("cpu")
+
+
+def batch(n: int, dtype: torch.dtype) -> dict[str, Any]:
+    generator = torch.Generator().manual_seed(1)
+    A, B = (torch.rand(n, 3, 32, 32, generator=generator, dtype=dtype) * 2 - 1 for _ in "AB")
+    return {"A": A, "B": B, "A_paths": ["a"] * n, "B_paths": ["b"] * n}
+
+
+def model_of(name: str, norm: str, dtype: torch.dtype, **options: Any) -> Any:
+    model = pixlate.create_model(
+        name, netG="resnet_6blocks", ngf=4, ndf=4, norm=norm, dropout=False, pool_size=0, **options
+    )
+    for net in model.networks.values():
+        net.to(dtype)
+    return model
+
+
+def step_of(model: Any, given: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
+    """Losses, outputs and each optimizer's gradient as one vector."""
+    gradients: dict[str, Tensor] = {}
+
+    def keep(name: str, loss: Tensor) -> None:
+        weights = [weight for group in model.optimizers[name].param_groups for weight in group["params"]]
+        found = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
+        gradients[name] = torch.cat([part.flatten().double() for part in found if part is not None])
+
+    model.update = keep
+    result = model.step(given)
+    return result.losses, result.images, gradients
+
+
+def channels_last(model: Any) -> None:
+    for net in model.nets.values():
+        net._execution = Execution(CPU, channels_last=True)
+        net.module.to(memory_format=torch.channels_last)
+
+
+def checkpointed(model: Any) -> None:
+    for net in model.nets.values():
+        net._execution = Execution(CPU, checkpointed=True)
+
+
+def one_at_a_time(model: Any) -> None:
+    for net in model.nets.values():
+        net.per_sample = False
+
+
+PATHS: dict[str, Callable[[Any], None]] = {
+    "channels_last": channels_last,
+    "checkpointed": checkpointed,
+    "batched calls, undone": one_at_a_time,
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("name", MODELS)
+def test_a_step_is_the_plain_step(name: str, norm: str, n: int, path: str) -> None:
+    for dtype, tolerance in ((torch.float64, 1e-6), (torch.float32, 1e-3)):
+        plain, fast = (model_of(name, norm, dtype) for _ in range(2))
+        PATHS[path](fast)
+        given = batch(n, dtype)
+        for expected, found in zip(step_of(plain, given), step_of(fast, given), strict=True):
+            assert expected.keys() == found.keys()
+            for key, value in expected.items():
+                assert (found[key] - value).norm() <= tolerance * value.norm(), (key, dtype)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("name", MODELS)
+def test_bf16_points_the_same_way(name: str, last: bool, norm: str, n: int) -> None:
+    """In either layout: eight bits of mantissa, so gradients agree in direction and size, not to rounding."""
+    plain, fast = model_of(name, norm, torch.float32), model_of(name, norm, torch.float32, precision="bf16")
+    if last:
+        for net in fast.nets.values():
+            net._execution = Execution(CPU, torch.bfloat16, channels_last=True)
+            net.module.to(memory_format=torch.channels_last)
+    given = batch(n, torch.float32)
+    losses, images, gradients = step_of(plain, given)
+    fast_losses, fast_images, fast_gradients = step_of(fast, given)
+    for key, value in losses.items():
+        torch.testing.assert_close(fast_losses[key], value, rtol=0.05, atol=0.02)
+    for key, image in images.items():
+        assert fast_images[key].dtype == torch.float32
+        assert (fast_images[key] - image).abs().mean() < 0.02
+    for key, gradient in gradients.items():
+        assert torch.cosine_similarity(fast_gradients[key], gradient, dim=0) > 0.95
+        assert 0.9 < fast_gradients[key].norm() / gradient.norm() < 1.1
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_the_fused_update_is_adam(last: bool) -> None:
+    torch.manual_seed(0)
+    weight = torch.nn.Parameter(torch.randn(6, 5, 4, 4))
+    if last:
+        weight = torch.nn.Parameter(weight.detach().contiguous(memory_format=torch.channels_last))
+    twin = torch.nn.Parameter(weight.detach().clone(memory_format=torch.contiguous_format).double())
+    fused = torch.optim.Adam([weight], lr=0.1, betas=(0.5, 0.999), fused=True)
+    plain = torch.optim.Adam([twin], lr=0.1, betas=(0.5, 0.999), fused=False, foreach=False)
+    updater = Updater(CPU, scaled=False, clip_grad=0.0)
+    for _ in range(4):
+        target = torch.randn(6, 5, 4, 4)
+        updater.update(fused, (weight - target).square().sum())
+        (twin - target).square().sum().backward()
+        plain.step()
+        plain.zero_grad()
+    torch.testing.assert_close(weight.double(), twin, rtol=1e-5, atol=1e-5)
+
+
+def test_the_hardware_decides_layout_and_arithmetic(monkeypatch: pytest.MonkeyPatch) -> None:
+    has = {"_is_amx_tile_supported": False, "_is_avx512_bf16_supported": False}
+    for name in has:
+        monkeypatch.setattr(torch.cpu, name, lambda name=name: has[name], raising=False)
+    auto = ModelOptions(precision="auto")
+    assert choose_execution(auto, CPU, train=True) == Execution(CPU)
+    has["_is_avx512_bf16_supported"] = True
+    assert choose_execution(auto, CPU, train=True) == Execution(CPU, torch.bfloat16)
+    has["_is_amx_tile_supported"] = True
+    assert choose_execution(auto, CPU, train=True) == Execution(CPU, torch.bfloat16, channels_last=True)
+    assert choose_execution(ModelOptions(precision="fp32"), CPU, train=True) == Execution(CPU)
+    assert choose_execution(ModelOptions(compile="on"), CPU, train=True).compiled
+    assert not choose_execution(ModelOptions(compile="on"), CPU, train=False).compiled
+
+
+def test_settings_from_outside_rule_the_allocator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution.ctypes, "CDLL", lambda _: pytest.fail("the allocator was touched"))
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "1000000")
+    assert not keep_freed_memory()
+
+
+def test_one_call_for_several_inputs_is_made_only_where_pictures_do_not_mix() -> None:
+    calls = []
+    for norm, expected in (("instance", [2]), ("batch", [1, 1])):
+        net: Net = model_of("cycle_gan", norm, torch.float32).nets["G_A"]
+        calls.clear()
+        net.module.register_forward_pre_hook(lambda _, inputs: calls.append(len(inputs[0])))
+        net.each(torch.zeros(1, 3, 32, 32), torch.zeros(1, 3, 32, 32))
+        assert calls == expected
