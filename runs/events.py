@@ -6,7 +6,7 @@ from typing import Any
 
 import pluggy
 
-from pixlate.errors import PixlateError
+from pixlate.errors import DataError, PixlateError
 from pixlate.options.choice import Choice
 from pixlate.plugins import hookspecs
 from pixlate.plugins.causes import cause_of
@@ -15,12 +15,14 @@ from pixlate.plugins.registry import Component
 
 
 class Events:
-    """The listeners of one run. One that raises is reported once, by name, and dropped for the run."""
+    """The listeners of one run. One that raises is reported once, by name, and dropped for the run; one whose files
+    the disk refuses stays, and is reported once for as long as that lasts."""
 
     def __init__(self, plugins: Plugins, viewers: Iterable[tuple[Component, Any]], warn: Callable[[str], None]) -> None:
         self._plugins = plugins
         self._warn = warn
         self._dropped: set[str] = set()
+        self._refused: set[str] = set()
         self._viewers = pluggy.PluginManager("pixlate")
         self._viewers.add_hookspecs(hookspecs)
         self._names: dict[str, str] = {}
@@ -45,8 +47,19 @@ class Events:
             try:
                 implementation(**arguments)
             except (Exception, SystemExit) as error:
-                self._dropped.add(name)
-                self._warn(f"warning: {name} failed in {hook} and is left out from here on: {cause_of(error)}")
+                self._failed(name, hook, error)
+            else:
+                self._refused.discard(name)
+
+    def _failed(self, name: str, hook: str, error: BaseException) -> None:
+        """Drop a listener, unless the disk refused it and may take its next file."""
+        if isinstance(error, DataError) and isinstance(error.__cause__, OSError) and hook != "run_started":
+            if name not in self._refused:
+                self._warn(f"warning: {name} failed in {hook} and will try again: {cause_of(error)}")
+            self._refused.add(name)
+            return
+        self._dropped.add(name)
+        self._warn(f"warning: {name} failed in {hook} and is left out from here on: {cause_of(error)}")
 
     def _find(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:
         viewers = [

@@ -27,8 +27,8 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parent))
 from trainings import make_pictures
 
-KILLS = 20
-NETWORK = ("--netG", "resnet_6blocks", "--ngf", "24", "--ndf", "8", "--load_size", "36", "--crop_size", "32")
+KILLS = 12
+NETWORK = ("--netG", "resnet_6blocks", "--ngf", "64", "--ndf", "8", "--load_size", "36", "--crop_size", "32")
 TRAIN = ("--model", "pix2pix", *NETWORK, "--num_threads", "0", "--print_freq", "1", "--save_latest_freq", "1")
 PIXLATE = Path(__file__).parents[1]
 
@@ -105,12 +105,7 @@ class Program:
             number = self.start(*TRAIN, name="killed")
             self._wait(number, lambda: watched.exists() and (folder / "latest_net_D.pth").exists())
             time.sleep(draw.uniform(0, 0.3))
-            size = watched.stat().st_size
-            writing = (
-                (lambda full=size: watched.stat().st_size < full)
-                if self.reference
-                else (lambda: any(folder.glob(".part*")))
-            )
+            writing = shrinking(watched) if self.reference else lambda: any(folder.glob(".part*"))
             self._wait(number, writing)
             os.kill(number, 9)
             os.waitpid(number, 0)
@@ -126,7 +121,7 @@ class Program:
     def _wait(self, number: int, true: Callable[[], bool]) -> None:
         end = time.monotonic() + 60
         while not true():
-            assert time.monotonic() < end, self.out.read_text()
+            assert time.monotonic() < end, self.out.read_text()[-500:]
             assert os.waitpid(number, os.WNOHANG) == (0, 0), self.out.read_text()
 
     def judge(self, code: int, output: str) -> str:
@@ -173,6 +168,19 @@ class Program:
             if mark.exists():
                 answers[what] = "the code ran"
         return answers
+
+
+def shrinking(path: Path) -> Callable[[], bool]:
+    """Tells whether a file is smaller than it was: it is being written in place."""
+    largest = 0
+
+    def smaller() -> bool:
+        nonlocal largest
+        now = path.stat().st_size
+        largest = max(largest, now)
+        return now < largest
+
+    return smaller
 
 
 class Runs:

@@ -143,6 +143,28 @@ stored.write_whole = refuse
     assert "(epoch: 1" not in failed.output
 
 
+def test_a_page_that_the_disk_refused_is_written_when_it_can_be(folder: Path) -> None:
+    refuse = """
+import errno, os
+import pixlate.util.html as html
+from pixlate.util.files import cannot_write
+write, calls = html.write_whole, []
+def refuse(path, data):
+    calls.append(path)
+    if 2 <= len(calls) <= 4:
+        error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise cannot_write(path, error) from error
+    write(path, data)
+html.write_whole = refuse
+"""
+    output = train(folder / "page", *PIX2PIX, before=refuse).output
+    assert output.count("will try again") == 1
+    assert "left out" not in output
+    page = (folder / "page" / "run" / "web" / "index.html").read_text()
+    assert "finished" in page
+    assert "epoch [3]" in page
+
+
 def test_a_log_is_cut_back_to_what_the_state_had_seen(tmp_path: Path) -> None:
     path = tmp_path / "log.txt"
     path.write_text("one\ntwo\nthr")
