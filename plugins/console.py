@@ -75,7 +75,7 @@ class Console:
     def checkpoint_saved(self, run: "Run", at: "Progress", paths: Sequence[Path]) -> None:
         """Say that work is safe up to here."""
         if self._live is None:
-            self._say(f"saved the model (epoch {at.epoch}, total_iters {at.images})")
+            self._say(f"saved the model (total_iters {at.images})")
 
     @hookimpl
     def run_finished(self, run: "Run", error: BaseException | None) -> None:

@@ -169,7 +169,7 @@ class Trainer:
     def finish(self, at: Progress) -> None:
         """Show what was learnt, and wait for the last save. Raises DataError if it failed."""
         if not self.stop and at != self.run.start:
-            self.show_samples(at)
+            self.show_samples(self.run.at)
         self.checkpoints.close()
         ended = self.checkpoints.ended()
         failure = ended[-1].error if ended else None
