@@ -80,6 +80,10 @@ class Component:
             ) from error
 
 
+#: Models of packages that are known to exist: an uninstalled one is named where it is asked for.
+ELSEWHERE = {("model", "cut"): "pixlate-cut", ("model", "fastcut"): "pixlate-cut"}
+
+
 class UnknownName(OptionError):
     """There is no component of that kind and name."""
 
@@ -116,7 +120,9 @@ class Registry:
         found = self._components.get(_key(name))
         if found is None or (role and found.role != role):
             sentence = f"no {role or self.kind.replace('_', ' ')} is named '{name}'."
-            sentence += did_you_mean(name, self.names(role))
+            home = ELSEWHERE.get((self.kind, _key(name)))
+            known = did_you_mean(name, self.names(role))
+            sentence += f" {home} has it, which is not installed: pip install {home}." if home else known
             raise UnknownName("\n".join([sentence, *self._complaints()]), self.kind, name)
         return found
 

@@ -161,6 +161,7 @@ def test_a_config_file_is_below_the_command_line(run: Command, folder: Path) -> 
     ("words", "code", "sentence"),
     [
         ("train.py --model cyclegan", 2, "Did you mean 'cycle_gan'?"),
+        ("train.py --model cut", 2, "pip install pixlate-cut"),
         ("train.py --model pix2pix --lambda_A 3", 2, "It is an option of model 'cycle_gan'."),
         ("train.py --model pix2pix --lambda-L2 3", 2, "--lambda-L1"),
         ("train.py --lr nan", 2, "finite"),
