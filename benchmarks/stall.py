@@ -26,6 +26,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.stalls: list[float] = []
+        self.computing: list[float] = []
         self.written: list[float] = []
         self.steps: dict[bool, list[float]] = {True: [], False: []}
         self._asked = 0.0
@@ -40,8 +41,10 @@ class Watch:
         save, end_step, write = Trainer.save, Trainer.end_step, Checkpoints._write
 
         def timed_save(trainer: Trainer, *args: Any) -> None:
-            began = self._asked = time.perf_counter()
+            began, computed = time.perf_counter(), time.thread_time()
+            self._asked = began
             save(trainer, *args)
+            self.computing.append(time.thread_time() - computed)
             self._last = time.perf_counter()
             self.stalls.append(self._last - began)
 
@@ -68,6 +71,7 @@ class Watch:
         first, *later = self.stalls
         click.echo(f"state: {self._size / 1e6:.0f} MB; saves: {len(self.stalls)}")
         click.echo(f"loop stood still: first {first:.3f} s, then median {statistics.median(later):.3f} s")
+        click.echo(f"of which its own processor time: median {statistics.median(self.computing[1:]):.3f} s")
         click.echo(f"longest of them: {max(later):.3f} s; on the disk after {statistics.median(self.written):.1f} s")
         for writing, name in ((False, "otherwise"), (True, "while a save is written")):
             steps = self.steps[writing]

@@ -15,6 +15,7 @@ from pixlate.errors import OptionError, PixlateError
 from pixlate.plugins import get_plugins
 from pixlate.plugins.manager import Plugins
 from pixlate.plugins.registry import Component, UnknownName
+from pixlate.util.text import one_line
 
 from .choice import Choice
 from .fields import options_of
@@ -123,6 +124,10 @@ class _Resolution:
             context = made.make_context(made.name, list(args), default_map=self._below())
         except click.NoSuchOption as error:
             raise self._hinted(error) from None
+        except PixlateError:
+            raise
+        except (TypeError, ValueError, AttributeError) as error:  # from files: the command line gives only text
+            raise OptionError(f"options.json or --config has a value of the wrong kind: {one_line(error)}.") from error
         with context:
             values = dict(context.params)
         for name in ("config", "plugin"):

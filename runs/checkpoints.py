@@ -184,7 +184,7 @@ def check_space(folder: Path, model: BaseModel[Any]) -> None:
     needed, free = 10 * weights - there, shutil.disk_usage(folder).free  # three states of weights and two moments
     if free < needed:
         raise DataError(
-            f"'{folder}' has {free / 1e9:.1f} GB free, and this run's checkpoints need about {needed / 1e9:.1f} GB: "
+            f"'{folder}' has {free / 1e6:,.1f} MB free, and this run's checkpoints need about {needed / 1e6:,.1f} MB: "
             "free some space or choose another --checkpoints_dir."
         )
 

@@ -1,5 +1,6 @@
 """Whatever stands in files and on the command line, the answer is a result or a sentence, never a traceback."""
 
+import functools
 import io
 import json
 import os
@@ -62,6 +63,7 @@ def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
     return bytes(data[: draw(st.just(len(data)) | st.integers(0, len(data)))])
 
 
+@functools.cache  # its noise differs each time
 def picture(kind: str, mode: str) -> bytes:
     out = io.BytesIO()
     Image.effect_noise((40, 36), 90).convert(mode).save(out, kind)

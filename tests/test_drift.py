@@ -108,3 +108,13 @@ def test_positions_cannot_be_named_beside_a_state(folder: Path) -> None:
         (("--epoch", "1"), "leave --epoch"),
     ):
         assert sentence in train(folder / "whole", "--continue_train", *option, expect=2).output
+
+
+def test_a_stored_value_of_the_wrong_kind_is_a_sentence(folder: Path) -> None:
+    here = copy_of(folder, "kinds")
+    stored = json.loads((here / "run" / "options.json").read_text())
+    stored["options"]["crop_size"] = []
+    (here / "run" / "options.json").write_text(json.dumps(stored))
+    refused = train(here, "--continue_train", expect=2)
+    assert "a value of the wrong kind" in refused.output
+    assert "Traceback" not in refused.output

@@ -193,7 +193,8 @@ def test_a_full_disk_loses_nothing(folder: Path, capsys: pytest.CaptureFixture[s
             command = start("train", *place(disk), *RUNS["pix2pix"])
             assert command.wait() in (0, 1), command.output
             assert "Traceback" not in command.output, command.output
-            assert "No space left on device" in command.output or command.code == 0
+            refused = ("No space left on device", "free some space")
+            assert command.code == 0 or any(text in command.output for text in refused), command.output
             count["filled"] += 1
             count["trained on to the end" if command.code == 0 else "ended with one sentence"] += 1
             position(disk / "run")
