@@ -1,6 +1,5 @@
 """The command: measures the chosen parts and prints their tables as Markdown."""
 
-import random
 import tempfile
 from pathlib import Path
 
@@ -26,27 +25,45 @@ def draw_pairs(folder: Path, train: int, val: int) -> Path:
     return folder
 
 
+CASES = ("pix2pix:1", "pix2pix:4", "cycle_gan:1", "cycle_gan:4")
+
+
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--reference", type=click.Path(exists=True, file_okay=False, path_type=Path), help="a checkout of it")
 @click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="pairs: train/ and val/")
 @click.option("--only", multiple=True, type=click.Choice(sorted(PARTS)), help="measure only these parts")
 @click.option("--rounds", default=7, show_default=True, help="rounds of each measurement")
 @click.option("--threads", default=0, help="threads of a side [default: torch's choice]")
+@click.option("--case", "cases", multiple=True, help="model:batch size, as often as wanted  [default: all four]")
+@click.option("--compiled", is_flag=True, help="also compiled training steps, which take minutes to prepare")
 @click.option("--quick", is_flag=True, help="few cases, to see that everything works")
 def main(
-    reference: Path | None, data: Path | None, only: tuple[str, ...], rounds: int, threads: int, quick: bool
+    reference: Path | None,
+    data: Path | None,
+    only: tuple[str, ...],
+    rounds: int,
+    threads: int,
+    cases: tuple[str, ...],
+    compiled: bool,
+    quick: bool,
 ) -> None:
     """Measure pixlate, and the reference program in turn with it where a checkout is given.
 
     Ratios are taken round by round between neighbours in time, and their median is printed: above 1 pixlate is
     faster. On a machine that does other things as well, `--threads 1` and the ratio of processor time say most.
     """
-    random.seed(0)
     if threads:
         torch.set_num_threads(threads)
     data = data or draw_pairs(Path(tempfile.mkdtemp()) / "pairs", train=24 if quick else 200, val=101)
+    chosen = cases or (CASES[:1] if quick else CASES)
     settings = Settings(
-        reference.resolve() if reference else None, data.resolve(), 2 if quick else rounds, quick, threads
+        reference.resolve() if reference else None,
+        data.resolve(),
+        2 if quick else rounds,
+        quick,
+        threads,
+        [(model, int(batch)) for model, _, batch in (case.partition(":") for case in chosen)],
+        compiled,
     )
     for line in description():
         click.echo(f"- {line}")

@@ -22,15 +22,17 @@ class Settings:
     rounds: int
     quick: bool
     threads: int
+    cases: Sequence[tuple[str, int]]
+    compiled: bool
 
 
 def training(settings: Settings) -> list[str]:
-    """Training steps: each model, batch 1 and 4, plain fp32 and the defaults, compiled or not."""
+    """Training steps, in plain fp32 and by default, and compiled where asked for."""
     peaks = {"fp32": peak(torch.float32), "bf16": peak(torch.bfloat16)}
     lines = [f"Largest product of matrices: {peaks['fp32']:.0f} GFLOP/s in fp32, {peaks['bf16']:.0f} in bf16.", ""]
-    for model, batch in _cases(settings):
+    for model, batch in settings.cases:
         ours = {"fp32": {"precision": "fp32"}, "default": {"precision": "auto"}}
-        if not settings.quick and batch == 1:
+        if settings.compiled:
             ours["default, compiled"] = {"precision": "auto", "compile": "on"}
         rows = _rows(settings, f"{model}, batch {batch}", "training", {"model": model, "batch": batch}, ours)
         flops = step_flops(model, batch)
@@ -43,7 +45,7 @@ def training(settings: Settings) -> list[str]:
 def inference(settings: Settings) -> list[str]:
     """The generator alone, no gradient."""
     rows = []
-    for model, batch in _cases(settings):
+    for model, batch in settings.cases:
         ours = {"fp32": {"precision": "fp32"}, "bf16": {"precision": "bf16"}}
         rows += _rows(settings, f"{model}, batch {batch}", "translation", {"model": model, "batch": batch}, ours)
     return [table(COMPARED, rows)]
@@ -71,7 +73,7 @@ def whole_commands(settings: Settings) -> list[str]:
     """Commands from their start to their end."""
     rows = []
     for what, sides in commands(settings.reference, settings.data, quick=settings.quick).items():
-        rounds = 1 if settings.quick else max(3, settings.rounds // 2)
+        rounds = 1 if settings.quick else max(1, settings.rounds // 2)
         rows += compared(what, in_turn(sides, rounds, warmup=1 if "help" in what or "import" in what else 0))
     return [table(COMPARED, rows)]
 
@@ -84,11 +86,6 @@ PARTS: Mapping[str, tuple[str, Callable[[Settings], list[str]]]] = {
     "saving": ("Saving", saving),
     "commands": ("Whole commands", whole_commands),
 }
-
-
-def _cases(settings: Settings) -> Sequence[tuple[str, int]]:
-    cases = [("pix2pix", 1), ("pix2pix", 4), ("cycle_gan", 1), ("cycle_gan", 4)]
-    return cases[:1] if settings.quick else cases
 
 
 def _rows(

@@ -5,8 +5,9 @@ Precision, compilation, memory layout, gradient checkpointing and averaged weigh
 """
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -132,3 +133,16 @@ def frozen(*nets: Net) -> Iterator[None]:
     finally:
         for weight in weights:
             weight.requires_grad_(True)
+
+
+@contextmanager
+def in_full_precision(nets: Iterable[Net]) -> Iterator[None]:
+    """Within this block the networks compute in their weights' precision, whatever `--precision` says."""
+    kept = [(net, net._execution) for net in nets]
+    for net, execution in kept:
+        net._execution = replace(execution, dtype=None)
+    try:
+        yield
+    finally:
+        for net, execution in kept:
+            net._execution = execution
