@@ -14,11 +14,14 @@ if TYPE_CHECKING:
     from .image_pool import ImagePool
     from .lr_policies import Policy, Schedule
     from .net import Net, frozen
+    from .networks.layers import Dropout
+    from .networks.mode import current_mode
     from .networks.norms import NormFactory
 
 _HOMES = {
     "BaseModel": "pixlate.models.base",
     "Batch": "pixlate.models.base",
+    "Dropout": "pixlate.models.networks.layers",
     "GANLoss": "pixlate.models.gan_loss",
     "ImagePool": "pixlate.models.image_pool",
     "ModelOptions": "pixlate.options.shared",
@@ -27,6 +30,7 @@ _HOMES = {
     "Policy": "pixlate.models.lr_policies",
     "Schedule": "pixlate.models.lr_policies",
     "StepResult": "pixlate.models.base",
+    "current_mode": "pixlate.models.networks.mode",
     "frozen": "pixlate.models.net",
     "gradient_penalty": "pixlate.models.gan_loss",
 }
@@ -34,6 +38,7 @@ _HOMES = {
 __all__ = [
     "BaseModel",
     "Batch",
+    "Dropout",
     "GANLoss",
     "ImagePool",
     "ModelOptions",
@@ -42,6 +47,7 @@ __all__ = [
     "Policy",
     "Schedule",
     "StepResult",
+    "current_mode",
     "frozen",
     "gradient_penalty",
 ]

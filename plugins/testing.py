@@ -107,6 +107,7 @@ def installed_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         install_plugin(site, source, entry=entry, **more)
         if "PIXLATE_PLUGINS" in os.environ:
             monkeypatch.setenv("PIXLATE_PLUGINS", f"{os.environ['PIXLATE_PLUGINS']},{entry}".lstrip(","))
+        forget_plugins()
         return site
 
     monkeypatch.syspath_prepend(site)
