@@ -1,11 +1,14 @@
 """A run that is killed anywhere and continued ends exactly as one that was never stopped."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 import torch
 from trainings import CYCLE_GAN, PIX2PIX, differences, make_pictures, run, start, state_of, train, until, weights_of
+
+from pixlate.runs.determinism import deterministic
 
 KILL_AT = """
 import os, signal
@@ -158,3 +161,37 @@ def test_one_process_at_a_time_trains_a_run(folder: Path) -> None:
     finally:
         first.kill()
     assert run("train", *where, "--continue_train", "--n_epochs", "1").code == 0
+
+
+def test_deterministic_algorithms_are_used_for_the_run_alone(folder: Path) -> None:
+    with deterministic(True):
+        assert torch.are_deterministic_algorithms_enabled()
+        assert torch.backends.cudnn.deterministic
+        assert not torch.backends.cudnn.benchmark
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"]
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert not torch.backends.cudnn.deterministic
+    shown = """
+import torch
+from pixlate.runs.trainer import Trainer
+begin = Trainer.begin_step
+def asked(self, at):
+    print("deterministic", torch.are_deterministic_algorithms_enabled(), flush=True)
+    return begin(self, at)
+Trainer.begin_step = asked
+"""
+    short = ("--n_epochs", "1", "--n_epochs_decay", "0")
+    assert "deterministic True" in train(folder / "det", *PIX2PIX, *short, "--deterministic", before=shown).output
+    assert "deterministic False" in train(folder / "plain", *PIX2PIX, *short, before=shown).output
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("options", [PIX2PIX, CYCLE_GAN, (*PIX2PIX, "--precision", "fp16")], ids=" ".join)
+def test_on_a_gpu_a_deterministic_run_is_exact(folder: Path, options: tuple[str, ...]) -> None:
+    whole, killed = folder / f"cuda whole {hash(options)}", folder / f"cuda killed {hash(options)}"
+    gpu = (*options, "--device", "cuda", "--deterministic")
+    train(whole, *gpu)
+    train(killed, *gpu, before=KILL_AT.format(images=12), expect=-9)
+    last = train(killed, "--continue_train")
+    assert "warning" not in last.output
+    assert differences(whole / "run", killed / "run") == []
