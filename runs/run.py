@@ -20,7 +20,7 @@ class Run:
     - options: every resolved option by name.
     - model: the model, once it is built.
     - n_epochs: the number of the last epoch; epoch_size: pictures in an epoch.
-    - start: where this session began; its `images` is 0 in a new run.
+    - start: where this process began; its `images` is 0 in a new run.
     - at: the position after the last step.
     """
 

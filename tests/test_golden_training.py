@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from golden.pattern import pattern
 
 import pixlate
-
-from golden.pattern import pattern
 
 GOLDEN = Path(__file__).parent / "golden"
 CASES = {"pix2pix": "pix2pix_train.npz", "cycle_gan": "cycle_gan_train.npz"}
