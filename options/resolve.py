@@ -155,7 +155,9 @@ class _Resolution:
         if stored is None and self.name:
             with suppress(PixlateError):
                 stored = read_stored(self._folder() / self.name)
-        for option, part in stored.components.items() if stored else ():
+        if stored is None:
+            return error
+        for option, part in stored.components.items():
             if (COMPONENTS.get(option, ("",))[0], part.get("name")) == (error.kind, error.name):
                 return missing_plugin(self.plugins, option, part, stored.plugin_files) or error
         return error

@@ -1,13 +1,11 @@
 """What every data set must do; `pixlate.plugins.testing.check_dataset` runs it all on a small folder."""
 
 import pickle
-import random
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,6 +14,7 @@ from pixlate.data import BaseDataset
 from pixlate.data.loader import BatchLoader
 
 from .loading import get_plugins
+from .model_contract import generators, same
 
 
 def check(name: str, dataroot: Path | str, options: Mapping[str, Any]) -> None:
@@ -32,12 +31,10 @@ def check(name: str, dataroot: Path | str, options: Mapping[str, Any]) -> None:
 
 def _check_items(name: str, dataset: BaseDataset[Any]) -> None:
     for index in (0, len(dataset) - 1):
-        before = (torch.get_rng_state(), random.getstate(), np.random.get_state()[1])
+        before = generators()
         item, again = dataset[2, index], dataset[2, index]
-        after = (torch.get_rng_state(), random.getstate(), np.random.get_state()[1])
-        quiet = torch.equal(before[0], after[0]) and before[1] == after[1] and np.array_equal(before[2], after[2])
-        _require(quiet, name, "draws from a global generator: use the rng that sample() is given")
-        _require(_equal(item, again), name, f"makes another item of {index} the second time")
+        _require(same(before, generators()), name, "draws from a global generator: use the rng that sample() is given")
+        _require(same(item, again), name, f"makes another item of {index} the second time")
         _require("A" in item, name, "has items without 'A'")
         for side in ("A", "B"):
             if side in item:
@@ -60,22 +57,15 @@ def _check_files(name: str, dataset: BaseDataset[Any]) -> None:
 def _check_loading(name: str, dataset: BaseDataset[Any]) -> None:
     """A copy, and one in a process that is started afresh, give the same items."""
     copy = pickle.loads(pickle.dumps(dataset))
-    _require(_equal(dataset[1, 0], copy[1, 0]), name, "gives other items when it is copied")
+    _require(same(dataset[1, 0], copy[1, 0]), name, "gives other items when it is copied")
     batches = {}
     for workers in (0, 1):
         options = replace(dataset.shared, num_threads=workers, batch_size=2)
         with BatchLoader(dataset, options, epochs=1, start_method="spawn") as loader:
             batches[workers] = list(loader.epoch(1))
-    same = len(batches[0]) == len(batches[1]) and all(map(_equal, batches[0], batches[1]))
-    _require(same, name, "gives other items in another process")
+    _require(same(batches[0], batches[1]), name, "gives other items in another process")
 
 
 def _require(holds: bool, name: str, sentence: str) -> None:
     if not holds:
         raise AssertionError(f"data set '{name}' {sentence}")
-
-
-def _equal(a: Mapping[str, Any], b: Mapping[str, Any]) -> bool:
-    return a.keys() == b.keys() and all(
-        torch.equal(a[key], b[key]) if isinstance(a[key], Tensor) else a[key] == b[key] for key in a
-    )

@@ -94,7 +94,7 @@ def _identity(dist: Distribution) -> tuple[str, str]:
     folder = Path(str(getattr(dist, "_path", "unnamed"))).stem
     name, _, version = folder.partition("-")
     try:
-        return str(dist.metadata.get("Name") or name), str(dist.metadata.get("Version") or version)
+        return str(dist.metadata["Name"] or name), str(dist.metadata["Version"] or version)
     except Exception:
         return name, version
 

@@ -111,9 +111,9 @@ class ModelContract:
         other = self.make(seed=int(self.options.get("seed", 0)) + 1)
         other.prepare_once(other.directed(self.batch(1, 0)))
         other.load_state_dict(torch.load(file, weights_only=True))
-        self.require(_same(model.state_dict(), other.state_dict()), "has a state that does not survive saving")
+        self.require(same(model.state_dict(), other.state_dict()), "has a state that does not survive saving")
         results = [self._step(each, 3, n=2) for each in (model, other)]
-        exact = _same(results[0].losses, results[1].losses) and _same(model.state_dict(), other.state_dict())
+        exact = same(results[0].losses, results[1].losses) and same(model.state_dict(), other.state_dict())
         self.require(exact, "goes on otherwise after loading its state: what else must extra_state() hold?")
 
     def translates_without_a_trace(self) -> None:
@@ -122,8 +122,8 @@ class ModelContract:
         batch = self.batch(2, 5)
         before = copy.deepcopy(_everything(model))
         images = model.translate(batch)
-        self.require(_same(before, _everything(model)), "changes its state or a random generator in translate")
-        self.require(_same(images, model.translate(batch)), "translates the same pictures differently a second time")
+        self.require(same(before, _everything(model)), "changes its state or a random generator in translate")
+        self.require(same(images, model.translate(batch)), "translates the same pictures differently a second time")
         size = batch["A"].shape[-2:]
         for name, image in images.items():
             self._check_image(name, image, 2)
@@ -144,7 +144,7 @@ class ModelContract:
             self.require(name in model.networks, f"has '{name}' for testing only")
             network.load_state_dict(model.networks[name].state_dict())
         batch = self.batch(1, 6)
-        self.require(_same(model.translate(batch), testing.translate(batch)), "translates otherwise with train=False")
+        self.require(same(model.translate(batch), testing.translate(batch)), "translates otherwise with train=False")
 
     def turns_round(self) -> None:
         """`--direction BtoA` is AtoB on swapped pictures."""
@@ -153,7 +153,7 @@ class ModelContract:
         there, back = self.make(direction="AtoB"), self.make(direction="BtoA")
         batch = self.batch(1, 7)
         swapped = {SWAPPED.get(name, name): part for name, part in batch.items()}
-        self.require(_same(there.translate(batch), back.translate(swapped)), "takes the wrong side with BtoA")
+        self.require(same(there.translate(batch), back.translate(swapped)), "takes the wrong side with BtoA")
 
     def computes_in_bfloat16(self) -> None:
         """Under bfloat16 losses stay finite, and weights stay in float32."""
@@ -226,17 +226,22 @@ def _weights(optimizer: torch.optim.Optimizer) -> list[Tensor]:
 def _everything(model: BaseModel[Any]) -> Any:
     """What a translation must leave alone: the state, the modules' modes, and every global generator."""
     modes = [module.training for network in model.networks.values() for module in network.modules()]
-    return model.state_dict(), modes, torch.get_rng_state(), random.getstate(), np.random.get_state()
+    return model.state_dict(), modes, generators()
 
 
-def _same(a: Any, b: Any) -> bool:
+def generators() -> Any:
+    """The states of all global random generators."""
+    return torch.get_rng_state(), random.getstate(), np.random.get_state()
+
+
+def same(a: Any, b: Any) -> bool:
     """Whether two nested values are equal, tensors bit for bit."""
     if isinstance(a, Tensor) and isinstance(b, Tensor):
         return a.dtype == b.dtype and torch.equal(a, b)
     if isinstance(a, np.ndarray):
         return bool(np.array_equal(a, b))
     if isinstance(a, Mapping) and isinstance(b, Mapping):
-        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
     if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return len(a) == len(b) and all(map(_same, a, b))
+        return len(a) == len(b) and all(map(same, a, b))
     return bool(a == b)
