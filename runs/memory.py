@@ -2,6 +2,7 @@
 
 import copy
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -57,11 +58,15 @@ def peak_of_activations(model: BaseModel[Any], batch: Batch, batch_size: int = 1
     for net in walked.nets.values():
         net.leave_uncompiled()
     held = _Held({weight.untyped_storage()._cdata for net in walked.networks.values() for weight in net.parameters()})
-    walked.update = lambda name, loss: loss.backward()  # type: ignore[method-assign]
+    walked.update = _backward_alone  # type: ignore[method-assign]
     with fake, torch.autograd.graph.saved_tensors_hooks(held.pack, _Kept.tensor):
         given = {name: _blank(x, batch_size, walked.device) for name, x in batch.items()}
         walked.step(walked.directed(given))
     return held.most
+
+
+def _backward_alone(names: str | Sequence[str], loss: Tensor) -> None:
+    loss.backward()  # type: ignore[no-untyped-call]
 
 
 def _blank(value: Any, batch_size: int, device: torch.device) -> Any:
