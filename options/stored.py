@@ -34,9 +34,9 @@ def read_stored(folder: Path) -> StoredRun | None:
         data = json.loads(path.read_text("utf-8"))
         return StoredRun(
             dict(data["options"]),
-            dict(data.get("sources", {})),
-            dict(data.get("components", {})),
-            dict(data.get("plugin_files", {})),
+            _texts(data.get("sources", {})),
+            {option: _texts(part) for option, part in data.get("components", {}).items()},
+            _texts(data.get("plugin_files", {})),
             dict(data.get("environment", {})),
             list(data.get("changes", [])),
         )
@@ -44,6 +44,10 @@ def read_stored(folder: Path) -> StoredRun | None:
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"'{path}' is damaged: {error}. Delete it to use the options' defaults.") from error
+
+
+def _texts(found: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in found.items()}
 
 
 def write_stored(folder: Path, stored: StoredRun) -> None:
