@@ -90,14 +90,14 @@ def test_an_interrupted_test_lists_what_exists(tmp_path: Path) -> None:
 def test_a_full_disk_is_one_sentence_and_the_page_lists_what_exists(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = Path.write_bytes
+    replaced = Path.replace
 
-    def full(self: Path, data: bytes) -> int:
-        if data.startswith(b"\x89PNG") and len(list(tmp_path.glob("images/a_*.png"))) == 3:
+    def full(self: Path, target: Path) -> Path:
+        if target.suffix == ".png" and len(list(tmp_path.glob("images/a_*.png"))) == 3:
             raise OSError(28, "No space left on device")
-        return written(self, data)
+        return replaced(self, target)
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(DataError, match="No space left on device"):
         gallery(tmp_path, "a.png", "b.png", "c.png")
     assert Page(tmp_path / "index.html").text("h2") == ["a"]
