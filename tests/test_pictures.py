@@ -46,12 +46,10 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path, monkeypa
     save_png(GREY, tmp_path / "a.png")
     before = (tmp_path / "a.png").read_bytes()
 
-    def full(self: Path, data: bytes) -> int:
-        with self.open("wb") as file:
-            file.write(data[:10])
+    def full(self: Path, target: Path) -> Path:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(DataError, match=r"a\.png' cannot be written: No space left on device\. Free some"):
         save_png(GREY + 1, tmp_path / "a.png")
     assert os.listdir(tmp_path) == ["a.png"]
