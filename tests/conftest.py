@@ -1,6 +1,8 @@
 """Every test sees the built-in plugins alone, and one thread; the fixtures for plugin authors are at hand."""
 
 import os
+import sys
+from collections.abc import Iterator
 
 import pytest
 
@@ -13,8 +15,13 @@ pytest_plugins = ["pixlate.plugins.testing"]
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _plugins_end_with_their_module() -> None:
-    """What one module's tests load into the process is gone before the next one's."""
+def _plugins_end_with_their_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What one module's tests load into the process, or import from a folder of theirs, is gone before the next's."""
     from pixlate.plugins import forget_plugins
 
+    yield
     forget_plugins()
+    folder = f"{tmp_path_factory.getbasetemp()}{os.sep}"
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None) or "").startswith(folder):
+            del sys.modules[name]
