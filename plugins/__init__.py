@@ -6,7 +6,7 @@ A plugin is a module named by an entry point of the group `pixlate`; see docs/pl
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from pixlate.options.fields import FiniteFloat, option
+from pixlate.options.fields import FiniteFloat, NameOf, option
 
 from .hookspecs import hookimpl
 from .loading import forget_plugins, get_plugins, load_plugins
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Component",
     "FiniteFloat",
+    "NameOf",
     "PluginInfo",
     "Plugins",
     "Progress",

@@ -119,7 +119,7 @@ def register_models(register: Register) -> None:
         "pixlate_${name}_model:${Name}Model",
         config=${Name}Config,
         help="paired translation by a small network that learns from pixels alone",
-        defaults={"dataset_mode": "aligned", "netG": "${name}_small"},
+        defaults={"dataset_mode": "aligned", "netG": "${name}_small", "ngf": 16},
     )
 
 

@@ -137,14 +137,16 @@ def write_pictures(
 
     "aligned": A and B side by side in <phase>/; "unaligned": <phase>A/ and <phase>B/; "single": in the folder.
     """
-    from PIL import Image
+    from PIL import Image, ImageDraw
 
     def draw(path: Path, number: int, sides: int) -> None:
         sheet = Image.new("RGB", (size * sides, size))
+        slope = Image.linear_gradient("L").resize((size, size))
         for side in range(sides):
-            colour = Image.radial_gradient("L").resize((size, size)).rotate(20 * number)
-            bands = (colour, colour.transpose(Image.Transpose.FLIP_LEFT_RIGHT), colour.point(lambda v: 255 - v))
-            sheet.paste(Image.merge("RGB", bands if side == 0 else bands[::-1]), (size * side, 0))
+            picture = Image.merge("RGB", [slope, slope.rotate(90), slope.rotate(180)])
+            edge = size // 8 + number % (size // 4)
+            ImageDraw.Draw(picture).ellipse((edge, edge, size - edge, size - edge), ("navy", "gold")[side])
+            sheet.paste(picture, (size * side, 0))
         path.parent.mkdir(parents=True, exist_ok=True)
         sheet.save(path)
 

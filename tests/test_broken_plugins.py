@@ -160,6 +160,7 @@ def test_entry_points_that_lead_nowhere(value: str, cause: str, installed_plugin
     ("requires", "cause"),
     [
         ("pixlate>=99", "it needs pixlate>=99, and this is pixlate "),
+        ("pixlate>=0.1.0.1", "it needs pixlate>=0.1.0.1"),
         ("Pixlate[visdom]<0.0.1", "it needs pixlate<0.0.1"),
         ("pixlate (==99)", "it needs pixlate==99"),
         ("pixlate>=99; python_version>='3'", "it needs pixlate>=99"),
@@ -175,6 +176,7 @@ def test_another_pixlate_is_needed(requires: str, cause: str, installed_plugin: 
     "requires",
     [
         "pixlate",
+        "pixlate >= 0.1.0.0",
         "pixlate>=0.1a1",
         "pixlate[wandb]",
         "pixlate>=99; extra == 'new'",

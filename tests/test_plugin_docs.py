@@ -237,8 +237,8 @@ def test_the_commands_of_the_one_file(
         "1",
         "--n_epochs_decay",
         "0",
-        "--line_width",
-        "3",
+        "--reach",
+        "1",
     ]
     run(train, *small)
     said = capsys.readouterr()
@@ -253,7 +253,7 @@ def test_the_commands_of_the_one_file(
 def test_the_data_set_of_the_one_file(tmp_path: Path, installed_plugin: Install) -> None:
     get_plugins().load_file(ROOT / "examples" / "one-file" / "sketches.py")
     write_pictures(tmp_path / "train", "single", size=40, count=3)
-    check_dataset("sketches", tmp_path, line_width=2)
+    check_dataset("sketches", tmp_path, reach=2)
     grey = pixlate.create_dataset("sketches", dataroot=str(tmp_path), input_nc=1, load_size=32, crop_size=32)[0]
     assert grey["A"].shape == (1, 32, 32)
     assert set(grey["A"].unique().tolist()) == {-1.0, 1.0}

@@ -12,20 +12,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import click
-import numpy as np
-from PIL import Image, ImageFilter
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool2d, max_pool2d
 
-from pixlate.data import DataOptions, Item, PictureDataset, Pixels, Source, find_pictures, size_of
+from pixlate.data import DataOptions, Item, PictureDataset, Source, find_pictures, size_of
 from pixlate.plugins import Progress, Register, Run, Sample, hookimpl, option
 
-STEEP = 6  # grey levels per pixel
+STEEP = 0.05  # per pixel, of the 2 from black to white
 
 
 @dataclass(frozen=True)
 class SketchConfig:
     """Options of the data set."""
 
-    line_width: int = option(1, "thickness of the drawn lines, in pixels", type=click.IntRange(1, 9))
+    reach: int = option(0, "pixels that a line is thickened by on each side", type=click.IntRange(0, 9))
 
 
 class SketchDataset(PictureDataset[SketchConfig]):
@@ -41,23 +42,18 @@ class SketchDataset(PictureDataset[SketchConfig]):
 
     def sample(self, index: int, rng: random.Random) -> Item:
         (source,) = self.groups[index]
-        (photograph,) = self.pixels(source)
-        window = self.transform.draw(size_of(photograph), rng)
-        return {
-            "A": self.transform.finish(self.lines(photograph), window),
-            "B": self.transform.finish(photograph, window),
-            "A_paths": str(source.path),
-            "B_paths": str(source.path),
-        }
+        (pixels,) = self.pixels(source)
+        photograph = self.transform.finish(pixels, self.transform.draw(size_of(pixels), rng))
+        path = str(source.path)
+        return {"A": self.lines(photograph), "B": photograph, "A_paths": path, "B_paths": path}
 
-    def lines(self, photograph: Pixels) -> Pixels:
-        """Dark lines on white, with as many channels as A has."""
-        grey = Image.fromarray(photograph).convert("L").filter(ImageFilter.GaussianBlur(1))
-        slope = np.hypot(*np.gradient(np.asarray(grey, np.float32)))
-        drawn = Image.fromarray(np.where(slope > STEEP, 0, 255).astype(np.uint8))
-        if self.config.line_width > 1:
-            drawn = drawn.filter(ImageFilter.MinFilter(2 * (self.config.line_width // 2) + 1))
-        return np.asarray(drawn if self.channels["A"] == 1 else drawn.convert("RGB"))
+    def lines(self, photograph: Tensor) -> Tensor:
+        """Black lines on white, with as many channels as A has, where a photograph's brightness changes steeply."""
+        smooth = avg_pool2d(photograph.mean(0, keepdim=True), 3, stride=1, padding=1, count_include_pad=False)
+        down, across = torch.gradient(smooth[0])
+        width = 2 * self.config.reach + 1
+        drawn = max_pool2d((down.hypot(across) > STEEP).float()[None], width, stride=1, padding=self.config.reach)
+        return (1 - 2 * drawn).repeat(self.channels["A"], 1, 1)
 
 
 class SketchError:
