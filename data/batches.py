@@ -82,7 +82,7 @@ def _together(name: str, items: Sequence[Mapping[str, Any]]) -> Any:
                 f"pictures of different sizes cannot share a batch: {first}, {other}. Use --batch_size 1, or "
                 "--preprocess resize_and_crop."
             )
-    return torch.stack(parts)
+    return torch.stack(parts) if len(parts) > 1 else parts[0][None]
 
 
 def _described(name: str, item: Mapping[str, Any]) -> str:

@@ -7,8 +7,10 @@ a table with a row for each file, then pixels in the order in which they came.
 
 import fcntl
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import prod
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,8 +21,8 @@ from .pictures import Source
 from .transforms import Pixels
 
 EMPTY, TAKEN, READY = range(3)
-#: Of a row: state, the file's size and time of change, where the pixels begin, and height, width and channels
-#: (0 for H×W) of at most two pictures; a height of 0 is no picture.
+#: Of a row: state, the file's size and time of change, where the pixels begin, and channels, height and width
+#: of at most two pictures; 0 channels is no picture.
 COLUMNS = 10
 HEAD = 64  # bytes before the rows; the first eight say where free memory begins
 ALIGNMENT = 64
@@ -64,6 +66,10 @@ class PictureCache:
         self._keep(number, stamp, parts)
         return parts
 
+    def is_complete(self) -> bool:
+        """Whether every file is kept."""
+        return bool((self._rows[:, 0] == READY).all())
+
     def rows(self) -> dict[Source, Row]:
         """The rows of all files that are kept."""
         return {
@@ -83,6 +89,7 @@ class PictureCache:
         return bool(self._rows[number, 0] == READY)
 
     def _map(self, name: str, memory: Tensor, sources: Sequence[Source]) -> None:
+        self._threads = threading.Lock()
         self._name = name
         self._sources = sources
         self._numbers = {source: number for number, source in enumerate(sources)}
@@ -94,10 +101,9 @@ class PictureCache:
 
     def _views(self, row: Row) -> Iterator[Pixels]:
         start = row[3]
-        for height, width, channels in (row[4:7], row[7:10]):
-            if height:
-                shape = (height, width, channels) if channels else (height, width)
-                size = height * width * (channels or 1)
+        for shape in (row[4:7], row[7:10]):
+            size = prod(shape)
+            if size:
                 yield self._flat[start : start + size].reshape(shape)
                 start += size
 
@@ -113,21 +119,22 @@ class PictureCache:
         shapes: list[int] = []
         place = start
         for part in parts:
-            self._flat[place : place + part.size] = part.reshape(-1)
+            self._flat[place : place + part.size].reshape(part.shape)[...] = part
             place += part.size
-            shapes += [part.shape[0], part.shape[1], part.shape[2] if part.ndim == 3 else 0]
+            shapes += part.shape
         self._rows[number, 1:] = [*stamp, start, *shapes, *[0] * (6 - len(shapes))]
         with self._locked():
             self._rows[number, 0] = READY
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        descriptor = os.open(self._name, os.O_RDWR)
-        try:
-            fcntl.lockf(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+        with self._threads:  # the lock on the file is between processes only
+            descriptor = os.open(self._name, os.O_RDWR)
+            try:
+                fcntl.lockf(descriptor, fcntl.LOCK_EX)
+                yield
+            finally:
+                os.close(descriptor)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"name": self._name, "size": len(self._flat), "sources": self._sources}
@@ -149,7 +156,7 @@ def aligned(size: int) -> int:
 
 def pixel_bytes(row: Row) -> int:
     """The bytes that the pictures of a row take."""
-    return sum(height * width * (channels or 1) for height, width, channels in (row[4:7], row[7:10]))
+    return prod(row[4:7]) + prod(row[7:10])
 
 
 def _fits(row: Row, start: int, end: int) -> bool:

@@ -23,7 +23,7 @@ from .images import BadImageError
 from .memory import SharedMemory, attach, reserve
 from .pictures import PictureDataset, Source
 
-FORMAT = 1
+FORMAT = 2
 LOOKS = 64  # headers read to estimate the sizes of all pictures
 SPARE = 1.1  # for estimates, and for files that change
 SHARE_AUTO, SHARE_ASKED = 0.25, 0.5  # of the free memory, or of the free disk

@@ -3,6 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol
@@ -49,6 +50,7 @@ class BatchLoader:
         self._start_method = start_method
         self._source: Workers | _Inline | None = None
         self._kept: Kept | None = None
+        self._last_epoch: int | None = None
         self._wait = 0.0
         self._seek(start)
 
@@ -59,8 +61,8 @@ class BatchLoader:
         be read, or for too many of them with `--on_bad_image skip`; those skipped are added to `bad_images`, by
         name with a sentence.
         """
-        if self._epoch_of_next() != epoch:
-            self._stop()  # what is under way belongs to another epoch
+        if self._epoch_of_next() != epoch or (self._begins(epoch) and self._wants_thread()):
+            self._stop()  # what is under way belongs to another epoch, or is made more cheaply from now on
             self._seek((epoch, 0))
         while self._epoch_of_next() == epoch:
             yield self._take()
@@ -115,7 +117,9 @@ class BatchLoader:
         began = time.perf_counter()
         try:
             self._load_ahead()
-            batch, bad = self._under_way.popleft()[1].result()
+            keys, pending = self._under_way.popleft()
+            batch, bad = pending.result()
+            self._last_epoch = keys[0][0]
             self.bad_images.update((error.path, str(error)) for error in bad)
             check_bad_images(self.bad_images, self._options.max_bad_images)
             self._load_ahead()
@@ -148,7 +152,18 @@ class BatchLoader:
         count = min(self._options.num_threads, batches)
         if count == 0:
             return _Inline(self._dataset, self._pin)
+        if self._all_kept():
+            return _Thread(self._dataset, self._pin)
         return Workers(self._dataset, count, start_method=self._start_method, pin=self._pin)
+
+    def _all_kept(self) -> bool:
+        return self._kept is not None and self._kept.pictures.is_complete()
+
+    def _wants_thread(self) -> bool:
+        return isinstance(self._source, Workers) and self._all_kept()
+
+    def _begins(self, epoch: int) -> bool:
+        return self._last_epoch is not None and self._last_epoch != epoch
 
 
 class _Pending(Protocol):
@@ -164,7 +179,7 @@ class _Inline:
         self._dataset = dataset
         self._pin = pin
 
-    def submit(self, keys: Keys) -> "_Later":
+    def submit(self, keys: Keys) -> "_Pending":
         return _Later(lambda: self._load(keys))
 
     def close(self) -> None:
@@ -173,6 +188,22 @@ class _Inline:
     def _load(self, keys: Keys) -> Loaded:
         batch, bad = fetch(self._dataset, keys)
         return (pinned(batch) if self._pin else batch), bad
+
+
+class _Thread(_Inline):
+    """Loads ahead in one thread: where nothing is decoded, other processes, or more threads, cost more than they do."""
+
+    depth = 4
+
+    def __init__(self, dataset: BaseDataset[Any], pin: bool) -> None:
+        super().__init__(dataset, pin)
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="batches")
+
+    def submit(self, keys: Keys) -> "_Pending":
+        return self._pool.submit(self._load, keys)
+
+    def close(self) -> None:
+        self._pool.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True)

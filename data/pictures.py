@@ -13,7 +13,7 @@ from pixlate.util.text import shown
 
 from .base import BaseDataset
 from .images import BadImageError, image_size, read_image
-from .transforms import Pixels, Size
+from .transforms import Pixels, Size, size_of
 
 if TYPE_CHECKING:
     from .cache import PictureCache
@@ -55,7 +55,7 @@ class PictureDataset(BaseDataset[Config]):
         return [source.path for group in self.groups for source in group]
 
     def pixels(self, source: Source) -> tuple[Pixels, ...]:
-        """The pictures in a file, one for each of its sides, as 8-bit pixels, scaled but not cut."""
+        """The pictures in a file, one for each of its sides, as 8-bit C×H×W pixels, scaled but not cut."""
         return self.read(source) if self.cache is None else self.cache.pixels(source, self.read)
 
     def read(self, source: Source) -> tuple[Pixels, ...]:
@@ -77,7 +77,7 @@ class PictureDataset(BaseDataset[Config]):
 
     def require_fit(self, pixels: Pixels, source: Source) -> None:
         """Raise DataError for a scaled picture that the crop does not fit into."""
-        height, width = pixels.shape[:2]
+        width, height = size_of(pixels)
         if self.transform.crops and min(height, width) < self.transform.crop_size:
             raise DataError(
                 f"{shown(source.path)} is {width} x {height}, smaller than --crop_size {self.transform.crop_size}: "

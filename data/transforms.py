@@ -30,7 +30,7 @@ MODES = ("resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none
 MULTIPLE = 4  # what "none" rounds to
 
 Size = tuple[int, int]  # width, height
-Pixels = NDArray[np.uint8]  # H×W×3, or H×W where grey
+Pixels = NDArray[np.uint8]  # C×H×W: 3 colours, or 1 grey
 
 
 class Geometry(Protocol):
@@ -112,7 +112,8 @@ class Transform:
         size = self.resized(image.size)
         if size != image.size:
             image = image.resize(size, Image.Resampling.BICUBIC)
-        return np.asarray(image)
+        pixels = np.asarray(image)
+        return pixels[None] if grayscale else pixels.transpose(2, 0, 1)
 
     def draw(self, size: Size, rng: random.Random) -> Window:
         """A window into a resized picture of this size: x, y and flip, drawn in this order as the reference does.
@@ -129,18 +130,17 @@ class Transform:
         if self.crops:
             pixels = _cut(pixels, window.x, window.y, self.crop_size)
         if window.flip:
-            pixels = pixels[:, ::-1]
-        planes = pixels[None] if pixels.ndim == 2 else pixels.transpose(2, 0, 1)
-        values = np.empty(planes.shape, np.float32)
-        np.divide(planes, np.float32(255), out=values)
-        values -= 0.5
-        values *= 2  # exact, as the division by the standard deviation 0.5 is
+            pixels = pixels[..., ::-1]
+        values = np.empty(pixels.shape, np.float32)
+        values[...] = pixels
+        values /= 127.5  # with the next line bit for bit (x / 255 - 0.5) / 0.5, since scaling by 2 is exact
+        values -= 1
         return torch.from_numpy(values)
 
 
 def size_of(pixels: Pixels) -> Size:
     """Width and height of pixels."""
-    return pixels.shape[1], pixels.shape[0]
+    return pixels.shape[2], pixels.shape[1]
 
 
 def preprocess(
@@ -169,5 +169,9 @@ def _cut(pixels: Pixels, x: int, y: int, side: int) -> Pixels:
     if width <= side and height <= side:
         return pixels
     if 0 <= x <= width - side and 0 <= y <= height - side:
-        return pixels[y : y + side, x : x + side]
-    return np.asarray(Image.fromarray(pixels).crop((x, y, x + side, y + side)))  # black beyond the border
+        return pixels[:, y : y + side, x : x + side]
+    cut = np.zeros((len(pixels), side, side), np.uint8)  # black beyond the border
+    left, top = max(0, -x), max(0, -y)
+    inside = pixels[:, max(0, y) : max(0, y + side), max(0, x) : max(0, x + side)]
+    cut[:, top : top + inside.shape[1], left : left + inside.shape[2]] = inside
+    return cut

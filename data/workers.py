@@ -8,6 +8,7 @@ import threading
 import time
 import warnings
 import weakref
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -112,6 +113,8 @@ class Pending:
 
 
 _dataset: BaseDataset[Any] | None = None
+#: Memory given back to the system costs more to get again than a cached picture costs to make.
+_recent: deque[Batch] = deque(maxlen=2)
 
 
 def _begin(plugin_files: PluginFiles, dataset: BaseDataset[Any]) -> None:
@@ -129,6 +132,7 @@ def _begin(plugin_files: PluginFiles, dataset: BaseDataset[Any]) -> None:
 def _load(keys: Keys, slot: Slot | None) -> Loaded:
     assert _dataset is not None
     batch, bad = fetch(_dataset, keys)
+    _recent.append(batch)
     return pack(batch, slot), bad
 
 

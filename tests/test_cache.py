@@ -1,7 +1,9 @@
 """A cached picture is the decoded one, bit for bit, whoever kept it, until its file changes."""
 
+import multiprocessing
 import os
 import pickle
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -96,6 +98,21 @@ def test_processes_share_one_cache(tmp_path: Path, cache: str, start_method: str
     assert same(plain, seen)
 
 
+def test_other_processes_end_when_everything_is_kept(tmp_path: Path) -> None:
+    plain = load(pairs(tmp_path, cache="off"))
+    dataset = pairs(tmp_path, cache="ram")
+    with BatchLoader(dataset, replace(dataset.shared, num_threads=2)) as loader:
+        seen = list(loader.epoch(1))
+        assert multiprocessing.active_children()
+        for epoch in (2, 3):
+            seen += loader.epoch(epoch)
+        deadline = time.monotonic() + 20
+        while multiprocessing.active_children() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert not multiprocessing.active_children()
+    assert same(plain, seen)
+
+
 def test_a_changed_file_is_decoded_again(tmp_path: Path) -> None:
     dataset = pairs(tmp_path, cache="ram", load_size=16, no_flip=True)
     with BatchLoader(dataset, replace(dataset.shared, num_threads=0)) as loader:
@@ -146,7 +163,7 @@ def test_the_next_run_decodes_what_changed_between(tmp_path: Path, decoded: list
 
 
 @pytest.mark.parametrize(
-    "damage", [b"", b"{", b"[]", b'{"format": 1, "rows": [[1, 2]]}', b'{"format": 99, "rows": []}']
+    "damage", [b"", b"{", b"[]", b'{"format": 2, "rows": [[1, 2]]}', b'{"format": 99, "rows": []}']
 )
 def test_a_damaged_index_costs_only_time(tmp_path: Path, decoded: list[str], cache_home: Path, damage: bytes) -> None:
     plain = load(pairs(tmp_path, cache="disk"))
