@@ -32,20 +32,21 @@ SHARE_AUTO, SHARE_ASKED = 0.25, 0.5  # of the free memory, or of the free disk
 def open_cache(dataset: PictureDataset[Any], options: DataOptions) -> "Kept | None":
     """A cache for a data set as `--cache` says; None where there is none to have.
 
-    `auto`: memory if a quarter of what is free is enough, else a file if half of the free disk is, else as much
-    memory as that quarter. Raises DataError where a file that was asked for cannot be written.
+    `auto`: memory if a quarter of what is free is enough, else a file if a quarter of the free disk is, else as
+    many pictures as that quarter of the memory holds. Raises DataError where a file that was asked for cannot be
+    written.
     """
     sources = list(dict.fromkeys(source for group in dataset.groups for source in group))
     needed = _needed(dataset, sources)
     if options.cache == "ram":
         return _in_memory(sources, min(needed, int(SHARE_ASKED * free_memory())))
     if options.cache == "disk":
-        return _in_file(dataset, sources, needed)
+        return _in_file(dataset, sources, needed, SHARE_ASKED)
     if options.cache == "auto":
         budget = int(SHARE_AUTO * free_memory())
         if needed > budget:
             with contextlib.suppress(DataError):
-                return _in_file(dataset, sources, needed)
+                return _in_file(dataset, sources, needed, SHARE_AUTO)
         return _in_memory(sources, min(needed, budget))
     return None
 
@@ -111,7 +112,7 @@ def _in_memory(sources: Sequence[Source], size: int) -> Kept | None:
         return None
 
 
-def _in_file(dataset: PictureDataset[Any], sources: Sequence[Source], needed: int) -> Kept:
+def _in_file(dataset: PictureDataset[Any], sources: Sequence[Source], needed: int, share: float) -> Kept:
     folder = make_folder(cache_folder(dataset.shared.cache_dir))
     path = folder / _name(dataset)
     claim = _claim(path)
@@ -122,7 +123,7 @@ def _in_file(dataset: PictureDataset[Any], sources: Sequence[Source], needed: in
         missing = needed - table_size(len(sources)) - sum(aligned(pixel_bytes(row)) for row in rows.values())
         if size - used < missing:
             rows = {}
-            size = _make(path, int(SPARE * needed))
+            size = _make(path, int(SPARE * needed), share)
         table = attach(str(path), size)[: table_size(len(sources))]
         table.zero_()  # the index alone says what is good
         pictures = PictureCache(_FileMemory(str(path), size, attach(str(path), size)), sources)
@@ -190,11 +191,16 @@ def _good_rows(path: Path, sources: Sequence[Source]) -> dict[Source, Row]:
     return good
 
 
-def _make(path: Path, wanted: int) -> int:
-    """A new file of that size, or of as much as may be taken of the disk. Raises DataError when that is nothing."""
+def _make(path: Path, size: int, share: float) -> int:
+    """A new file of that size. Raises DataError when that is more than may be taken of the disk."""
     _index(path).unlink(missing_ok=True)
     path.unlink(missing_ok=True)
-    size = min(wanted, int(SHARE_ASKED * shutil.disk_usage(path.parent).free))
+    free = shutil.disk_usage(path.parent).free
+    if size > share * free:
+        raise DataError(
+            f"a cache of {size >> 20} MiB is too large for {shown(path.parent)}, where {free >> 20} MiB are free: name "
+            "another --cache_dir, or use --cache ram or --cache off."
+        )
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         reserve(descriptor, size)

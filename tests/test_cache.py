@@ -3,9 +3,11 @@
 import multiprocessing
 import os
 import pickle
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -245,6 +247,15 @@ def test_auto_takes_memory_then_disk_then_what_memory_there_is(
     assert len(decoded) == 3 + 3 * 2
     memory[0] = 0
     assert same(plain, load(pairs(tmp_path, cache="ram")))
+
+
+def test_a_full_disk_is_left_alone(tmp_path: Path, memory: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = load(pairs(tmp_path, cache="off"))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=30_000))
+    with pytest.raises(DataError, match="is too large for"):
+        load(pairs(tmp_path, cache="disk"))
+    memory[0] = 30_000
+    assert same(plain, load(pairs(tmp_path, cache="auto")))
 
 
 def test_auto_keeps_nothing_for_a_last_epoch(tmp_path: Path) -> None:

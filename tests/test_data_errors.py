@@ -109,7 +109,7 @@ def test_a_folder_that_is_closed(tmp_path: Path) -> None:
 @given(st.sampled_from(["aligned", "unaligned", "single"]), st.sets(st.sampled_from(
     ["train", "trainA", "trainB", "test", "A", "B", "train/A", "train/B", "A/train", "B/train", "a.png", "val/x"]
 )), st.sampled_from(["train", "test", "../up", "nul\\0l"]))  # fmt: skip
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_layout_works_or_says_why(tmp_path: Path, name: str, places: set[str], phase: str) -> None:
     root = tmp_path / f"{hash((name, frozenset(places)))}"
     root.mkdir(exist_ok=True)

@@ -249,7 +249,7 @@ def test_an_empty_archive_is_refused(tmp_path: Path) -> None:
         unpack(tmp_path / "archive", tmp_path / "folder")
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([tar, zipped]), st.data())
 def test_a_damaged_archive_is_a_sentence(
     tmp_path: Path, pack: Callable[[dict[str, bytes]], bytes], data: st.DataObject

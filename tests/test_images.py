@@ -167,7 +167,7 @@ def whole_files(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
     return [saved(folder, image, name).read_bytes() for image, name in images if (image.mode, name) != ("P", "a.jpg")]
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_damage_gives_a_picture_or_one_sentence(tmp_path: Path, whole_files: list[bytes], data: st.DataObject) -> None:
     sentences: list[str] = []

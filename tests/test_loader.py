@@ -275,3 +275,12 @@ def test_processes_load_on_after_ctrl_c_and_sigterm(training: Any) -> None:
     assert err == ""
     assert process.returncode == 0
     assert gone(pids)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("threads", [0, 2])
+def test_batches_for_a_gpu_are_pinned_and_the_same(pairs: BaseDataset, threads: int) -> None:
+    here = list(batches(pairs, 0))
+    pinned = list(batches(pairs, threads, device="cuda"))
+    assert all(batch["A"].is_pinned() for _, batch in pinned)
+    assert same(here, pinned)

@@ -3,7 +3,7 @@
 from itertools import islice
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pixlate.data.sampler import BatchSampler
@@ -11,6 +11,7 @@ from pixlate.data.sampler import BatchSampler
 sizes = st.integers(1, 40)
 
 
+@settings(deadline=None)
 @given(sizes, st.integers(1, 9), st.booleans(), st.integers(0, 5))
 def test_every_epoch_visits_everything_once_and_keeps_the_short_batch(
     size: int, batch_size: int, shuffle: bool, seed: int
@@ -23,6 +24,7 @@ def test_every_epoch_visits_everything_once_and_keeps_the_short_batch(
         assert sorted(keys) == [(epoch, index) for index in range(size)]
 
 
+@settings(deadline=None)
 @given(sizes, st.integers(1, 9), st.data())
 def test_beginning_in_the_middle_gives_the_tail(size: int, batch_size: int, data: st.DataObject) -> None:
     whole = list(BatchSampler(size, batch_size, seed=7, epochs=3))

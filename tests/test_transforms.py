@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from picture_files import picture
 from PIL import Image
@@ -55,6 +55,7 @@ def by_torchvision(image: Image.Image, transform: Transform, window: Window, gra
     return F.normalize(tensor, [0.5] * len(tensor), [0.5] * len(tensor))
 
 
+@settings(deadline=None)
 @given(
     sides, sides, modes, sides, sides, st.tuples(st.integers(-9, 80), st.integers(-9, 80)), st.booleans(), st.booleans()
 )
@@ -103,6 +104,7 @@ def test_sizes(mode: str, size: tuple[int, int], resized: tuple[int, int]) -> No
     assert Transform(mode, 72, 64).resized(size) == resized
 
 
+@settings(deadline=None)
 @given(sides, sides, st.integers(0, 2**32))
 def test_draws_x_then_y_then_flip(width: int, height: int, seed: int) -> None:
     window = Transform("crop", 72, 20).draw((width, height), random.Random(seed))
