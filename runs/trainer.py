@@ -7,6 +7,7 @@ from typing import Any
 import click
 from torch import Tensor
 
+from pixlate.data import demo
 from pixlate.data.check import check_dataset
 from pixlate.data.create import make_dataset
 from pixlate.data.loader import BatchLoader
@@ -45,6 +46,8 @@ class Trainer:
         keep_freed_memory()
         device = choose_device(str(choice.values["device"]), str(choice.values["gpu_ids"]))
 
+        if self.data_options.dataroot == "demo" and not demo.FOLDER.is_dir():
+            click.echo(f"Drawing the demo data in {demo.FOLDER}.")
         self.dataset = make_dataset(
             choice.components["dataset_mode"], choice.config_of("dataset_mode"), self.data_options
         )
@@ -168,6 +171,7 @@ class Trainer:
 
     def finish(self, at: Progress) -> None:
         """Show what was learnt, and wait for the last save. Raises DataError if it failed."""
+        self.loader.close()
         if not self.stop and at != self.run.start:
             self.show_samples(self.run.at)
         self.checkpoints.close()
