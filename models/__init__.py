@@ -3,8 +3,9 @@
 The names here are what a plugin's models are made of; they are imported when first used, because they need torch.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from pixlate.util.lazy import lazily
 
 if TYPE_CHECKING:
     from pixlate.options.shared import ModelOptions
@@ -52,8 +53,4 @@ __all__ = [
     "gradient_penalty",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = lazily(__name__, _HOMES)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from pixlate.errors import PixlateError, did_you_mean
 from pixlate.options.shared import ModelOptions
 from pixlate.plugins import get_plugins
 from pixlate.util.randomness import seed_of
@@ -168,9 +169,7 @@ class BaseModel(ABC, Generic[Config]):
             for name in self._averaged:
                 self.nets[name].average(self.shared.ema_decay)
         losses = {name: loss.detach() for name, loss in result.losses.items()}
-        if self.watched_losses:
-            self._watched += sum(losses[name] for name in self.watched_losses).to(self._watched)  # type: ignore[union-attr]
-            self._watched_steps += 1
+        self._watch(losses)
         return StepResult(losses, {name: image.detach() for name, image in result.images.items()})
 
     def prepare_once(self, batch: Batch) -> None:
@@ -255,6 +254,16 @@ class BaseModel(ABC, Generic[Config]):
         self.load_extra_state(state["extra"])
 
     # -----------------------------------------------------------------------------------------------------------
+
+    def _watch(self, losses: Mapping[str, Tensor]) -> None:
+        for name in self.watched_losses:
+            if name not in losses:
+                raise PixlateError(
+                    f"{type(self).__name__}.watched_losses names '{name}', which its step does not give."
+                    f"{did_you_mean(name, losses)}"
+                )
+            self._watched += losses[name].to(self._watched)
+        self._watched_steps += 1
 
     def _norm(self) -> Any:
         return get_plugins().registry("norm").get(self.shared.norm).load()

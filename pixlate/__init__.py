@@ -6,15 +6,16 @@
 Everything here is stable; what stands in sub-packages is too where docs/plugins.md names it.
 """
 
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
 _HERE = Path(__file__).resolve().parent
 if not (_HERE / "models").is_dir():  # a source tree: the sub-packages lie beside this folder
     __path__.append(str(_HERE.parent))
+
+from pixlate.util.lazy import lazily  # noqa: E402
 
 if TYPE_CHECKING:
     from pixlate.data.create import create_dataset
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from pixlate.models.networks.create import create_discriminator, create_generator
     from pixlate.translator import Translator, load
 
-_PLACES = {
+_HOMES = {
     "create_dataset": "pixlate.data.create",
     "create_discriminator": "pixlate.models.networks.create",
     "create_generator": "pixlate.models.networks.create",
@@ -44,15 +45,8 @@ __all__ = [
     "preprocess",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used: `--help` and plugins' options need no torch."""
-    if name not in _PLACES:
-        raise AttributeError(f"module 'pixlate' has no attribute '{name}'")
-    value = getattr(import_module(_PLACES[name]), name)
-    globals()[name] = value
-    return value
+__getattr__ = lazily(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_PLACES})
+    return sorted({*globals(), *_HOMES})

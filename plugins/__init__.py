@@ -3,10 +3,10 @@
 A plugin is a module named by an entry point of the group `pixlate`; see docs/plugins.md.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pixlate.options.fields import FiniteFloat, NameOf, option
+from pixlate.util.lazy import lazily
 
 from .hookspecs import hookimpl
 from .loading import forget_plugins, get_plugins, load_plugins
@@ -35,11 +35,7 @@ __all__ = [
     "option",
 ]
 
+# What listeners are given: the core of a run imports this package.
 _HOMES = {"Progress": "pixlate.runs.progress", "Run": "pixlate.runs.run", "Sample": "pixlate.runs.progress"}
 
-
-def __getattr__(name: str) -> Any:
-    """What listeners are given, imported when first used: the core of a run imports this package."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+__getattr__ = lazily(__name__, _HOMES)

@@ -140,8 +140,8 @@ def earlier_epochs(file: Path, until: int) -> list[Epoch]:
     """The epochs that earlier sessions showed, in order, each as it was shown last."""
     found: dict[int, Epoch] = {}
     if file.is_file():
-        for line in file.read_text(encoding="utf-8").splitlines(keepends=True):
-            epoch = Epoch.from_json(line) if line.endswith("\n") else None
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+            epoch = Epoch.from_json(line)
             if epoch is not None and epoch.images <= until:
                 found[epoch.number] = epoch
     return [found[number] for number in sorted(found)]

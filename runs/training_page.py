@@ -41,10 +41,13 @@ class Epoch:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, line: str) -> "Epoch":
-        """The epoch of such a line."""
-        said: dict[str, Any] = json.loads(line)
-        return cls(**{**said, "trained": _rows(said["trained"]), "unseen": _rows(said["unseen"])})
+    def from_json(cls, line: str) -> "Epoch | None":
+        """The epoch of such a line; None where it is damaged."""
+        try:
+            said: dict[str, Any] = json.loads(line)
+            return cls(**{**said, "trained": _rows(said["trained"]), "unseen": _rows(said["unseen"])})
+        except (ValueError, TypeError, KeyError):
+            return None
 
 
 class TrainingPage:

@@ -145,6 +145,23 @@ def test_continuing_within_an_epoch_keeps_its_pictures(tmp_path: Path) -> None:
     assert "0.5123" in read(run).text("span")
 
 
+@pytest.mark.parametrize("damage", [b"\xff", b"[", b"0", b" "])
+def test_a_damaged_line_costs_its_epoch_alone(tmp_path: Path, damage: bytes) -> None:
+    first = make_run(tmp_path)
+    viewer = started(first)
+    for epoch in (1, 2):
+        viewer.images_shown(first, at(epoch, 400), pictures())
+    sizes = first.log_sizes()
+    first.close()
+    file = first.folder / "web" / "shown.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 2
+    file.write_bytes(damage * (len(lines[0]) - 1) + b"\n" + lines[1])
+    run = make_run(tmp_path, start=at(2, 400), logs=sizes)
+    started(run)
+    assert read(run).text("h2") == ["epoch [2]"]
+
+
 def test_no_html_writes_nothing(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     viewer = started(run, html=False)
