@@ -1,5 +1,6 @@
 """Times of sides that are measured in turn, and tables of medians and ratios."""
 
+import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,12 @@ class Times:
 
     @property
     def spread(self) -> float:
-        """Half the distance between the quartiles (of three rounds or fewer: the extremes), by the median."""
+        """Half the distance between the quartiles (of three rounds or fewer: the extremes), by the median.
+
+        NaN where there is one round.
+        """
+        if len(self.rounds) == 1:
+            return float("nan")
         walls = [each.wall for each in self.rounds]
         low, high = min(walls), max(walls)
         if len(walls) > 3:
@@ -71,18 +77,18 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 COMPARED = ("", "side", "median", "spread", "speed ratio", "ratio of processor time", "peak memory")
 
 
-def compared(what: str, sides: Mapping[str, Times]) -> list[list[str]]:
-    """One row for each side; ratios say how many times the reference's time is this side's."""
-    base = sides.get(REFERENCE)
+def compared(what: str, sides: Mapping[str, Times], base_name: str = REFERENCE) -> list[list[str]]:
+    """One row for each side; ratios say how many times the base's time is this side's."""
+    base = sides.get(base_name)
     rows = []
     for name, times in sides.items():
-        other = base if base is not None and name != REFERENCE else None
+        other = base if base is not None and name != base_name else None
         rows.append(
             [
                 what,
                 name,
                 shown_time(times.median),
-                f"±{times.spread:.0%}",
+                "" if math.isnan(times.spread) else f"±{times.spread:.0%}",
                 f"{times.ratio(other):.2f}×" if other else "",
                 f"{times.ratio(other, of='cpu'):.2f}×" if other and other.rounds[0].cpu else "",
                 f"{times.peak:.2f} GB" + (f" ({times.peak / other.peak:.2f}×)" if other else "") if times.peak else "",

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from . import layers
 from .commands import commands
 from .machine import peak, step_flops
 from .measure import COMPARED, REFERENCE, compared, in_turn, table
@@ -36,10 +37,19 @@ def training(settings: Settings) -> list[str]:
             ours["default, compiled"] = {"precision": "auto", "compile": "on"}
         rows = _rows(settings, f"{model}, batch {batch}", "training", {"model": model, "batch": batch}, ours)
         flops = step_flops(model, batch)
-        lines += [table(COMPARED, rows), "", f"{flops:.0f} GFLOP; at the peak {flops / peaks['fp32']:.2f} s in fp32, "]
-        lines[-1] += f"{flops / peaks['bf16']:.2f} s in bf16."
-        lines += [""]
+        at_peak = " and ".join(f"{flops / rate:.2f} s in {dtype}" for dtype, rate in peaks.items())
+        lines += [table(COMPARED, rows), "", f"{flops:.0f} GFLOP: at the peak {at_peak}.", ""]
     return lines
+
+
+def convolutions(settings: Settings) -> list[str]:
+    """Ten times forward and backward of those convolutions that are not computed as torch does, beside torch's."""
+    rows = []
+    for name in layers.LAYERS:
+        for precision in ("fp32", "bf16"):
+            spec = {"layer": name, "precision": precision}
+            rows += _rows(settings, f"{name}, {precision}", "layer", spec, {"pixlate": {}}, base=layers.TORCH)
+    return [table(COMPARED, rows)]
 
 
 def inference(settings: Settings) -> list[str]:
@@ -81,6 +91,7 @@ def whole_commands(settings: Settings) -> list[str]:
 #: The parts by their name for `--only`, with their titles.
 PARTS: Mapping[str, tuple[str, Callable[[Settings], list[str]]]] = {
     "training": ("Training steps, 256×256", training),
+    "layers": ("Convolutions, ten times forward and backward", convolutions),
     "inference": ("Translation alone, 256×256", inference),
     "loading": ("Loading pictures", loading),
     "saving": ("Saving", saving),
@@ -97,14 +108,17 @@ def _rows(
     *,
     warmup: int = 2,
     rounds: int = 0,
+    base: str = REFERENCE,
 ) -> list[list[str]]:
     shared = {**spec, "work": work, "threads": settings.threads}
     sides = {name: {**shared, "side": name, **options} for name, options in ours.items()}
-    if settings.reference:
+    if base != REFERENCE:
+        sides = {base: {**shared, "side": base}, **sides}
+    elif settings.reference:
         sides = {REFERENCE: {**shared, "side": REFERENCE, "reference": str(settings.reference)}, **sides}
     workers = {name: Worker(side) for name, side in sides.items()}
     try:
-        return compared(what, in_turn(workers, rounds or settings.rounds, warmup))
+        return compared(what, in_turn(workers, rounds or settings.rounds, warmup), base)
     finally:
         for worker in workers.values():
             worker.close()

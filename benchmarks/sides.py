@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from . import layers
 from .reference import Reference, step
 
 Spec = Mapping[str, Any]
@@ -77,12 +78,30 @@ def loading(spec: Spec) -> Work:
     return lambda: sum(1 for _ in loader.epoch(next(epochs)))
 
 
+def layer(spec: Spec) -> Work:
+    """Forward and backward of one convolution, ours or torch's."""
+    made_layer, shape = layers.made(spec["layer"], ours=spec["side"] != layers.TORCH)
+    x = torch.randn(shape, requires_grad=True)
+    bf16 = spec["precision"] == "bf16"
+
+    def take() -> None:
+        for _ in range(10):
+            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+                y = made_layer(x)
+            y.backward(torch.ones_like(y))
+            made_layer.zero_grad()
+            x.grad = None
+
+    return take
+
+
 def saving(spec: Spec) -> Work:
     """What a training waits for when it saves: the reference writes meanwhile, pixlate in the background."""
     folder = Path(tempfile.mkdtemp())
     if spec["side"] == "reference":
         model = Reference(Path(spec["reference"])).model("--model", spec["model"])
         model.save_dir = folder
+        step(model, batch_of(1))
         return lambda: model.save_networks("latest")
     from pixlate.runs.checkpoints import Checkpoints
     from pixlate.runs.progress import Progress

@@ -42,13 +42,8 @@ def has_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":
-        return has_amx() or _cpu_says("_is_avx512_bf16_supported")
+        return _cpu_says("_is_amx_tile_supported") or _cpu_says("_is_avx512_bf16_supported")
     return False
-
-
-def has_amx() -> bool:
-    """Whether the processor multiplies tiles of matrices (Intel AMX)."""
-    return _cpu_says("_is_amx_tile_supported")
 
 
 def _cpu_says(name: str) -> bool:

@@ -9,7 +9,7 @@ import torch
 
 from pixlate.options.shared import OptimisationOptions
 
-from .device import autocast_dtype, has_amx
+from .device import autocast_dtype
 
 #: What sets the C library's allocator from outside; where one of them is given, it is left alone.
 ALLOCATOR_SETTINGS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES", "LD_PRELOAD")
@@ -25,6 +25,7 @@ class Execution:
     compiled: bool = False
     channels_last: bool = False
     checkpointed: bool = False
+    train: bool = True
 
 
 def choose_execution(options: OptimisationOptions, device: torch.device, *, train: bool) -> Execution:
@@ -34,17 +35,11 @@ def choose_execution(options: OptimisationOptions, device: torch.device, *, trai
         device,
         dtype,
         compiled=options.compile == "on" and train,
-        channels_last=dtype is not None and prefers_channels_last(device),
+        # Tensor cores want N×H×W×C in 16 bits. On CPUs reordering weights costs as much as it gains.
+        channels_last=dtype is not None and device.type == "cuda",
         checkpointed=options.checkpoint_gradients and train,
+        train=train,
     )
-
-
-def prefers_channels_last(device: torch.device) -> bool:
-    """Whether convolutions in 16 bits are faster on N×H×W×C: with tensor cores and with AMX, which multiply tiles.
-
-    A processor that has only the bf16 instructions of AVX-512 loses more by reordering than it gains.
-    """
-    return device.type == "cuda" or (device.type == "cpu" and has_amx())
 
 
 def keep_freed_memory() -> bool:

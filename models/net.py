@@ -16,6 +16,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .execution import Execution
 from .networks.mode import current_mode
+from .rounded import RoundedOnce
 
 
 class Net:
@@ -27,6 +28,7 @@ class Net:
             self.module = self.module.to(memory_format=torch.channels_last)
         self.ema: nn.Module | None = None
         self._execution = execution
+        self._rounded = RoundedOnce()
         self._fast = torch.compile(self.module, dynamic=False) if execution.compiled else self.module
         self.per_sample = not any(_mixes_pictures(part) for part in module.modules())
         self._draws = any(isinstance(part, nn.modules.dropout._DropoutNd) and part.p for part in module.modules())
@@ -82,9 +84,12 @@ class Net:
             average.copy_(buffer)
 
     def _network(self) -> Any:
-        if current_mode() is not None:
-            return self.ema if self.ema is not None else self.module
-        return self._fast
+        if current_mode() is None:
+            return self._fast
+        module = self.module if self.ema is None else self.ema
+        if self._execution.dtype is None or self._execution.train:
+            return module
+        return self._rounded.of(module, self._execution.dtype)
 
     def _recomputing(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         """Contexts of the first pass and of its repetition, which must not count in running statistics again."""

@@ -143,8 +143,8 @@ def test_the_hardware_decides_layout_and_arithmetic(monkeypatch: pytest.MonkeyPa
     assert choose_execution(auto, CPU, train=True) == Execution(CPU)
     has["_is_avx512_bf16_supported"] = True
     assert choose_execution(auto, CPU, train=True) == Execution(CPU, torch.bfloat16)
-    has["_is_amx_tile_supported"] = True
-    assert choose_execution(auto, CPU, train=True) == Execution(CPU, torch.bfloat16, channels_last=True)
+    has.update(_is_amx_tile_supported=True, _is_avx512_bf16_supported=False)
+    assert choose_execution(auto, CPU, train=True) == Execution(CPU, torch.bfloat16)
     assert choose_execution(ModelOptions(precision="fp32"), CPU, train=True) == Execution(CPU)
     assert choose_execution(ModelOptions(compile="on"), CPU, train=True).compiled
     assert not choose_execution(ModelOptions(compile="on"), CPU, train=False).compiled

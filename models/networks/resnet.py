@@ -15,6 +15,7 @@ import itertools
 
 from torch import Tensor, nn
 
+from .convolutions import NarrowConv2d
 from .layers import Dropout, ReflectionPad
 from .norms import NormFactory, conv_bias
 
@@ -66,7 +67,7 @@ class ResnetGenerator(nn.Module):
         for wide, narrow in itertools.pairwise(reversed(widths)):
             layers += [nn.ConvTranspose2d(wide, narrow, 3, stride=2, padding=1, output_padding=1, bias=bias)]
             layers += [norm(narrow), nn.ReLU(inplace=True)]
-        layers += [ReflectionPad(3), nn.Conv2d(ngf, output_nc, 7), nn.Tanh()]
+        layers += [ReflectionPad(3), NarrowConv2d(ngf, output_nc, 7), nn.Tanh()]
         self.model = nn.Sequential(*layers)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ sees the encoder layer of its own size. The network is built from levels, each h
 import torch
 from torch import Tensor, nn
 
+from .convolutions import InnerConv2d, InnerConvTranspose2d
 from .layers import Dropout
 from .norms import NormFactory, conv_bias
 
@@ -55,10 +56,10 @@ class UnetGenerator(nn.Module):
         bias = conv_bias(norm)
 
         def halve(wide: int, narrow: int) -> nn.Module:
-            return nn.Conv2d(wide, narrow, 4, stride=2, padding=1, bias=bias)
+            return InnerConv2d(wide, narrow, 4, stride=2, padding=1, bias=bias)
 
         def double(narrow: int, wide: int) -> nn.Module:
-            return nn.ConvTranspose2d(narrow, wide, 4, stride=2, padding=1, bias=bias)
+            return InnerConvTranspose2d(narrow, wide, 4, stride=2, padding=1, bias=bias)
 
         def leaky() -> nn.Module:
             return nn.LeakyReLU(0.2, inplace=True)

@@ -1,0 +1,127 @@
+"""torch's convolutions, computed otherwise where the general kernels of a CPU waste time.
+
+The mathematics, the weights and their names are those of nn.Conv2d and nn.ConvTranspose2d. Elsewhere than on a CPU,
+and under torch.compile, they are torch's own. `python -m benchmarks --only layers` measures the difference.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .mode import current_mode
+
+#: Up to how many positions a product of matrices beats the general convolution.
+FEW_POSITIONS = 64
+#: Up to how many channels of output leave most of the general convolution's vector of 16 unused.
+FEW_CHANNELS = 4
+
+
+class InnerConv2d(nn.Conv2d):
+    """A convolution that multiplies matrices where its output has few positions, as in the depth of a U-Net.
+
+    There the weights (17 MB for 512 × 512 × 4 × 4) are all the work, and the general kernels reorder them three times
+    for each step.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel = self.kernel_size[0]
+        h, w = ((side + 2 * int(self.padding[0]) - kernel) // self.stride[0] + 1 for side in x.shape[2:])
+        return _product(self, x) if _are_few(x, h * w) else super().forward(x)
+
+    def product(self, x: Tensor) -> Tensor:
+        """The convolution of N×C×H×W as one product of matrices."""
+        kernel, stride, padding = self.kernel_size[0], self.stride[0], int(self.padding[0])
+        h, w = ((side + 2 * padding - kernel) // stride + 1 for side in x.shape[2:])
+        patches = F.unfold(x, kernel, padding=padding, stride=stride).transpose(1, 2)
+        y: Tensor = _Product.apply(patches.reshape(len(x) * h * w, -1), self.weight.flatten(1), True)
+        y = y.view(len(x), h * w, -1).transpose(1, 2).contiguous()
+        return _with_bias(y.view(len(x), -1, h, w), self.bias)
+
+
+class InnerConvTranspose2d(nn.ConvTranspose2d):
+    """The transposed convolution of the same kind, for an input of few positions."""
+
+    def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
+        if output_size is None and _are_few(x, x.shape[2] * x.shape[3]):
+            return _product(self, x)
+        return super().forward(x, output_size)
+
+    def product(self, x: Tensor) -> Tensor:
+        """The transposed convolution of N×C×H×W as one product of matrices."""
+        kernel, stride, padding = self.kernel_size[0], self.stride[0], int(self.padding[0])
+        n, channels, h, w = x.shape
+        pixels = x.flatten(2).transpose(1, 2).reshape(n * h * w, channels)
+        patches: Tensor = _Product.apply(pixels, self.weight.flatten(1), False)
+        height, width = ((side - 1) * stride - 2 * padding + kernel for side in (h, w))
+        columns = patches.view(n, h * w, -1).transpose(1, 2)
+        # Patches overlap; they are added up in full precision, as within a convolution.
+        full = torch.promote_types(columns.dtype, torch.float32)
+        y = F.fold(columns.to(full), (height, width), kernel, padding=padding, stride=stride)
+        return _with_bias(y.to(columns.dtype), self.bias)
+
+
+class NarrowConv2d(nn.Conv2d):
+    """A convolution of stride 1 to few channels, which makes the 2 × 2 outputs of a square channels of their own.
+
+    The general kernels compute 16 channels of output whatever is asked for. A square sees kernel + 1 rows and columns;
+    each of its outputs has a copy of the weights at its own place among them.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel, padding = self.kernel_size[0], int(self.padding[0])
+        even = all((side + 2 * padding - kernel + 1) % 2 == 0 for side in x.shape[2:])
+        if self.out_channels > FEW_CHANNELS or not even or x.device.type != "cpu":
+            return super().forward(x)
+        corners = [F.pad(self.weight, (right, 1 - right, down, 1 - down)) for down in (0, 1) for right in (0, 1)]
+        bias = None if self.bias is None else self.bias.repeat_interleave(4)
+        squares = F.conv2d(x, torch.stack(corners, 1).flatten(0, 1), bias, stride=2, padding=padding)
+        return F.pixel_shuffle(squares, 2)
+
+
+def _are_few(x: Tensor, positions: int) -> bool:
+    """Whether a batch, of so many positions each, is worth a product. At test pictures are computed one by one."""
+    together = positions if current_mode() is not None else len(x) * positions
+    return x.device.type == "cpu" and together <= FEW_POSITIONS
+
+
+class _Product(torch.autograd.Function):
+    """Rows times weights, or times their transpose, in autocast's precision where that is on.
+
+    autograd's own product gives the weights' gradient in a layout that costs two more copies of it, and asks for
+    products in which a few columns follow a large transposed matrix, which in fp32 take ten times as long.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, weight: Tensor, transposed: bool) -> Tensor:
+        dtype = torch.get_autocast_dtype("cpu") if torch.is_autocast_enabled("cpu") else rows.dtype
+        matrix = weight.to(dtype)
+        ctx.save_for_backward(rows, weight, matrix)
+        ctx.transposed = transposed
+        return rows.to(dtype) @ (matrix.t() if transposed else matrix)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        (gradient,) = gradients
+        rows, weight, matrix = ctx.saved_tensors
+        if torch.is_grad_enabled():  # for gradients of gradients, which must find their way to the weight itself
+            matrix = weight.to(matrix.dtype)
+        of_rows = of_weight = None
+        if ctx.needs_input_grad[0]:
+            of_rows = (gradient @ (matrix if ctx.transposed else matrix.t())).to(rows.dtype)
+        if ctx.needs_input_grad[1]:
+            rows = rows.to(matrix.dtype)
+            of_weight = (gradient.t() @ rows if ctx.transposed else rows.t() @ gradient).to(weight.dtype)
+        return of_rows, of_weight, None
+
+
+def _with_bias(y: Tensor, bias: Tensor | None) -> Tensor:
+    return y if bias is None else y + bias.to(y.dtype).view(-1, 1, 1)
+
+
+def _product(conv: InnerConv2d | InnerConvTranspose2d, x: Tensor) -> Tensor:
+    """At test each picture by itself: a picture must not change, to the bit, with the batch that it is in."""
+    if current_mode() is None or len(x) == 1:
+        return conv.product(x)
+    return torch.cat([conv.product(one) for one in x.chunk(len(x))])
