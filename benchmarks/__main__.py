@@ -9,7 +9,8 @@ import torch
 from PIL import Image
 
 from .machine import description
-from .parts import PARTS, Settings
+from .parts import PARTS, TRAININGS, Settings
+from .worker import SideEnded
 
 
 def draw_pairs(folder: Path, train: int, val: int) -> Path:
@@ -35,7 +36,8 @@ CASES = ("pix2pix:1", "pix2pix:4", "cycle_gan:1", "cycle_gan:4")
 @click.option("--rounds", default=7, show_default=True, help="rounds of each measurement")
 @click.option("--threads", default=0, help="threads of a side [default: torch's choice]")
 @click.option("--case", "cases", multiple=True, help="model:batch size, as often as wanted  [default: all four]")
-@click.option("--compiled", is_flag=True, help="also compiled training steps, which take minutes to prepare")
+@click.option("--side", "sides", multiple=True, type=click.Choice(list(TRAININGS)), help="only these training steps")
+@click.option("--apart", is_flag=True, help="training steps one by one beside the reference's: where memory is short")
 @click.option("--quick", is_flag=True, help="few cases, to see that everything works")
 def main(
     reference: Path | None,
@@ -44,7 +46,8 @@ def main(
     rounds: int,
     threads: int,
     cases: tuple[str, ...],
-    compiled: bool,
+    sides: tuple[str, ...],
+    apart: bool,
     quick: bool,
 ) -> None:
     """Measure pixlate, and the reference program in turn with it where a checkout is given.
@@ -63,15 +66,19 @@ def main(
         quick,
         threads,
         [(model, int(batch)) for model, _, batch in (case.partition(":") for case in chosen)],
-        compiled,
+        [*(sides or (list(TRAININGS)[:2] if quick else TRAININGS))],
+        apart,
     )
     for line in description():
         click.echo(f"- {line}")
     for name in only or PARTS:
         title, part = PARTS[name]
         click.echo(f"\n## {title}\n")
-        for line in part(settings):
-            click.echo(line)
+        try:
+            for line in part(settings):
+                click.echo(line)
+        except SideEnded as error:
+            raise click.ClickException(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -24,18 +24,27 @@ class Settings:
     quick: bool
     threads: int
     cases: Sequence[tuple[str, int]]
-    compiled: bool
+    sides: Sequence[str]
+    apart: bool
+
+
+#: Our training steps by their name for `--side`: the options of each.
+TRAININGS: Mapping[str, Mapping[str, str]] = {
+    "fp32": {"precision": "fp32"},
+    "default": {"precision": "auto"},
+    "compiled": {"precision": "auto", "compile": "on"},
+}
 
 
 def training(settings: Settings) -> list[str]:
-    """Training steps, in plain fp32 and by default, and compiled where asked for."""
+    """Training steps, in plain fp32, by default, and compiled."""
     peaks = {"fp32": peak(torch.float32), "bf16": peak(torch.bfloat16)}
     lines = [f"Largest product of matrices: {peaks['fp32']:.0f} GFLOP/s in fp32, {peaks['bf16']:.0f} in bf16.", ""]
     for model, batch in settings.cases:
-        ours = {"fp32": {"precision": "fp32"}, "default": {"precision": "auto"}}
-        if settings.compiled:
-            ours["default, compiled"] = {"precision": "auto", "compile": "on"}
-        rows = _rows(settings, f"{model}, batch {batch}", "training", {"model": model, "batch": batch}, ours)
+        ours = {name: TRAININGS[name] for name in settings.sides}
+        groups = [{name: options} for name, options in ours.items()] if settings.apart else [ours]
+        spec = {"model": model, "batch": batch}
+        rows = [row for group in groups for row in _rows(settings, f"{model}, batch {batch}", "training", spec, group)]
         flops = step_flops(model, batch)
         at_peak = " and ".join(f"{flops / rate:.2f} s in {dtype}" for dtype, rate in peaks.items())
         lines += [table(COMPARED, rows), "", f"{flops:.0f} GFLOP: at the peak {at_peak}.", ""]

@@ -19,10 +19,15 @@ from .measure import Round
 ROOT = Path(__file__).resolve().parents[1]
 
 
+class SideEnded(Exception):
+    """A side ended by itself."""
+
+
 class Worker:
     """A side, started: calling it does its work once."""
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
+        self._side = spec["side"]
         command = [sys.executable, "-m", "benchmarks.worker", json.dumps(spec)]
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -31,11 +36,14 @@ class Worker:
     def __call__(self) -> Round:
         assert self._process.stdin
         assert self._process.stdout
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
+        answer = ""
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+            answer = self._process.stdout.readline()
         if not answer:
-            raise RuntimeError(f"a side ended: {self._process.args!r}")
+            code = self._process.wait()
+            raise SideEnded(f"{self._side} ended with {code}; -9 says that memory ran out: --apart needs less.")
         return Round(*json.loads(answer))
 
     def close(self) -> None:

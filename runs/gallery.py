@@ -14,6 +14,8 @@ from pixlate.util.html import Shown, content_width, page, picture_row, rendered,
 from pixlate.util.names import ResultNames, safe_name
 from pixlate.util.pictures import PictureWriter, stretched_size, to_picture
 
+from .leftovers import remove_leftovers
+
 PAUSE = 20  # the page is written again after so many times the seconds that writing it took
 
 
@@ -44,6 +46,7 @@ class Gallery:
         """
         self.page = folder / "index.html"
         self._images = make_folder(folder / "images")
+        remove_leftovers(folder)
         self._title, self._heading, self._facts = title, heading or title, facts
         self._width, self._aspect_ratio = width, aspect_ratio
         self._names = ResultNames()

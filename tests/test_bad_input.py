@@ -126,7 +126,35 @@ VALUES = st.one_of(
     st.floats().map(str),
     st.text(max_size=12).filter(lambda text: "\0" not in text),
 )
-ARGUMENTS = st.lists(st.one_of(FLAGS, VALUES, st.builds("{}={}".format, FLAGS, VALUES)), max_size=8)
+PLAUSIBLE = {
+    "--model": ("pix2pix", "cycle_gan", "cycle-gan"),
+    "--netG": ("unet_128", "resnet_6blocks"),
+    "--netD": ("basic", "pixel", "n_layers"),
+    "--norm": ("batch", "instance", "none"),
+    "--gan_mode": ("lsgan", "hinge", "wgangp"),
+    "--lr_policy": ("linear", "step", "plateau", "cosine"),
+    "--n_epochs": ("1", "200"),
+    "--batch_size": ("1", "7"),
+    "--load_size": ("286", "1024"),
+    "--crop_size": ("64", "256"),
+    "--preprocess": ("none", "crop", "scale_width_and_crop"),
+    "--direction": ("AtoB", "BtoA"),
+    "--lr": ("2e-4", ".1"),
+    "--seed": ("0", "12345678901"),
+    "--suffix": ("{model}_{lr}", "x"),
+    "--name": ("run", "ü"),
+}
+WILD = st.lists(st.one_of(FLAGS, VALUES, st.builds("{}={}".format, FLAGS, VALUES)), max_size=8)
+#: Options as people give them, with a single odd value at most.
+MOSTLY_RIGHT = st.lists(
+    st.sampled_from(sorted(PLAUSIBLE)).flatmap(lambda flag: st.tuples(st.just(flag), st.sampled_from(PLAUSIBLE[flag]))),
+    max_size=8,
+).flatmap(
+    lambda pairs: st.tuples(st.sampled_from(sorted(PLAUSIBLE)), VALUES).map(
+        lambda odd: [word for pair in [*pairs, *([odd] if len(pairs) % 2 else [])] for word in pair]
+    )
+)
+ARGUMENTS = st.one_of(WILD, MOSTLY_RIGHT.map(lambda words: ["--dataroot", ".", *words]))
 
 
 def check_options(root: Path, number: int) -> None:

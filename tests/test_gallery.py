@@ -87,6 +87,13 @@ def test_an_interrupted_test_lists_what_exists(tmp_path: Path) -> None:
     assert all(file.is_file() for file in Page(tmp_path / "index.html").files())
 
 
+def test_what_a_killed_test_left_half_written_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / ".part-latest").touch()
+    gallery(tmp_path, "a.png")
+    assert not list(tmp_path.rglob(".part-*"))
+
+
 def test_a_full_disk_is_one_sentence_and_the_page_lists_what_exists(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,64 @@
+"""The benchmark's arithmetic, and that it runs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT))  # benchmarks is no part of the package
+
+from benchmarks.measure import Round, Times, compared, in_turn, shown_time, table  # noqa: E402
+
+
+def times(*walls: float, cpu: float = 1.0) -> Times:
+    return Times(tuple(Round(wall, cpu * wall, peak=2.0) for wall in walls))
+
+
+def test_ratios_are_taken_round_by_round() -> None:
+    """The machine is three times as slow in the second round and five times in the third: the ratio stays."""
+    assert times(1.0, 3.0, 5.0).ratio(times(2.0, 6.0, 10.0)) == 2.0
+    assert times(1.0, 3.0, 5.0, cpu=2.0).ratio(times(2.0, 6.0, 10.0), of="cpu") == 1.0
+
+
+def test_spread_is_half_the_middle_half() -> None:
+    assert times(1.0, 2.0, 3.0, 4.0, 5.0).spread == pytest.approx(1 / 3)
+    assert times(9.0, 10.0, 11.0).spread == pytest.approx(0.1)
+
+
+def test_sides_take_turns_and_warm_up_first() -> None:
+    calls: list[str] = []
+
+    def side(name: str) -> Round:
+        calls.append(name)
+        return Round(float(len(calls)))
+
+    found = in_turn({name: lambda name=name: side(name) for name in "ab"}, rounds=2, warmup=1)
+    assert calls == list("ab" * 3)
+    assert [each.wall for each in found["a"].rounds] == [3.0, 5.0]
+
+
+def test_a_table_compares_with_the_reference() -> None:
+    rows = compared("step", {"reference": times(2.0, 2.0), "pixlate": times(1.0, 1.0)})
+    assert rows == [
+        ["step", "reference", "2000 ms", "±0%", "", "", "2.00 GB"],
+        ["step", "pixlate", "1000 ms", "±0%", "2.00×", "2.00×", "2.00 GB (1.00×)"],
+    ]
+    assert compared("once", {"pixlate": times(20.0)})[0][2:4] == ["20.0 s", ""]
+    assert table(["a", "b", "c"], [["1", "2", "3"]]).splitlines()[1] == "| --- | --- | ---: |"
+    assert shown_time(0.0123) == "12 ms"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_command_measures() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks", "--quick", "--only", "loading", "--only", "training"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "| later epochs, 2 processes | pixlate |" in done.stdout
+    assert "| pix2pix, batch 1 | default |" in done.stdout
