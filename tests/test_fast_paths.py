@@ -14,6 +14,7 @@ import pixlate
 from pixlate.models import execution
 from pixlate.models.execution import Execution, choose_execution, keep_freed_memory
 from pixlate.models.net import Net, in_full_precision
+from pixlate.models.networks import convolutions, resnet
 from pixlate.models.updater import Updater
 from pixlate.options.shared import ModelOptions
 
@@ -22,16 +23,15 @@ MODELS = ("pix2pix", "cycle_gan")
 CPU = torch.device("cpu")
 
 
-def batch(n: int, dtype: torch.dtype) -> dict[str, Any]:
+def batch(n: int, dtype: torch.dtype, side: int = 32) -> dict[str, Any]:
     generator = torch.Generator().manual_seed(1)
-    A, B = (torch.rand(n, 3, 32, 32, generator=generator, dtype=dtype) * 2 - 1 for _ in "AB")
+    A, B = (torch.rand(n, 3, side, side, generator=generator, dtype=dtype) * 2 - 1 for _ in "AB")
     return {"A": A, "B": B, "A_paths": ["a"] * n, "B_paths": ["b"] * n}
 
 
 def model_of(name: str, norm: str, dtype: torch.dtype, **options: Any) -> Any:
-    model = pixlate.create_model(
-        name, netG="resnet_6blocks", ngf=4, ndf=4, norm=norm, dropout=False, pool_size=0, **options
-    )
+    tiny = {"netG": "resnet_6blocks", "ngf": 4, "ndf": 4, "norm": norm, "dropout": False, "pool_size": 0}
+    model = pixlate.create_model(name, **{**tiny, **options})
     for net in model.networks.values():
         net.to(dtype)
     return model
@@ -87,6 +87,25 @@ def test_a_step_is_the_plain_step(name: str, norm: str, n: int, path: str) -> No
             assert expected.keys() == found.keys()
             for key, value in expected.items():
                 assert (found[key] - value).norm() <= tolerance * value.norm(), (key, dtype)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize(("name", "netG", "side"), [("pix2pix", "unet_128", 128), ("cycle_gan", "resnet_6blocks", 32)])
+def test_a_step_is_that_of_torch_s_own_convolutions(
+    monkeypatch: pytest.MonkeyPatch, name: str, netG: str, side: int, norm: str, n: int
+) -> None:
+    for dtype, tolerance in ((torch.float64, 1e-6), (torch.float32, 1e-3)):
+        given = batch(n, dtype, side)
+        found = step_of(model_of(name, norm, dtype, netG=netG), given)
+        with monkeypatch.context() as torchs:
+            torchs.setattr(convolutions, "FEW_POSITIONS", 0)
+            torchs.setattr(convolutions, "FEW_CHANNELS", 0)
+            torchs.setattr(resnet, "ReflectionPad", torch.nn.ReflectionPad2d)
+            expected = step_of(model_of(name, norm, dtype, netG=netG), given)
+        for ours, theirs in zip(found, expected, strict=True):
+            for key, value in theirs.items():
+                assert (ours[key] - value).norm() <= tolerance * value.norm(), (key, dtype)
 
 
 @pytest.mark.parametrize("n", [1, 2])
