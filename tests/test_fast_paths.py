@@ -3,6 +3,7 @@
 A step's rounding may switch a ReLU, so gradients are compared as whole vectors, and exactly in float64.
 """
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -37,13 +38,15 @@ def model_of(name: str, norm: str, dtype: torch.dtype, **options: Any) -> Any:
     return model
 
 
-def step_of(model: Any, given: dict[str, Any]) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
-    """Losses, outputs and each optimizer's gradient as one vector."""
+def step_of(
+    model: Any, given: dict[str, Any], *, again: bool = True
+) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
+    """Losses, outputs and each optimizer's gradient as one vector; `again` keeps graphs, which compiled ones refuse."""
     gradients: dict[str, Tensor] = {}
 
     def keep(name: str, loss: Tensor) -> None:
         weights = [weight for group in model.optimizers[name].param_groups for weight in group["params"]]
-        found = torch.autograd.grad(loss, weights, retain_graph=True, allow_unused=True)
+        found = torch.autograd.grad(loss, weights, retain_graph=again, allow_unused=True)
         gradients[name] = torch.cat([part.flatten().double() for part in found if part is not None])
 
     model.update = keep
@@ -133,6 +136,31 @@ def test_bf16_points_the_same_way(name: str, last: bool, norm: str, n: int) -> N
     for key, gradient in gradients.items():
         assert torch.cosine_similarity(fast_gradients[key], gradient, dim=0) > 0.9
         assert 0.9 < fast_gradients[key].norm() / gradient.norm() < 1.1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.filterwarnings("ignore:The .grad attribute")  # torch's own look at it
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+@pytest.mark.parametrize(("name", "netG", "side"), [("pix2pix", "unet_128", 128), ("cycle_gan", "resnet_6blocks", 32)])
+def test_a_compiled_step_is_the_plain_one_and_continues_exactly(
+    name: str, netG: str, side: int, precision: str
+) -> None:
+    def made(compiled: str) -> Any:
+        return model_of(name, "instance", torch.float32, netG=netG, precision=precision, compile=compiled)
+
+    given = batch(1, torch.float32, side)
+    plain, compiled = made("off"), made("on")
+    for key, value in step_of(plain, given, again=False)[2].items():
+        found = step_of(compiled, given, again=False)[2][key]
+        assert torch.cosine_similarity(found, value, dim=0) > (0.999 if precision == "fp32" else 0.9)
+    first, second = made("on"), made("on")
+    for _ in range(2):
+        first.training_step(given)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    expected, found = (model.training_step(given) for model in (first, second))
+    for key, loss in expected.losses.items():
+        assert torch.equal(found.losses[key], loss), key
 
 
 @pytest.mark.parametrize("last", [False, True])
