@@ -4,7 +4,11 @@ import copy
 
 import torch
 from torch import nn
-from torch.nn.modules.conv import _ConvNd
+
+from .networks.convolutions import InnerConv2d, InnerConvTranspose2d, NarrowConv2d
+
+#: What uses its weights as they are. Others, spectral norm's for instance, compute something from them first.
+PLAIN = (nn.Conv2d, nn.ConvTranspose2d, InnerConv2d, InnerConvTranspose2d, NarrowConv2d)
 
 
 class RoundedOnce:
@@ -23,7 +27,7 @@ class RoundedOnce:
         if self._made is None or self._made[0] != state:
             made = copy.deepcopy(module)
             for part in made.modules():
-                if isinstance(part, _ConvNd):
+                if type(part) in PLAIN and not part._forward_pre_hooks:
                     part.to(dtype)
             self._made = state, made
         return self._made[1]

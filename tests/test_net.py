@@ -1,6 +1,6 @@
 """The seam through which models call networks, and updates of several optimizers at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -97,3 +97,14 @@ def test_weights_rounded_once_give_the_same_and_follow_their_network() -> None:
                 next(model.networks["G"].parameters()).mul_(1.5)
         assert not torch.equal(testing.translate(given)["fake_B"], expected)
     assert {weight.dtype for weight in testing.networks["G"].parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("norm", [nn.utils.parametrizations.spectral_norm, nn.utils.spectral_norm])
+def test_weights_that_are_computed_from_others_are_not_rounded_before(norm: Callable[[nn.Module], nn.Module]) -> None:
+    module = nn.Sequential(norm(nn.Conv2d(1, 4, 3)), nn.Conv2d(4, 1, 1)).eval()
+    net = Net(module, Execution(CPU, torch.bfloat16, train=False))
+    x = torch.rand(1, 1, 8, 8)
+    with torch.no_grad(), mode.test_mode(mode.TestMode()):
+        with torch.autocast("cpu", torch.bfloat16):
+            expected = module(x).float()
+        assert torch.equal(net(x), expected)

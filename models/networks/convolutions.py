@@ -1,7 +1,7 @@
 """torch's convolutions, computed otherwise where the general kernels of a CPU waste time.
 
-The mathematics, the weights and their names are those of nn.Conv2d and nn.ConvTranspose2d. Elsewhere than on a CPU,
-and under torch.compile, they are torch's own. `python -m benchmarks --only layers` measures the difference.
+The mathematics, the weights and their names are those of nn.Conv2d and nn.ConvTranspose2d, and elsewhere than on a CPU
+the kernels too. `python -m benchmarks --only layers` measures the difference.
 """
 
 from typing import Any
