@@ -37,7 +37,6 @@ CASES = ("pix2pix:1", "pix2pix:4", "cycle_gan:1", "cycle_gan:4")
 @click.option("--threads", default=0, help="threads of a side [default: torch's choice]")
 @click.option("--case", "cases", multiple=True, help="model:batch size, as often as wanted  [default: all four]")
 @click.option("--side", "sides", multiple=True, type=click.Choice(list(TRAININGS)), help="only these training steps")
-@click.option("--apart", is_flag=True, help="training steps one by one beside the reference's: where memory is short")
 @click.option("--quick", is_flag=True, help="few cases, to see that everything works")
 def main(
     reference: Path | None,
@@ -47,7 +46,6 @@ def main(
     threads: int,
     cases: tuple[str, ...],
     sides: tuple[str, ...],
-    apart: bool,
     quick: bool,
 ) -> None:
     """Measure pixlate, and the reference program in turn with it where a checkout is given.
@@ -67,7 +65,6 @@ def main(
         threads,
         [(model, int(batch)) for model, _, batch in (case.partition(":") for case in chosen)],
         [*(sides or (list(TRAININGS)[:2] if quick else TRAININGS))],
-        apart,
     )
     for line in description():
         click.echo(f"- {line}")

@@ -11,7 +11,7 @@ from . import layers
 from .commands import commands
 from .machine import peak, step_flops
 from .measure import COMPARED, REFERENCE, compared, in_turn, table
-from .worker import Worker
+from .worker import SideEnded, Worker
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,6 @@ class Settings:
     threads: int
     cases: Sequence[tuple[str, int]]
     sides: Sequence[str]
-    apart: bool
 
 
 #: Our training steps by their name for `--side`: the options of each.
@@ -42,9 +41,12 @@ def training(settings: Settings) -> list[str]:
     lines = [f"Largest product of matrices: {peaks['fp32']:.0f} GFLOP/s in fp32, {peaks['bf16']:.0f} in bf16.", ""]
     for model, batch in settings.cases:
         ours = {name: TRAININGS[name] for name in settings.sides}
-        groups = [{name: options} for name, options in ours.items()] if settings.apart else [ours]
-        spec = {"model": model, "batch": batch}
-        rows = [row for group in groups for row in _rows(settings, f"{model}, batch {batch}", "training", spec, group)]
+        what, spec = f"{model}, batch {batch}", {"model": model, "batch": batch}
+        try:
+            rows = _rows(settings, what, "training", spec, ours)
+        except SideEnded:  # memory was too short for all of them together
+            apart = ({name: options} for name, options in ours.items())
+            rows = [row for side in apart for row in _rows(settings, what, "training", spec, side)]
         flops = step_flops(model, batch)
         at_peak = " and ".join(f"{flops / rate:.2f} s in {dtype}" for dtype, rate in peaks.items())
         lines += [table(COMPARED, rows), "", f"{flops:.0f} GFLOP: at the peak {at_peak}.", ""]

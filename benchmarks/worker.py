@@ -43,7 +43,7 @@ class Worker:
             answer = self._process.stdout.readline()
         if not answer:
             code = self._process.wait()
-            raise SideEnded(f"{self._side} ended with {code}; -9 says that memory ran out: --apart needs less.")
+            raise SideEnded(f"{self._side} ended with {code}; -9 says that memory ran out.")
         return Round(*json.loads(answer))
 
     def close(self) -> None:

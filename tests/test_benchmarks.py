@@ -9,7 +9,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))  # benchmarks is no part of the package
 
+from benchmarks import parts  # noqa: E402
 from benchmarks.measure import Round, Times, compared, in_turn, shown_time, table  # noqa: E402
+from benchmarks.worker import SideEnded  # noqa: E402
 
 
 def times(*walls: float, cpu: float = 1.0) -> Times:
@@ -48,6 +50,22 @@ def test_a_table_compares_with_the_reference() -> None:
     assert compared("once", {"pixlate": times(20.0)})[0][2:4] == ["20.0 s", ""]
     assert table(["a", "b", "c"], [["1", "2", "3"]]).splitlines()[1] == "| --- | --- | ---: |"
     assert shown_time(0.0123) == "12 ms"
+
+
+def test_sides_are_measured_one_by_one_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    def rows(settings: object, what: str, work: str, spec: object, ours: dict[str, object]) -> list[list[str]]:
+        if len(ours) > 1:
+            raise SideEnded("default ended with -9")
+        return [[what, *ours]]
+
+    monkeypatch.setattr(parts, "_rows", rows)
+    monkeypatch.setattr(parts, "peak", lambda dtype: 100.0)
+    monkeypatch.setattr(parts, "step_flops", lambda model, batch: 50.0)
+    settings = parts.Settings(None, ROOT, 1, True, 0, [("pix2pix", 1)], ["fp32", "default"])
+    said = "\n".join(parts.training(settings))
+    assert "| pix2pix, batch 1 | fp32 |" in said
+    assert "| pix2pix, batch 1 | default |" in said
+    assert "50 GFLOP: at the peak 0.50 s in fp32 and 0.50 s in bf16." in said
 
 
 @pytest.mark.slow
