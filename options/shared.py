@@ -84,7 +84,7 @@ class OptimisationOptions(Seeded):
     precision: Literal["auto", "fp32", "bf16", "fp16"] = option(
         "auto", "arithmetic of the networks; auto is bf16 where the hardware really has it"
     )
-    compile: Literal["auto", "on", "off"] = option("auto", "torch.compile the networks; auto decides by hardware")
+    compile: Literal["auto", "on", "off"] = option("auto", "torch.compile the networks; auto leaves it off")
     accumulate: int = option(1, "batches whose gradients are summed for one update", type=COUNT)
     clip_grad: float = option(0.0, "limit of the gradient's norm at each update; 0 is none", type=WEIGHT)
     ema: bool = option(False, "keep a running average of the generators and test with it")
