@@ -7,10 +7,13 @@ from typing import Any
 
 import torch
 
+from pixlate.models.device import autocast_dtype
+
 from . import layers
 from .commands import commands
 from .machine import peak, step_flops
-from .measure import COMPARED, REFERENCE, compared, in_turn, table
+from .measure import COMPARED, REFERENCE, Times, compared, in_turn, table
+from .sides import DEVICE
 from .worker import SideEnded, Worker
 
 
@@ -43,13 +46,16 @@ def training(settings: Settings) -> list[str]:
         ours = {name: TRAININGS[name] for name in settings.sides}
         what, spec = f"{model}, batch {batch}", {"model": model, "batch": batch}
         try:
-            rows = _rows(settings, what, "training", spec, ours)
+            rounds = [_measured(settings, "training", spec, ours)]
         except SideEnded:  # memory was too short for all of them together
-            apart = ({name: options} for name, options in ours.items())
-            rows = [row for side in apart for row in _rows(settings, what, "training", spec, side)]
+            rounds = [_measured(settings, "training", spec, {name: options}) for name, options in ours.items()]
         flops = step_flops(model, batch)
         at_peak = " and ".join(f"{flops / rate:.2f} s in {dtype}" for dtype, rate in peaks.items())
+        rows = [row for times in rounds for row in compared(what, times)]
         lines += [table(COMPARED, rows), "", f"{flops:.0f} GFLOP: at the peak {at_peak}.", ""]
+        medians = {name: times[name].median for times in rounds for name in ours if name in times}
+        shares = (f"{name} {flops / time / peaks[_dtype(ours[name])]:.0%}" for name, time in medians.items())
+        lines += [f"Share of the peak of their own arithmetic: {', '.join(shares)}.", ""]
     return lines
 
 
@@ -121,6 +127,23 @@ def _rows(
     rounds: int = 0,
     base: str = REFERENCE,
 ) -> list[list[str]]:
+    return compared(what, _measured(settings, work, spec, ours, warmup=warmup, rounds=rounds, base=base), base)
+
+
+def _dtype(options: Mapping[str, str]) -> str:
+    return "fp32" if autocast_dtype(options["precision"], torch.device(DEVICE)) is None else "bf16"
+
+
+def _measured(
+    settings: Settings,
+    work: str,
+    spec: Mapping[str, Any],
+    ours: Mapping[str, Mapping[str, Any]],
+    *,
+    warmup: int = 2,
+    rounds: int = 0,
+    base: str = REFERENCE,
+) -> dict[str, Times]:
     shared = {**spec, "work": work, "threads": settings.threads}
     sides = {name: {**shared, "side": name, **options} for name, options in ours.items()}
     if base != REFERENCE:
@@ -129,7 +152,7 @@ def _rows(
         sides = {REFERENCE: {**shared, "side": REFERENCE, "reference": str(settings.reference)}, **sides}
     workers = {name: Worker(side) for name, side in sides.items()}
     try:
-        return compared(what, in_turn(workers, rounds or settings.rounds, warmup), base)
+        return in_turn(workers, rounds or settings.rounds, warmup)
     finally:
         for worker in workers.values():
             worker.close()

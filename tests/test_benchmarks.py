@@ -53,12 +53,12 @@ def test_a_table_compares_with_the_reference() -> None:
 
 
 def test_sides_are_measured_one_by_one_where_memory_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
-    def rows(settings: object, what: str, work: str, spec: object, ours: dict[str, object]) -> list[list[str]]:
+    def measured(settings: object, work: str, spec: object, ours: dict[str, object]) -> dict[str, Times]:
         if len(ours) > 1:
             raise SideEnded("default ended with -9")
-        return [[what, *ours]]
+        return {name: times(1.0) for name in ours}
 
-    monkeypatch.setattr(parts, "_rows", rows)
+    monkeypatch.setattr(parts, "_measured", measured)
     monkeypatch.setattr(parts, "peak", lambda dtype: 100.0)
     monkeypatch.setattr(parts, "step_flops", lambda model, batch: 50.0)
     settings = parts.Settings(None, ROOT, 1, True, 0, [("pix2pix", 1)], ["fp32", "default"])
@@ -66,6 +66,7 @@ def test_sides_are_measured_one_by_one_where_memory_is_short(monkeypatch: pytest
     assert "| pix2pix, batch 1 | fp32 |" in said
     assert "| pix2pix, batch 1 | default |" in said
     assert "50 GFLOP: at the peak 0.50 s in fp32 and 0.50 s in bf16." in said
+    assert "arithmetic: fp32 50%, default 50%." in said
 
 
 @pytest.mark.slow
