@@ -16,6 +16,9 @@ from .measure import COMPARED, REFERENCE, Times, compared, in_turn, table
 from .sides import DEVICE
 from .worker import SideEnded, Worker
 
+#: Our sides by name, with the options of each.
+Ours = Mapping[str, Mapping[str, Any]]
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -31,7 +34,7 @@ class Settings:
 
 
 #: Our training steps by their name for `--side`: the options of each.
-TRAININGS: Mapping[str, Mapping[str, str]] = {
+TRAININGS: Ours = {
     "fp32": {"precision": "fp32"},
     "default": {"precision": "auto"},
     "compiled": {"precision": "auto", "compile": "on"},
@@ -117,17 +120,9 @@ PARTS: Mapping[str, tuple[str, Callable[[Settings], list[str]]]] = {
 
 
 def _rows(
-    settings: Settings,
-    what: str,
-    work: str,
-    spec: Mapping[str, Any],
-    ours: Mapping[str, Mapping[str, Any]],
-    *,
-    warmup: int = 2,
-    rounds: int = 0,
-    base: str = REFERENCE,
+    settings: Settings, what: str, work: str, spec: Mapping[str, Any], ours: Ours, base: str = REFERENCE, **pace: int
 ) -> list[list[str]]:
-    return compared(what, _measured(settings, work, spec, ours, warmup=warmup, rounds=rounds, base=base), base)
+    return compared(what, _measured(settings, work, spec, ours, base, **pace), base)
 
 
 def _dtype(options: Mapping[str, str]) -> str:
@@ -138,11 +133,10 @@ def _measured(
     settings: Settings,
     work: str,
     spec: Mapping[str, Any],
-    ours: Mapping[str, Mapping[str, Any]],
-    *,
+    ours: Ours,
+    base: str = REFERENCE,
     warmup: int = 2,
     rounds: int = 0,
-    base: str = REFERENCE,
 ) -> dict[str, Times]:
     shared = {**spec, "work": work, "threads": settings.threads}
     sides = {name: {**shared, "side": name, **options} for name, options in ours.items()}
