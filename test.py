@@ -1,41 +1,48 @@
-"""Translates pictures with a trained model and lays out a gallery of the results.
+"""Translates images with a trained model and lays out a gallery of the results.
 
     python test.py                               # the newest run
     python test.py --name facades_pix2pix        # a run remembers its options
     python test.py --model test --dataroot ./photos --name horse2zebra_cycle_gan --model_suffix _A --no_dropout
 
-The gallery is results/<name>/<phase>_<epoch>/index.html, its pictures in images/ beside it.
+The gallery is results/<name>/<phase>_<epoch>/index.html, its images in images/ beside it.
 """
 
 import sys
 
 import click
 
-from pixlate.options.choice import Choice
-from pixlate.options.help import run_and_exit
-from pixlate.options.resolve import resolve
+from pixlate.default_plugins import get_plugins
+from pixlate.entry import run_and_exit
+from pixlate.options.command.resolve import resolve
+from pixlate.options.command.resolved import ResolvedOptions
 
 
-def test(choice: Choice) -> None:
-    """Translate every picture of the test phase. Raises PixlateError for what a person can mend."""
+def test(resolved: ResolvedOptions) -> None:
+    """Translate every image of the test phase. Raises PixlateError for what a person can mend."""
     from pixlate.runs.signals import (
         stop_on_signals,
     )  # torch is imported from here on: `--help` answers without it
-    from pixlate.runs.tester import Tester
+    from pixlate.runs.testing import Tester
 
-    tester = Tester(choice)
+    tester = Tester(resolved)
     with tester.gallery() as gallery, stop_on_signals() as stop:
         for batch in tester.batches():
             images = tester.model.translate(batch, running_statistics=tester.options.eval)
             for i, path in enumerate(tester.names(batch)):
-                gallery.add(path, {label: pictures[i] for label, pictures in images.items()})
+                gallery.add(path, {label: batched[i] for label, batched in images.items()})
             stop.raise_if_set("The gallery shows what was translated.")
     click.echo(f"The gallery is {gallery.page}")
 
 
 def main(args: list[str] | None = None) -> None:
     """The command `test`: parse, translate, exit with 0, 1, 2, 130 or 143."""
-    run_and_exit(lambda given: test(resolve("test", given)), sys.argv[1:] if args is None else args)
+    run_and_exit(command, sys.argv[1:] if args is None else args)
+
+
+def command(args: list[str]) -> None:
+    """Parse and translate; raises instead of exiting."""
+    plugins = get_plugins()
+    test(resolve("test", args, plugins))
 
 
 if __name__ == "__main__":

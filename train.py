@@ -1,9 +1,9 @@
-"""Trains an image-translation model on a folder of pictures.
+"""Trains an image-translation model on a folder of images.
 
     python train.py --model pix2pix --dataroot ./datasets/facades
     python train.py --model cycle_gan --dataroot ./datasets/horse2zebra
 
-The run is kept in checkpoints/<name>: its options, its weights, its logs, and web/index.html, a page of pictures.
+The run is kept in checkpoints/<name>: its options, its weights, its logs, and web/index.html, a page of images.
 `--continue_train` goes on exactly where it stopped; `python test.py --name <name>` lays out a gallery.
 """
 
@@ -11,53 +11,61 @@ import sys
 
 import click
 
-from pixlate.options.choice import Choice
-from pixlate.options.help import run_and_exit
-from pixlate.options.resolve import resolve
+from pixlate.default_plugins import get_plugins
+from pixlate.entry import run_and_exit
+from pixlate.options.command.resolve import resolve
+from pixlate.options.command.resolved import ResolvedOptions
+from pixlate.plugins.manager import Plugins
 
 
-def train(choice: Choice) -> None:
+def train(resolved: ResolvedOptions, plugins: Plugins) -> None:
     """Run the training loop. Raises PixlateError for what a person can mend, Interrupted when asked to stop."""
     from pixlate.runs.session import open_run  # torch is imported from here on: `--help` answers without it
     from pixlate.runs.signals import stop_on_signals
-    from pixlate.runs.trainer import Trainer
+    from pixlate.runs.training import Trainer
 
-    with stop_on_signals() as stop, open_run(choice) as (run, tell):
-        trainer = Trainer(choice, run, tell, stop)
+    with stop_on_signals() as stop, open_run(resolved, plugins) as (run, events):
+        trainer = Trainer(resolved, run, events, stop)
         model, options = trainer.model, trainer.options
-        at = trainer.restore()
-        tell("run_started", run=run)
+        progress = trainer.restore()
+        events("run_started", run=run)
 
-        for epoch in range(at.epoch, run.n_epochs + 1):
+        for epoch in range(progress.epoch, run.n_epochs + 1):
             model.start_epoch(epoch)
-            for batch in trainer.batches(at):
-                before = at
-                result = model.training_step(batch, group=trainer.begin_step(at))
-                at = trainer.end_step(at, batch)
+            for batch in trainer.batches(progress):
+                before = progress
+                result = model.training_step(batch, group=trainer.begin_step(progress))
+                progress = trainer.end_step(progress, batch)
 
-                if at.crossed(options.print_freq, before):
-                    trainer.log_losses(at, result.losses)
-                if at.crossed(options.display_freq, before):
-                    trainer.show(at, result.images)
-                if trainer.save_is_due(at, before):
-                    trainer.save(at)
-                trainer.stop_if_asked(at)
+                if progress.crossed(options.print_freq, before):
+                    trainer.log_losses(progress, result.losses)
+                if progress.crossed(options.display_freq, before):
+                    trainer.show(progress, result.images)
+                if trainer.save_is_due(progress, before):
+                    trainer.save(progress)
+                trainer.stop_if_asked(progress)
 
             model.end_epoch()
-            tell("epoch_ended", run=run, at=at)
-            at = at.next_epoch()
+            events("epoch_ended", run=run, progress=progress)
+            progress = progress.next_epoch()
             if epoch % options.save_epoch_freq == 0 or epoch == run.n_epochs:
-                trainer.save(at, str(epoch))
-            trainer.stop_if_asked(at)
+                trainer.save(progress, str(epoch))
+            trainer.stop_if_asked(progress)
 
-        trainer.finish(at)
+        trainer.finish(progress)
     click.echo(f"The training page is {run.folder / 'web' / 'index.html'}")
     click.echo(f"Next: python test.py --name {run.name}")
 
 
 def main(args: list[str] | None = None) -> None:
     """The command `train`: parse, train, exit with 0, 1, 2, 130 or 143."""
-    run_and_exit(lambda given: train(resolve("train", given)), sys.argv[1:] if args is None else args)
+    run_and_exit(command, sys.argv[1:] if args is None else args)
+
+
+def command(args: list[str]) -> None:
+    """Parse and train; raises instead of exiting."""
+    plugins = get_plugins()
+    train(resolve("train", args, plugins), plugins)
 
 
 if __name__ == "__main__":

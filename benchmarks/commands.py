@@ -31,14 +31,14 @@ def commands(reference: Path | None, data: Path, *, quick: bool) -> Mapping[str,
         run / "latest_net_G.pth",
     )
     where = ["--dataroot", str(data), "--checkpoints_dir", str(run.parent), "--model", "pix2pix"]
-    pictures = "8" if quick else "101"
-    test = [*where, "--name", "bench", "--phase", "val", "--num_test", pictures, "--results_dir", str(scratch / "web")]
+    images = "8" if quick else "101"
+    test = [*where, "--name", "bench", "--phase", "val", "--num_test", images, "--results_dir", str(scratch / "web")]
     count = "4" if quick else "24"
     train = [*where, "--name", "new", "--max_dataset_size", count, "--n_epochs", "2", "--n_epochs_decay", "0"]
     asked = {
         "train.py --help": ["train.py", "--dataroot", ".", "--help"],
         "import": ["-c", "import pixlate"],
-        f"test.py, {pictures} pictures": ["test.py", *test],
+        f"test.py, {images} images": ["test.py", *test],
         f"train.py, 2 epochs of {count} pairs": ["train.py", *train],
     }
     sides: dict[str, dict[str, Side]] = {}

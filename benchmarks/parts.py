@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from pixlate.models.device import autocast_dtype
+from pixlate.models.execution.device import autocast_dtype
 
 from . import layers
 from .commands import commands
@@ -22,7 +22,7 @@ Ours = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command was asked: a checkout of the reference, pictures, how many rounds, how many threads."""
+    """What the command was asked: a checkout of the reference, images, how many rounds, how many threads."""
 
     reference: Path | None
     data: Path
@@ -82,7 +82,7 @@ def inference(settings: Settings) -> list[str]:
 
 
 def loading(settings: Settings) -> list[str]:
-    """An epoch of paired pictures: the first, and those after it."""
+    """An epoch of paired images: the first, and those after it."""
     rows = []
     for processes in (2, 0):
         spec = {"data": str(settings.data), "processes": processes}
@@ -113,7 +113,7 @@ PARTS: Mapping[str, tuple[str, Callable[[Settings], list[str]]]] = {
     "training": ("Training steps, 256×256", training),
     "layers": ("Convolutions, ten times forward and backward", convolutions),
     "inference": ("Translation alone, 256×256", inference),
-    "loading": ("Loading pictures", loading),
+    "loading": ("Loading images", loading),
     "saving": ("Saving", saving),
     "commands": ("Whole commands", whole_commands),
 }

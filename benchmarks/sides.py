@@ -34,7 +34,7 @@ def training(spec: Spec) -> Work:
         model = Reference(Path(spec["reference"])).model("--model", spec["model"])
         take = lambda: step(model, batch)  # noqa: E731
     else:
-        from pixlate.models.execution import keep_freed_memory
+        from pixlate.models.execution.plan import keep_freed_memory
 
         keep_freed_memory()
         ours = made(spec)
@@ -62,13 +62,13 @@ def translation(spec: Spec) -> Work:
 
 
 def loading(spec: Spec) -> Work:
-    """An epoch of pictures delivered to the training loop."""
+    """An epoch of images delivered to the training loop."""
     args = ["--dataroot", spec["data"], "--dataset_mode", "aligned", "--num_threads", str(spec["processes"])]
     epochs: Iterator[Any]
     if spec["side"] == "reference":
         dataset = Reference(Path(spec["reference"])).dataset(*args, "--model", "pix2pix")
         return lambda: sum(1 for _ in dataset)
-    from pixlate.data.create import create_dataset
+    from pixlate import create_dataset
     from pixlate.data.loader import BatchLoader
     from pixlate.options.shared import DataOptions
 
@@ -103,8 +103,8 @@ def saving(spec: Spec) -> Work:
         model.save_dir = folder
         step(model, batch_of(1))
         return lambda: model.save_networks("latest")
-    from pixlate.runs.checkpoints import Checkpoints
-    from pixlate.runs.progress import Progress
+    from pixlate.plugins.run import Progress
+    from pixlate.runs.checkpoints.checkpoints import Checkpoints
 
     ours = made(spec)
     ours.training_step(batch_of(1))

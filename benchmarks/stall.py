@@ -35,8 +35,8 @@ class Watch:
 
     def attach(self) -> None:
         """Time every save and every step of trainings in this process."""
-        from pixlate.runs.checkpoints import Checkpoints
-        from pixlate.runs.trainer import Trainer
+        from pixlate.runs.checkpoints.checkpoints import Checkpoints
+        from pixlate.runs.training import Trainer
 
         save, end_step, write = Trainer.save, Trainer.end_step, Checkpoints._write
 
@@ -89,7 +89,7 @@ def main(every: int, saves: int) -> None:
     watch = Watch()
     watch.attach()
     with tempfile.TemporaryDirectory() as root:
-        folder = Path(root) / "pictures" / "train"
+        folder = Path(root) / "images" / "train"
         folder.mkdir(parents=True)
         draw = np.random.default_rng(0)
         for i in range(every * saves + 1):

@@ -1,6 +1,6 @@
-"""Data sets of pictures: finding, reading, preparing and loading them.
+"""Data sets of images: finding, reading, preparing and loading them.
 
-`BaseDataset` and `PictureDataset` are what a plugin's data set derives from; the names here are imported when first
+`BaseDataset` and `ImageDataset` are what a plugin's data set derives from; the names here are imported when first
 used, because they need torch.
 """
 
@@ -12,23 +12,21 @@ if TYPE_CHECKING:
     from pixlate.options.shared import DataOptions
 
     from .base import BaseDataset, Item
-    from .create import create_dataset
-    from .folders import find_pictures
-    from .images import read_image
-    from .pictures import PictureDataset, Source
+    from .folders import find_images
+    from .image_dataset import ImageDataset, Source
+    from .reading import read_image
     from .transforms import Pixels, preprocess, size_of
 
 _HOMES = {
     "BaseDataset": "pixlate.data.base",
     "DataOptions": "pixlate.options.shared",
     "Item": "pixlate.data.base",
-    "PictureDataset": "pixlate.data.pictures",
+    "ImageDataset": "pixlate.data.image_dataset",
     "Pixels": "pixlate.data.transforms",
-    "Source": "pixlate.data.pictures",
-    "create_dataset": "pixlate.data.create",
-    "find_pictures": "pixlate.data.folders",
+    "Source": "pixlate.data.image_dataset",
+    "find_images": "pixlate.data.folders",
     "preprocess": "pixlate.data.transforms",
-    "read_image": "pixlate.data.images",
+    "read_image": "pixlate.data.reading",
     "size_of": "pixlate.data.transforms",
 }
 
@@ -36,11 +34,10 @@ __all__ = [
     "BaseDataset",
     "DataOptions",
     "Item",
-    "PictureDataset",
+    "ImageDataset",
     "Pixels",
     "Source",
-    "create_dataset",
-    "find_pictures",
+    "find_images",
     "preprocess",
     "read_image",
     "size_of",

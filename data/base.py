@@ -11,7 +11,6 @@ from torch.utils.data import Dataset
 
 from pixlate.options.shared import DataOptions
 
-from .batches import Batch, fetch
 from .folders import dataroot_of
 from .transforms import Transform
 
@@ -27,7 +26,7 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
 
     A subclass defines `__len__` and `sample`. It must be picklable, since other processes load from copies of it,
     and an item must depend on nothing but the index and the given generator. Where items come from files, `files`
-    names them, so that a run notices when they change; data sets of pictures derive from `PictureDataset`, which
+    names them, so that a run notices when they change; data sets of images derive from `ImageDataset`, which
     does that and more.
     """
 
@@ -50,7 +49,7 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
         """One item, with whatever is random drawn from `rng`.
 
         "A", and "B" where there are two sides: C×H×W float32 in [-1, 1]; "A_paths", "B_paths": the files' names.
-        Raises BadImageError for a picture that cannot be read.
+        Raises BadImageError for an image that cannot be read.
         """
 
     def files(self) -> Sequence[Path]:
@@ -63,7 +62,3 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
         if not 0 <= index < len(self):
             raise IndexError(index)
         return self.sample(index, random.Random(f"{self.shared.seed}/{epoch}/{index}"))
-
-    def first_batch(self) -> Batch:
-        """A batch of one item, for parts of a model whose shape comes from the data."""
-        return fetch(self, [(1, 0)])[0]

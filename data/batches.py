@@ -1,8 +1,8 @@
-"""Batches: items fetched, put together, and replaced where a picture cannot be read."""
+"""Batches: items fetched, put together, and replaced where an image cannot be read."""
 
 import random
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,19 +10,17 @@ from torch import Tensor
 from pixlate.errors import DataError
 from pixlate.util.text import shown
 
-from .images import BadImageError
-
-if TYPE_CHECKING:
-    from .base import BaseDataset, Item
+from .base import BaseDataset, Item
+from .reading import BadImageError
 
 Batch = dict[str, Any]
 Keys = Sequence[tuple[int, int]]  # (epoch, index)
 
-REPLACEMENTS = 1000  # draws for one item before giving up; many pictures would have to be bad
+REPLACEMENTS = 1000  # draws for one item before giving up; many images would have to be bad
 
 
-def fetch(dataset: "BaseDataset[Any]", keys: Keys) -> tuple[Batch, list[BadImageError]]:
-    """The batch of these items, and the pictures that had to be left out of it.
+def fetch(dataset: BaseDataset[Any], keys: Keys) -> tuple[Batch, list[BadImageError]]:
+    """The batch of these items, and the images that had to be left out of it.
 
     With `--on_bad_image skip`, an item that cannot be read is replaced by another, drawn from (seed, epoch, index):
     whoever loads it finds the same one. Raises DataError with `stop`, and when too many are bad.
@@ -46,14 +44,14 @@ def pinned(batch: Batch) -> Batch:
 
 
 def check_bad_images(bad: Mapping[str, str], limit: int) -> None:
-    """Raise DataError when more pictures are bad, by path and sentence, than `--max_bad_images` allows."""
+    """Raise DataError when more images are bad, by path and sentence, than `--max_bad_images` allows."""
     if len(bad) > limit:
         raise DataError(
-            f"{len(bad)} pictures cannot be read, and --max_bad_images is {limit}; the last: {list(bad.values())[-1]}"
+            f"{len(bad)} images cannot be read, and --max_bad_images is {limit}; the last: {list(bad.values())[-1]}"
         )
 
 
-def _item(dataset: "BaseDataset[Any]", epoch: int, index: int, bad: list[BadImageError]) -> "Item":
+def _item(dataset: BaseDataset[Any], epoch: int, index: int, bad: list[BadImageError]) -> Item:
     shared = dataset.shared
     try:
         return dataset[epoch, index]
@@ -79,7 +77,7 @@ def _together(name: str, items: Sequence[Mapping[str, Any]]) -> Any:
         if part.shape != parts[0].shape:
             first, other = (_described(name, one) for one in (items[0], item))
             raise DataError(
-                f"pictures of different sizes cannot share a batch: {first}, {other}. Use --batch_size 1, or "
+                f"images of different sizes cannot share a batch: {first}, {other}. Use --batch_size 1, or "
                 "--preprocess resize_and_crop."
             )
     return torch.stack(parts) if len(parts) > 1 else parts[0][None]

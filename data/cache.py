@@ -1,7 +1,7 @@
-"""Keeps scaled pictures, so that from the second epoch on nothing is decoded.
+"""Keeps scaled images, so that from the second epoch on nothing is decoded.
 
-What is kept is what `PictureDataset.read` gives, 8-bit pixels before the crop: cutting, mirroring and normalising
-come after it, so a cached picture and a decoded one give the same tensor. All processes that load share one memory:
+What is kept is what `ImageDataset.read` gives, 8-bit pixels before the crop: cutting, mirroring and normalising
+come after it, so a cached image and a decoded one give the same tensor. All processes that load share one memory:
 a table with a row for each file, then pixels in the order in which they came.
 """
 
@@ -16,13 +16,13 @@ from typing import Any, Protocol
 import numpy as np
 from torch import Tensor
 
+from .image_dataset import Source
 from .memory import attach
-from .pictures import Source
 from .transforms import Pixels
 
 EMPTY, TAKEN, READY = range(3)
 #: Of a row: state, the file's size and time of change, where the pixels begin, and channels, height and width
-#: of at most two pictures; 0 channels is no picture.
+#: of at most two images; 0 channels is no image.
 COLUMNS = 10
 HEAD = 64  # bytes before the rows; the first eight say where free memory begins
 ALIGNMENT = 64
@@ -39,8 +39,8 @@ class Memory(Protocol):
     bytes: Tensor
 
 
-class PictureCache:
-    """The pictures of a data set's files, as many as fit.
+class ImageCache:
+    """The images of a data set's files, as many as fit.
 
     - memory: zeros, or what an earlier cache of as many files left; sources: the files.
     """
@@ -50,7 +50,7 @@ class PictureCache:
         self._map(memory.name, memory.bytes, sources)
 
     def pixels(self, source: Source, read: Read) -> tuple[Pixels, ...]:
-        """The pictures in a file: as kept, unless the file has changed since, else as `read` gives them."""
+        """The images in a file: as kept, unless the file has changed since, else as `read` gives them."""
         number = self._numbers.get(source)
         try:
             status = os.stat(source.path)
@@ -155,7 +155,7 @@ def aligned(size: int) -> int:
 
 
 def pixel_bytes(row: Row) -> int:
-    """The bytes that the pictures of a row take."""
+    """The bytes that the images of a row take."""
     return prod(row[4:7]) + prod(row[7:10])
 
 

@@ -18,22 +18,22 @@ from pixlate.options.shared import DataOptions
 from pixlate.util.files import cannot_write, make_folder, write_whole
 from pixlate.util.text import shown
 
-from .cache import COLUMNS, PictureCache, Row, aligned, pixel_bytes, table_size
-from .images import BadImageError
+from .cache import COLUMNS, ImageCache, Row, aligned, pixel_bytes, table_size
+from .image_dataset import ImageDataset, Source
 from .memory import SharedMemory, attach, reserve
-from .pictures import PictureDataset, Source
+from .reading import BadImageError
 
 FORMAT = 2
-LOOKS = 64  # headers read to estimate the sizes of all pictures
+LOOKS = 64  # headers read to estimate the sizes of all images
 SPARE = 1.1  # for estimates, and for files that change
 SHARE_AUTO, SHARE_ASKED = 0.25, 0.5  # of the free memory, or of the free disk
 
 
-def open_cache(dataset: PictureDataset[Any], options: DataOptions) -> "Kept | None":
+def open_cache(dataset: ImageDataset[Any], options: DataOptions) -> "Kept | None":
     """A cache for a data set as `--cache` says; None where there is none to have.
 
     `auto`: memory if a quarter of what is free is enough, else a file if a quarter of the free disk is, else as
-    many pictures as that quarter of the memory holds. Raises DataError where a file that was asked for cannot be
+    many images as that quarter of the memory holds. Raises DataError where a file that was asked for cannot be
     written.
     """
     sources = list(dict.fromkeys(source for group in dataset.groups for source in group))
@@ -55,7 +55,7 @@ def open_cache(dataset: PictureDataset[Any], options: DataOptions) -> "Kept | No
 class Kept:
     """An open cache, and the file that it lies in, if any; `close` saves what the file has gained."""
 
-    pictures: PictureCache
+    images: ImageCache
     path: Path | None = None
     claim: int = -1
 
@@ -63,7 +63,7 @@ class Kept:
         """Write down what the file holds, once it really does, and let go of it."""
         if self.path is None:
             return
-        rows = [[str(source.path), list(source.sides), row] for source, row in self.pictures.rows().items()]
+        rows = [[str(source.path), list(source.sides), row] for source, row in self.images.rows().items()]
         with contextlib.suppress(OSError, DataError):  # what is not written down is decoded again
             with open(self.path, "rb") as file:
                 os.fsync(file.fileno())
@@ -91,7 +91,7 @@ def cache_folder(given: str) -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "pixlate"
 
 
-def _needed(dataset: PictureDataset[Any], sources: Sequence[Source]) -> int:
+def _needed(dataset: ImageDataset[Any], sources: Sequence[Source]) -> int:
     total = seen = 0
     for source in sources[:: max(1, len(sources) // LOOKS)]:
         with contextlib.suppress(BadImageError):
@@ -107,12 +107,12 @@ def _in_memory(sources: Sequence[Source], size: int) -> Kept | None:
     if size <= table_size(len(sources)):
         return None
     try:
-        return Kept(PictureCache(SharedMemory(size), sources))
+        return Kept(ImageCache(SharedMemory(size), sources))
     except OSError:
         return None
 
 
-def _in_file(dataset: PictureDataset[Any], sources: Sequence[Source], needed: int, share: float) -> Kept:
+def _in_file(dataset: ImageDataset[Any], sources: Sequence[Source], needed: int, share: float) -> Kept:
     folder = make_folder(cache_folder(dataset.shared.cache_dir))
     path = folder / _name(dataset)
     claim = _claim(path)
@@ -126,9 +126,9 @@ def _in_file(dataset: PictureDataset[Any], sources: Sequence[Source], needed: in
             size = _make(path, int(SPARE * needed), share)
         table = attach(str(path), size)[: table_size(len(sources))]
         table.zero_()  # the index alone says what is good
-        pictures = PictureCache(_FileMemory(str(path), size, attach(str(path), size)), sources)
-        pictures.restore(rows)
-        return Kept(pictures, path, claim)
+        images = ImageCache(_FileMemory(str(path), size, attach(str(path), size)), sources)
+        images.restore(rows)
+        return Kept(images, path, claim)
     except BaseException as error:
         os.close(claim)
         if isinstance(error, OSError):
@@ -143,8 +143,8 @@ class _FileMemory:
     bytes: Tensor
 
 
-def _name(dataset: PictureDataset[Any]) -> str:
-    """A file name that depends on whatever the scaled pictures depend on, but not on which files there are."""
+def _name(dataset: ImageDataset[Any]) -> str:
+    """A file name that depends on whatever the scaled images depend on, but not on which files there are."""
     transform = dataset.transform
     facts = [
         *(FORMAT, type(dataset).__qualname__, str(dataset.root.resolve()), dataset.shared.phase, dataset.channels),

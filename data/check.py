@@ -1,19 +1,19 @@
-"""Looks at every picture's header before a run starts, so that what would end it later ends it now."""
+"""Looks at every image's header before a run starts, so that what would end it later ends it now."""
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from math import lcm
 from typing import Any
 
 from pixlate.errors import DataError
 from pixlate.options.shared import DataOptions
+from pixlate.util.sizes import SideRule
 from pixlate.util.text import counted, listed, shown
 
 from .base import BaseDataset
 from .batches import check_bad_images
-from .images import BadImageError
-from .pictures import PictureDataset, Source
+from .image_dataset import ImageDataset, Source
+from .reading import BadImageError
 from .transforms import Size
 
 THREADS = 8
@@ -23,14 +23,14 @@ SHOWN = 3  # files named in a sentence
 def check_dataset(
     dataset: BaseDataset[Any], options: DataOptions, networks: Mapping[str, object] | None = None
 ) -> list[str]:
-    """Check every file of a data set of pictures by its header; returns a sentence for each that will be skipped.
+    """Check every file of a data set of images by its header; returns a sentence for each that will be skipped.
 
-    `networks` say by `size_multiple` and `minimum_size` which pictures they take. Raises DataError, naming the
+    `networks` say by `size_multiple` and `minimum_size` which images they take. Raises DataError, naming the
     first few files and counting all, for files that cannot be read (unless `--on_bad_image skip` and not more than
-    `--max_bad_images`), pictures smaller than the crop, the two of a pair that differ in size, sizes that a network
+    `--max_bad_images`), images smaller than the crop, the two of a pair that differ in size, sizes that a network
     cannot take, and different sizes in batches of several.
     """
-    if not isinstance(dataset, PictureDataset):
+    if not isinstance(dataset, ImageDataset):
         return []
     found = _Findings()
     with ThreadPoolExecutor(THREADS) as pool:
@@ -39,7 +39,7 @@ def check_dataset(
     total = len(dataset.files())
     _check_readable(found.bad, total, options)
     _check_sizes(found, total, options)
-    _check_networks(found.final, networks or {})
+    _check_networks(found.final, (networks or {}).values())
     return list(found.bad.values())
 
 
@@ -53,7 +53,7 @@ class _Findings:
     unequal: list[str] = field(default_factory=list)
     final: dict[str, dict[Size, str]] = field(default_factory=lambda: {"A": {}, "B": {}})
 
-    def add(self, dataset: PictureDataset[Any], group: tuple[Source, ...], sizes: list[Size] | BadImageError) -> None:
+    def add(self, dataset: ImageDataset[Any], group: tuple[Source, ...], sizes: list[Size] | BadImageError) -> None:
         if isinstance(sizes, BadImageError):
             self.bad[sizes.path] = str(sizes)
             return
@@ -70,11 +70,11 @@ class _Findings:
             self.unequal.append(f"{name} ({' and '.join(_times(size) for size in sizes)})")
 
 
-def _each(dataset: PictureDataset[Any]) -> Iterable[tuple[PictureDataset[Any], tuple[Source, ...]]]:
+def _each(dataset: ImageDataset[Any]) -> Iterable[tuple[ImageDataset[Any], tuple[Source, ...]]]:
     return ((dataset, group) for group in dataset.groups)
 
 
-def _look(task: tuple[PictureDataset[Any], tuple[Source, ...]]) -> list[Size] | BadImageError:
+def _look(task: tuple[ImageDataset[Any], tuple[Source, ...]]) -> list[Size] | BadImageError:
     dataset, group = task
     try:
         return [size for source in group for size in dataset.sizes(source)]
@@ -87,18 +87,18 @@ def _check_readable(bad: Mapping[str, str], total: int, options: DataOptions) ->
         raise DataError(f"{next(iter(bad.values()))} Mend or remove it, or use --on_bad_image skip.")
     if bad and options.on_bad_image == "stop":
         raise DataError(
-            f"{len(bad)} of {counted(total, 'picture')} cannot be read: {listed(map(shown, bad), SHOWN)}. "
+            f"{len(bad)} of {counted(total, 'image')} cannot be read: {listed(map(shown, bad), SHOWN)}. "
             f"{next(iter(bad.values()))} Mend or remove them, or use --on_bad_image skip."
         )
     if bad and len(bad) == total:
-        raise DataError(f"not one of {counted(total, 'picture')} can be read. {next(iter(bad.values()))}")
+        raise DataError(f"not one of {counted(total, 'image')} can be read. {next(iter(bad.values()))}")
     check_bad_images(bad, options.max_bad_images)
 
 
 def _check_sizes(found: _Findings, total: int, options: DataOptions) -> None:
     if found.small:
         raise DataError(
-            f"{len(found.small)} of {counted(total, 'picture')} {'is' if len(found.small) == 1 else 'are'} smaller "
+            f"{len(found.small)} of {counted(total, 'image')} {'is' if len(found.small) == 1 else 'are'} smaller "
             f"than --crop_size {options.crop_size}: {listed(found.small, SHOWN)}. Use --crop_size {found.least} or "
             "less, or --preprocess resize_and_crop."
         )
@@ -111,24 +111,19 @@ def _check_sizes(found: _Findings, total: int, options: DataOptions) -> None:
         if len(sizes) > 1 and options.batch_size > 1:
             examples = [f"{name} comes out as {_times(size)}" for size, name in sizes.items()]
             raise DataError(
-                f"pictures of different sizes cannot share a batch: {listed(examples, 2)}. Use --batch_size 1, or "
+                f"images of different sizes cannot share a batch: {listed(examples, 2)}. Use --batch_size 1, or "
                 "--preprocess resize_and_crop."
             )
 
 
-def _check_networks(final: Mapping[str, Mapping[Size, str]], networks: Mapping[str, object]) -> None:
-    multiple = lcm(*(int(getattr(network, "size_multiple", 1)) for network in networks.values()))
-    least = max((int(getattr(network, "minimum_size", 1)) for network in networks.values()), default=1)
+def _check_networks(final: Mapping[str, Mapping[Size, str]], networks: Iterable[object]) -> None:
+    rule = SideRule.of(networks)
     for sizes in final.values():
         for size, name in sizes.items():
-            if any(side % multiple for side in size) or min(size) < least:
-                wanted = ([f"multiples of {multiple}"] if multiple > 1 else []) + (
-                    [f"{least} or more"] if least > 1 else []
-                )
-                good = max(multiple, round(min(size) / multiple) * multiple, -(-least // multiple) * multiple)
+            if not rule.fits(*size):
                 raise DataError(
-                    f"{name} comes out as {_times(size)}, and the networks take sides that are {' and '.join(wanted)}: "
-                    f"use --crop_size {good} with --preprocess resize_and_crop, or another --netG or --netD."
+                    f"{name} comes out as {_times(size)}, and the networks take sides that are {rule}: use --crop_size "
+                    f"{rule.nearest(min(size))} with --preprocess resize_and_crop, or another --netG or --netD."
                 )
 
 

@@ -1,4 +1,4 @@
-"""Finds picture files in folders, and says what was expected and what is there when it cannot."""
+"""Finds image files in folders, and says what was expected and what is there when it cannot."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -7,18 +7,18 @@ from pathlib import Path
 from pixlate.errors import DataError, OptionError
 from pixlate.util.text import either, listed, shown
 
-from .images import EXTENSIONS, StrPath
+from .reading import EXTENSIONS, StrPath
 
 PHASES_FIRST = ("val", "test", "train")  # the ones to suggest first
 
 
-def is_picture(name: str) -> bool:
-    """Whether a file's name ends as a picture's does; the hidden companions that macOS writes do not count."""
+def is_image(name: str) -> bool:
+    """Whether a file's name ends as an image's does; the hidden companions that macOS writes do not count."""
     return name.lower().endswith(EXTENSIONS) and not name.startswith("._")
 
 
-def find_pictures(folder: Path, limit: int | None = None) -> list[Path]:
-    """All picture files below a folder, sub-folders included, in the reference's order: at most `limit`.
+def find_images(folder: Path, limit: int | None = None) -> list[Path]:
+    """All image files below a folder, sub-folders included, in the reference's order: at most `limit`.
 
     Links to folders are followed, each real folder once, so that a loop of links does no harm. Raises DataError
     for a folder that cannot be looked into.
@@ -27,30 +27,30 @@ def find_pictures(folder: Path, limit: int | None = None) -> list[Path]:
     return [Path(path) for path in sorted(found)]
 
 
-def holds_pictures(folder: Path) -> bool:
-    """Whether there is such a folder, with a picture in it or in its sub-folders."""
+def holds_images(folder: Path) -> bool:
+    """Whether there is such a folder, with an image in it or in its sub-folders."""
     return folder.is_dir() and next(_walk(folder), None) is not None
 
 
-def has_own_pictures(folder: Path) -> bool:
-    """Whether the folder itself, its sub-folders aside, holds pictures."""
-    return any(is_picture(entry.name) and _is(entry.is_file) for entry in _entries(folder))
+def has_own_images(folder: Path) -> bool:
+    """Whether the folder itself, its sub-folders aside, holds images."""
+    return any(is_image(entry.name) and _is(entry.is_file) for entry in _entries(folder))
 
 
-def pictures_of(folder: Path, limit: int | None, otherwise: Callable[[str], DataError]) -> list[Path]:
-    """The pictures in one folder. Where there are none, raises the error that `otherwise` makes of the lack."""
+def images_of(folder: Path, limit: int | None, otherwise: Callable[[str], DataError]) -> list[Path]:
+    """The images in one folder. Where there are none, raises the error that `otherwise` makes of the lack."""
     if folder.is_dir():
-        found = find_pictures(folder, limit)
+        found = find_images(folder, limit)
         if found:
             return found
-        raise otherwise(f"{shown(folder)} holds no pictures ({either(EXTENSIONS)})")
+        raise otherwise(f"{shown(folder)} holds no images ({either(EXTENSIONS)})")
     raise otherwise(f"{shown(folder)} is a file" if folder.exists() else f"there is no folder {shown(folder)}")
 
 
 def missing(problem: str, wanted: str, dataroot: Path, phases: Sequence[str], hint: str = "") -> DataError:
-    """The error for pictures that are not there: what lacks, what was wanted, what there is, what to do."""
-    names = [name for name in folders_in(dataroot) if holds_pictures(dataroot / name)]
-    there = f"{shown(dataroot)} has {listed(names, 8)}" if names else f"{shown(dataroot)} has no folder with pictures"
+    """The error for images that are not there: what lacks, what was wanted, what there is, what to do."""
+    names = [name for name in folders_in(dataroot) if holds_images(dataroot / name)]
+    there = f"{shown(dataroot)} has {listed(names, 8)}" if names else f"{shown(dataroot)} has no folder with images"
     likely = [
         *(name for name in PHASES_FIRST if name in phases),
         *(name for name in phases if name not in PHASES_FIRST),
@@ -65,17 +65,17 @@ def dataroot_of(text: str) -> Path:
     Raises OptionError when none is named, DataError when there is no such folder.
     """
     if not text:
-        raise OptionError("--dataroot is missing: name the folder that holds the pictures, or 'demo'.")
+        raise OptionError("--dataroot is missing: name the folder that holds the images, or 'demo'.")
     if text == "demo":
-        from .demo import demo_folder
+        from pixlate.data.demo.demo import demo_folder
 
         return demo_folder()
     folder = Path(text)
     if folder.is_dir():
         return folder
     if folder.exists():
-        raise DataError(f"--dataroot {shown(folder)} is a file; it must be the folder that holds the pictures.")
-    from pixlate.util.download import DATASETS
+        raise DataError(f"--dataroot {shown(folder)} is a file; it must be the folder that holds the images.")
+    from pixlate.data.download.fetching import DATASETS
 
     known = folder.name in DATASETS
     advice = f"'pixlate download {folder.name}' fetches it" if known else "check the path, or use --dataroot demo"
@@ -88,15 +88,15 @@ def folders_in(folder: Path) -> list[str]:
 
 
 def sided_phases(dataroot: Path) -> list[str]:
-    """The phases that lie in two folders each, <phase>A and <phase>B, with pictures in both."""
-    names = {name for name in folders_in(dataroot) if holds_pictures(dataroot / name)}
+    """The phases that lie in two folders each, <phase>A and <phase>B, with images in both."""
+    names = {name for name in folders_in(dataroot) if holds_images(dataroot / name)}
     return sorted(name[:-1] for name in names if len(name) > 1 and name[-1] == "A" and name[:-1] + "B" in names)
 
 
 def plain_phases(dataroot: Path) -> list[str]:
     """The phases that lie in one folder each."""
     sided = {phase + side for phase in sided_phases(dataroot) for side in "AB"}
-    return [name for name in folders_in(dataroot) if name not in sided and holds_pictures(dataroot / name)]
+    return [name for name in folders_in(dataroot) if name not in sided and holds_images(dataroot / name)]
 
 
 def _walk(folder: Path) -> Iterator[str]:
@@ -112,7 +112,7 @@ def _walk(folder: Path) -> Iterator[str]:
         for entry in sorted(_entries(here), key=lambda entry: entry.name):
             if _is(entry.is_dir):
                 inside.append(entry.path)
-            elif is_picture(entry.name) and _is(entry.is_file):
+            elif is_image(entry.name) and _is(entry.is_file):
                 yield entry.path
         waiting += reversed(inside)
 

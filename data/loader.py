@@ -15,7 +15,7 @@ from pixlate.options.shared import DataOptions
 from .base import BaseDataset
 from .batches import Batch, Keys, check_bad_images, fetch, pinned
 from .cache_store import Kept, open_cache
-from .pictures import PictureDataset
+from .image_dataset import ImageDataset
 from .sampler import BatchSampler
 from .workers import Loaded, Workers
 
@@ -57,7 +57,7 @@ class BatchLoader:
     def epoch(self, epoch: int) -> Iterator[Batch]:
         """The batches of an epoch that are not yet seen: {"A": N×C×H×W, …, "A_paths": [N names], …}.
 
-        Epochs come in order; any other starts anew from its beginning. Raises DataError for a picture that cannot
+        Epochs come in order; any other starts anew from its beginning. Raises DataError for an image that cannot
         be read, or for too many of them with `--on_bad_image skip`; those skipped are added to `bad_images`, by
         name with a sentence.
         """
@@ -78,7 +78,7 @@ class BatchLoader:
         if self._kept is not None:
             self._kept.close()
             self._kept = None
-        if isinstance(self._dataset, PictureDataset):
+        if isinstance(self._dataset, ImageDataset):
             self._dataset.cache = None
 
     def _stop(self) -> None:
@@ -141,11 +141,11 @@ class BatchLoader:
         last = self._next is not None and self._next[0][0] == self._epochs
         if (
             self._kept is None
-            and isinstance(self._dataset, PictureDataset)
+            and isinstance(self._dataset, ImageDataset)
             and not (last and self._options.cache == "auto")
         ):
             self._kept = open_cache(self._dataset, self._options)
-            self._dataset.cache = self._kept.pictures if self._kept else None
+            self._dataset.cache = self._kept.images if self._kept else None
 
     def _make_source(self) -> "Workers | _Inline":
         batches = -(-len(self._dataset) // self._options.batch_size)
@@ -157,7 +157,7 @@ class BatchLoader:
         return Workers(self._dataset, count, start_method=self._start_method, pin=self._pin)
 
     def _all_kept(self) -> bool:
-        return self._kept is not None and self._kept.pictures.is_complete()
+        return self._kept is not None and self._kept.images.is_complete()
 
     def _wants_thread(self) -> bool:
         return isinstance(self._source, Workers) and self._all_kept()

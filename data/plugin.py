@@ -1,10 +1,7 @@
 """The built-in data sets, registered as any plugin registers its own."""
 
-import click
-
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.registry import Register
-from pixlate.util.download_command import download_command
 
 
 @hookimpl
@@ -19,9 +16,4 @@ def register_datasets(register: Register) -> None:
         "pixlate.data.unaligned:UnalignedDataset",
         help="two collections, <phase>A/ and <phase>B/, that are not pairs",
     )
-    register("single", "pixlate.data.single:SingleDataset", help="the pictures in one folder, for testing only")
-
-
-@hookimpl
-def register_commands(cli: click.Group) -> None:
-    cli.add_command(download_command)
+    register("single", "pixlate.data.single:SingleDataset", help="the images in one folder, for testing only")

@@ -1,4 +1,4 @@
-"""Which pictures are looked at when."""
+"""Which images are looked at when."""
 
 import random
 from collections.abc import Iterator, Sequence

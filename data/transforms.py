@@ -1,4 +1,4 @@
-"""From a picture to a tensor: scaled, cut, mirrored, in [-1, 1].
+"""From an image to a tensor: scaled, cut, mirrored, in [-1, 1].
 
 The five ways of `--preprocess` give the same tensors, bit for bit, as pytorch-CycleGAN-and-pix2pix:
 
@@ -8,7 +8,7 @@ The five ways of `--preprocess` give the same tensors, bit for bit, as pytorch-C
     scale_width_and_crop   that, then a crop
     none                   both sides are rounded to the nearest multiple of 4
 
-Scaling is bicubic. The work has two halves. `resize` depends on the picture alone, so its result can be kept;
+Scaling is bicubic. The work has two halves. `resize` depends on the image alone, so its result can be kept;
 `finish` cuts, mirrors and normalises, and is cheap.
 """
 
@@ -24,7 +24,7 @@ from torch import Tensor
 
 from pixlate.errors import OptionError, did_you_mean
 
-from .images import to_rgb
+from .reading import to_rgb
 
 MODES = ("resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none")
 MULTIPLE = 4  # what "none" rounds to
@@ -48,7 +48,7 @@ class Geometry(Protocol):
 
 @dataclass(frozen=True)
 class Window:
-    """What is drawn by chance: where the crop lies, and whether the picture is mirrored."""
+    """What is drawn by chance: where the crop lies, and whether the image is mirrored."""
 
     x: int = 0
     y: int = 0
@@ -95,18 +95,18 @@ class Transform:
         return size
 
     def fits(self, size: Size) -> bool:
-        """Whether a picture of this size, once resized, is at least as large as the crop (or is not cut)."""
+        """Whether an image of this size, once resized, is at least as large as the crop (or is not cut)."""
         return not self.crops or min(self.resized(size)) >= self.crop_size
 
     def final(self, size: Size) -> Size:
-        """The size of the tensor made from a picture of this size."""
+        """The size of the tensor made from an image of this size."""
         width, height = self.resized(size)
         if self.crops and (width > self.crop_size or height > self.crop_size):
             return self.crop_size, self.crop_size
         return width, height
 
     def resize(self, image: Image.Image, *, grayscale: bool = False) -> Pixels:
-        """The 8-bit pixels of an RGB picture, grey if asked for, brought to size. Depends on nothing else."""
+        """The 8-bit pixels of an RGB image, grey if asked for, brought to size. Depends on nothing else."""
         if grayscale:
             image = image.convert("L")
         size = self.resized(image.size)
@@ -116,7 +116,7 @@ class Transform:
         return pixels[None] if grayscale else pixels.transpose(2, 0, 1)
 
     def draw(self, size: Size, rng: random.Random) -> Window:
-        """A window into a resized picture of this size: x, y and flip, drawn in this order as the reference does.
+        """A window into a resized image of this size: x, y and flip, drawn in this order as the reference does.
 
         Everything is drawn even where it is not used, so that one option does not shift the draws of another.
         """
@@ -153,9 +153,9 @@ def preprocess(
     flip: bool = False,
     grayscale: bool = False,
 ) -> Tensor:
-    """One picture as a C×H×W float32 tensor in [-1, 1], C being 1 where `grayscale`, else 3.
+    """One image as a C×H×W float32 tensor in [-1, 1], C being 1 where `grayscale`, else 3.
 
-    Bit for bit the reference's result for that crop position and flip: a picture that is larger than the crop in
+    Bit for bit the reference's result for that crop position and flip: an image that is larger than the crop in
     one side only is filled up with black, one that is not larger in either side is not cut. Raises OptionError
     for an unknown `preprocess`.
     """

@@ -1,17 +1,17 @@
-"""Two collections of pictures that are not pairs."""
+"""Two collections of images that are not pairs."""
 
 import random
 
 from pixlate.options.shared import DataOptions
 
 from .base import Item
-from .folders import missing, pictures_of, plain_phases, sided_phases
-from .pictures import PictureDataset, Source
+from .folders import images_of, missing, plain_phases, sided_phases
+from .image_dataset import ImageDataset, Source
 from .transforms import size_of
 
 
-class UnalignedDataset(PictureDataset[None]):
-    """Pictures from <dataroot>/<phase>A and <phase>B, each cut and mirrored by itself.
+class UnalignedDataset(ImageDataset[None]):
+    """Images from <dataroot>/<phase>A and <phase>B, each cut and mirrored by itself.
 
     An epoch has as many items as the larger side. A follows the index; B is drawn by chance, or follows the index
     too with `--serial_batches`.
@@ -27,7 +27,7 @@ class UnalignedDataset(PictureDataset[None]):
         return max(len(self.A), len(self.B))
 
     def sample(self, index: int, rng: random.Random) -> Item:
-        """One picture of each side. Drawn in this order: which B, then A's window, then B's."""
+        """One image of each side. Drawn in this order: which B, then A's window, then B's."""
         a = self.A[index % len(self.A)]
         b = self.B[index % len(self.B) if self.shared.serial_batches else rng.randint(0, len(self.B) - 1)]
         item: Item = {}
@@ -39,10 +39,10 @@ class UnalignedDataset(PictureDataset[None]):
 
     def _side(self, side: str) -> list[Source]:
         root, phase = self.root, self.shared.phase
-        wanted = f"unpaired pictures lie in two folders, {phase}A and {phase}B"
+        wanted = f"unpaired images lie in two folders, {phase}A and {phase}B"
         phases = sided_phases(root)
         hint = "" if phases or not plain_phases(root) else "pairs side by side in one file need --dataset_mode aligned"
-        found = pictures_of(
+        found = images_of(
             root / f"{phase}{side}",
             self.shared.max_dataset_size,
             lambda problem: missing(problem, wanted, root, phases, hint),

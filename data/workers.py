@@ -24,8 +24,8 @@ from pixlate.plugins.files import PluginFiles
 
 from .base import BaseDataset
 from .batches import Batch, Keys, fetch
-from .images import BadImageError
 from .memory import SharedMemory
+from .reading import BadImageError
 from .transport import Ring, Slot, pack, unpack
 
 AHEAD = 2  # batches under way for each process
@@ -51,7 +51,7 @@ class Workers:
         self._pin = pin
         self._tickets = 0
         context = multiprocessing.get_context(start_method)
-        self._pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(PluginFiles.loaded(), dataset))
+        self._pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(PluginFiles.imported(), dataset))
         before = set(multiprocessing.active_children())
         with _signals_held():
             try:
@@ -94,7 +94,7 @@ class Workers:
     def _killed(self) -> DataError:
         self.close()
         return DataError(
-            "a process that loads pictures was killed, most likely because memory ran out: use fewer --num_threads "
+            "a process that loads images was killed, most likely because memory ran out: use fewer --num_threads "
             f"(now {self._count}) or a smaller --batch_size."
         )
 
@@ -108,12 +108,12 @@ class Pending:
         self._memory = memory
 
     def result(self) -> Loaded:
-        """The batch, and the pictures left out of it."""
+        """The batch, and the images left out of it."""
         return self._workers.take(self._future, self._memory)
 
 
 _dataset: BaseDataset[Any] | None = None
-#: Memory given back to the system costs more to get again than a cached picture costs to make.
+#: Memory given back to the system costs more to get again than a cached image costs to make.
 _recent: deque[Batch] = deque(maxlen=2)
 
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from pixlate.util.lazy import lazily
 
 if TYPE_CHECKING:
+    from pixlate.models.execution.net import Net, frozen
+    from pixlate.models.networks.layers import Dropout
+    from pixlate.models.networks.mode import current_mode
+    from pixlate.models.networks.norms import NormFactory
     from pixlate.options.shared import ModelOptions
 
     from .base import BaseModel, Batch, StepResult
     from .gan_loss import GANLoss, gradient_penalty
     from .image_pool import ImagePool
     from .lr_policies import Policy, Schedule
-    from .net import Net, frozen
-    from .networks.layers import Dropout
-    from .networks.mode import current_mode
-    from .networks.norms import NormFactory
 
 _HOMES = {
     "BaseModel": "pixlate.models.base",
@@ -25,14 +25,15 @@ _HOMES = {
     "Dropout": "pixlate.models.networks.layers",
     "GANLoss": "pixlate.models.gan_loss",
     "ImagePool": "pixlate.models.image_pool",
+    "ModelContext": "pixlate.models.context",
     "ModelOptions": "pixlate.options.shared",
-    "Net": "pixlate.models.net",
+    "Net": "pixlate.models.execution.net",
     "NormFactory": "pixlate.models.networks.norms",
     "Policy": "pixlate.models.lr_policies",
     "Schedule": "pixlate.models.lr_policies",
     "StepResult": "pixlate.models.base",
     "current_mode": "pixlate.models.networks.mode",
-    "frozen": "pixlate.models.net",
+    "frozen": "pixlate.models.execution.net",
     "gradient_penalty": "pixlate.models.gan_loss",
 }
 
@@ -42,6 +43,7 @@ __all__ = [
     "Dropout",
     "GANLoss",
     "ImagePool",
+    "ModelContext",
     "ModelOptions",
     "Net",
     "NormFactory",

@@ -1,7 +1,7 @@
 """The base class of all models: what a subclass provides, and what it is given.
 
 A subclass builds its networks and optimizers in `__init__` and says in `step` how one batch updates them, and in
-`translation` which pictures a test shows. Devices, precision, schedules, averaging, state and train/eval
+`translation` which images a test shows. Devices, precision, schedules, averaging, state and train/eval
 switching are here. A model never prints, touches paths or displays.
 """
 
@@ -16,15 +16,17 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from pixlate.errors import PixlateError, did_you_mean
+from pixlate.models.execution.net import Net
+from pixlate.models.execution.plan import choose_execution
+from pixlate.models.networks.init import initialise
+from pixlate.models.networks.mode import InferenceMode, set_inference_mode
 from pixlate.options.shared import ModelOptions
-from pixlate.plugins import get_plugins
 from pixlate.util.randomness import seed_of
 
-from .execution import choose_execution
+from .context import ModelContext
+from .gan_loss import GANLoss, gradient_penalty
 from .lr_policies import Policy, Schedule
-from .net import Net
-from .networks.init import initialise
-from .networks.mode import TestMode, test_mode
+from .networks.norms import NormFactory
 from .updater import Group, Updater
 
 Config = TypeVar("Config")
@@ -43,25 +45,24 @@ class BaseModel(ABC, Generic[Config]):
     """A method of image translation: its networks, its losses and their order.
 
     - config: the model's own options; shared: the options that all models read.
-    - train: False builds only what `translation` needs.
+    - context: device, the components that options name, and `train`: False builds only what `translation` needs.
     """
 
     #: Losses whose sum the plateau policy watches, by their name in a StepResult.
     watched_losses: ClassVar[tuple[str, ...]] = ()
 
-    def __init__(
-        self, config: Config, shared: ModelOptions, *, train: bool = True, device: torch.device | None = None
-    ) -> None:
+    def __init__(self, config: Config, shared: ModelOptions, context: ModelContext) -> None:
         self.config = config
         self.shared = shared
-        self.train = train
-        self.device = device or torch.device("cpu")
-        self.execution = choose_execution(shared, self.device, train=train)
+        self.context = context
+        self.train = context.train
+        self.device = context.device
+        self.execution = choose_execution(shared, self.device, train=self.train)
         self.nets: dict[str, Net] = {}
         self.optimizers: dict[str, Optimizer] = {}
         self.rng = random.Random(shared.seed)
         schedule = Schedule(shared.n_epochs, shared.n_epochs_decay, shared.lr_decay_iters)
-        self.policy: Policy = get_plugins().registry("lr_policy").get(shared.lr_policy).load()(schedule)
+        self.policy: Policy = context.load("lr_policy")(schedule)
         self.updater = Updater(self.device, scaled=self.execution.dtype is torch.float16, clip_grad=shared.clip_grad)
         self._averaged: tuple[str, ...] = ()
         self._watched = torch.zeros((), dtype=torch.float64 if self.device.type != "mps" else torch.float32)
@@ -76,7 +77,7 @@ class BaseModel(ABC, Generic[Config]):
 
     @abstractmethod
     def translation(self, batch: Batch) -> dict[str, Tensor]:
-        """The pictures a test shows for a batch, in their order: real_A, fake_B, …"""
+        """The images a test shows for a batch, in their order: real_A, fake_B, …"""
 
     def prepare(self, batch: Batch) -> None:
         """Build what depends on the data's shape; called once, with the first batch, before the first step."""
@@ -92,35 +93,52 @@ class BaseModel(ABC, Generic[Config]):
 
     def generator(self, name: str, input_nc: int, output_nc: int) -> Net:
         """Build the generator of `--netG` under a name such as "G_A"."""
-        component = get_plugins().registry("network").get(self.shared.netG, role="generator")
-        return self.add_network(
+        return self.network(
             name,
-            lambda: component.load()(
-                input_nc=input_nc,
-                output_nc=output_nc,
-                ngf=self.shared.ngf,
-                norm=self._norm(),
-                use_dropout=self.shared.dropout,
-            ),
+            "netG",
+            input_nc=input_nc,
+            output_nc=output_nc,
+            ngf=self.shared.ngf,
+            norm=self.norm(),
+            use_dropout=self.shared.dropout,
         )
 
     def discriminator(self, name: str, input_nc: int) -> Net:
         """Build the discriminator of `--netD` under a name such as "D_A"."""
-        component = get_plugins().registry("network").get(self.shared.netD, role="discriminator")
-        return self.add_network(
-            name,
-            lambda: component.load()(
-                input_nc=input_nc, ndf=self.shared.ndf, n_layers=self.shared.n_layers_D, norm=self._norm()
-            ),
+        shared = self.shared
+        return self.network(
+            name, "netD", input_nc=input_nc, ndf=shared.ndf, n_layers=shared.n_layers_D, norm=self.norm()
         )
+
+    def network(self, name: str, option: str, **arguments: Any) -> Net:
+        """Build the network that an option of kind `NameOf("network", …)` names, from these arguments."""
+        return self.add_network(name, lambda: self.context.load(option)(**arguments))
+
+    def norm(self) -> NormFactory:
+        """The normalisation of `--norm`: makes the layer for a number of channels."""
+        factory: NormFactory = self.context.load("norm")
+        return factory
+
+    def gan_loss(self) -> GANLoss:
+        """The adversarial loss of `--gan_mode`."""
+        loss: GANLoss = self.context.load("gan_mode")()
+        return loss
+
+    def penalty(self, D: Net, real: Tensor, fake: Tensor) -> Tensor | float:
+        """The gradient penalty on D between real and fake images where `--gan_mode` has one, else 0.
+
+        D is called uncompiled and in full precision, because the penalty needs gradients of its gradients.
+        """
+        if not (self.context.load("gan_mode").gradient_penalty and self.shared.lambda_gp):
+            return 0.0
+        return gradient_penalty(D.exactly, real, fake, lambda_gp=self.shared.lambda_gp)
 
     def add_network(self, name: str, build: Any) -> Net:
         """Build, initialise and keep a network; its weights depend on the seed and the name alone."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of(self.shared.seed, "init", name))
             module: nn.Module = build()
-            init = get_plugins().registry("init").get(self.shared.init_type).load()
-            initialise(module, init, self.shared.init_gain)
+            initialise(module, self.context.load("init_type"), self.shared.init_gain)
         self.nets[name] = Net(module.train(), self.execution)
         return self.nets[name]
 
@@ -184,22 +202,22 @@ class BaseModel(ABC, Generic[Config]):
 
     @torch.no_grad()
     def translate(self, batch: Batch, *, running_statistics: bool = False) -> dict[str, Tensor]:
-        """The pictures that a test shows, in their order. Changes no state, no buffer and no random generator.
+        """The images that a test shows, in their order. Changes no state, no buffer and no random generator.
 
-        Batch norm takes each picture's own statistics and dropout draws from (seed, file name), so that a
-        picture does not depend on its batch; `running_statistics` (`--eval`) uses the running statistics and
+        Batch norm takes each image's own statistics and dropout draws from (seed, file name), so that a
+        image does not depend on its batch; `running_statistics` (`--eval`) uses the running statistics and
         no dropout.
         """
         batch = self.directed(batch)
         noise = None if running_statistics else [self._noise(name) for name in _names(batch)]
-        with test_mode(TestMode("running" if running_statistics else "picture", noise)):
+        with set_inference_mode(InferenceMode("running" if running_statistics else "image", noise)):
             return self.translation(batch)
 
     @torch.no_grad()
     def fake(self, batch: Batch) -> Tensor:
-        """The output picture alone, for the input "A" of a batch, under the same rules as `translate`."""
+        """The output image alone, for the input "A" of a batch, under the same rules as `translate`."""
         batch = self.directed(batch)
-        with test_mode(TestMode("picture", [self._noise(name) for name in _names(batch)])):
+        with set_inference_mode(InferenceMode("image", [self._noise(name) for name in _names(batch)])):
             return self.output(batch)
 
     def output(self, batch: Batch) -> Tensor:
@@ -264,9 +282,6 @@ class BaseModel(ABC, Generic[Config]):
                 )
             self._watched += losses[name].to(self._watched)
         self._watched_steps += 1
-
-    def _norm(self) -> Any:
-        return get_plugins().registry("norm").get(self.shared.norm).load()
 
     def directed(self, batch: Batch) -> dict[str, Any]:
         """The batch on the model's device, its sides swapped where `--direction` is BtoA."""

@@ -1,37 +1,50 @@
-"""Makes a model from its name and its options' names and values."""
+"""Makes a model from resolved options, or from its name and its options' names and values."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-from pixlate.options.fields import build, checked
+from pixlate.options.fields import build, checked, defaults_of
 from pixlate.options.shared import (
     DataOptions,
     ExperimentOptions,
+    InferenceOptions,
     ModelOptions,
-    TestingOptions,
     TrainingOptions,
 )
-from pixlate.plugins import get_plugins
+from pixlate.plugins.component import Component
+from pixlate.plugins.manager import Plugins
 
 from .base import BaseModel
-from .device import choose_device
+from .context import ModelContext
+
+
+def make_model(component: Component, values: Mapping[str, Any], context: ModelContext) -> BaseModel[Any]:
+    """The model that a component stands for, with its own and the shared options taken from `values`."""
+    config = build(component.config, values) if component.config else None
+    model: BaseModel[Any] = component.load()(config, build(ModelOptions, values), context)
+    return model
 
 
 def create_model(
-    name: str, *, train: bool = True, device: str | torch.device = "cpu", **options: Any
+    plugins: Plugins,
+    name: str,
+    *,
+    train: bool,
+    device: torch.device,
+    fields: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> BaseModel[Any]:
     """Create a registered model; option names are those of the command line (`no_dropout=True` too).
 
     Computes in float32, uncompiled, unless `precision` and `compile` say otherwise. Options that concern the data
     or the loop are checked and have no effect. Raises OptionError for an unknown model, option or value.
     """
-    component = get_plugins().registry("model").get(name)
+    component = plugins.registry("model").get(name)
     own = [component.config] if component.config else []
-    owners = [*own, ModelOptions, DataOptions, TrainingOptions, TestingOptions, ExperimentOptions]
-    values = {"precision": "fp32", "compile": "off", **component.defaults}
-    values |= checked(owners, options, of=f"model '{name}'")
-    config = build(component.config, values) if component.config else None
-    placed = device if isinstance(device, torch.device) else choose_device(device)
-    model: BaseModel[Any] = component.load()(config, build(ModelOptions, values), train=train, device=placed)
-    return model
+    owners = [*own, ModelOptions]
+    known = [*owners, DataOptions, TrainingOptions, InferenceOptions, ExperimentOptions]
+    values = {**defaults_of(owners), "precision": "fp32", "compile": "off", **component.defaults}
+    values |= checked(known, options, of=f"model '{name}'", plugins=plugins)
+    return make_model(component, values, ModelContext(device, train, plugins.components(owners, values), fields))

@@ -1,7 +1,7 @@
 """CycleGAN: Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks.
 
 Jun-Yan Zhu, Taesung Park, Phillip Isola, Alexei A. Efros, ICCV 2017, arXiv:1703.10593. The names are the reference
-program's: G_A translates A to B (the paper's G: X -> Y), G_B translates B to A (F: Y -> X), D_A judges pictures of
+program's: G_A translates A to B (the paper's G: X -> Y), G_B translates B to A (F: Y -> X), D_A judges images of
 domain B (D_Y), D_B those of domain A (D_X).
 """
 
@@ -11,23 +11,22 @@ from torch import Tensor
 from torch.nn.functional import l1_loss
 
 from pixlate.errors import OptionError
+from pixlate.models.execution.net import Net, frozen
 from pixlate.options.shared import ModelOptions
-from pixlate.plugins import get_plugins
 
 from .base import BaseModel, Batch, StepResult
 from .configs import CycleGANConfig
-from .gan_loss import gradient_penalty
+from .context import ModelContext
 from .image_pool import ImagePool
-from .net import Net, frozen
 
 
 class CycleGAN(BaseModel[CycleGANConfig]):
-    """Losses D_A, G_A, cycle_A, idt_A and the same of B; pictures real_A, fake_B, rec_A, idt_B, real_B, …"""
+    """Losses D_A, G_A, cycle_A, idt_A and the same of B; images real_A, fake_B, rec_A, idt_B, real_B, …"""
 
     watched_losses = ("cycle_A", "cycle_B")
 
-    def __init__(self, config: CycleGANConfig, shared: ModelOptions, **placement: Any) -> None:
-        super().__init__(config, shared, **placement)
+    def __init__(self, config: CycleGANConfig, shared: ModelOptions, context: ModelContext) -> None:
+        super().__init__(config, shared, context)
         if self.train and config.lambda_identity > 0 and shared.input_nc != shared.output_nc:
             raise OptionError(
                 f"the identity loss compares input and output, which have {shared.input_nc} and "
@@ -39,7 +38,7 @@ class CycleGAN(BaseModel[CycleGANConfig]):
         if self.train:
             self.D_A = self.discriminator("D_A", shared.output_nc)
             self.D_B = self.discriminator("D_B", shared.input_nc)
-            self.loss_GAN = get_plugins().registry("loss").get(shared.gan_mode).load()()
+            self.loss_GAN = self.gan_loss()
             self.fake_A_pool = ImagePool(shared.pool_size, self.rng)
             self.fake_B_pool = ImagePool(shared.pool_size, self.rng)
             self.add_optimizer("G", self.G_A, self.G_B)
@@ -50,7 +49,7 @@ class CycleGAN(BaseModel[CycleGANConfig]):
         lambda_A, lambda_B = self.config.lambda_A, self.config.lambda_B
         lambda_idt = self.config.lambda_identity
 
-        fake_B, rec_A, fake_A, rec_B, *same = self._pictures(real_A, real_B)
+        fake_B, rec_A, fake_A, rec_B, *same = self._images(real_A, real_B)
         identity = dict(zip(("idt_A", "idt_B"), same, strict=False))
 
         # The generators fool the discriminators (Eq. 1) and undo each other (Eq. 2); Eq. 3 is their sum.
@@ -60,14 +59,14 @@ class CycleGAN(BaseModel[CycleGANConfig]):
         loss_cycle_A = lambda_A * l1_loss(rec_A, real_A)
         loss_cycle_B = lambda_B * l1_loss(rec_B, real_B)
         loss_idt_A = loss_idt_B = real_A.new_zeros(())
-        if identity:  # a picture of the target domain should stay as it is: section 5.2
+        if identity:  # an image of the target domain should stay as it is: section 5.2
             loss_idt_A = lambda_B * lambda_idt * l1_loss(identity["idt_A"], real_B)  # ||G_A(B) - B||
             loss_idt_B = lambda_A * lambda_idt * l1_loss(identity["idt_B"], real_A)  # ||G_B(A) - A||
         self.update("G", loss_G_A + loss_G_B + loss_cycle_A + loss_cycle_B + loss_idt_A + loss_idt_B)
 
-        # The discriminators tell real pictures from a history of fakes (section 4).
-        loss_D_A, objective_A = self._judge(self.D_A, real_B, self.fake_B_pool.query(fake_B))
-        loss_D_B, objective_B = self._judge(self.D_B, real_A, self.fake_A_pool.query(fake_A))
+        # The discriminators tell real images from a history of fakes (section 4).
+        loss_D_A, objective_A = self._discriminate(self.D_A, real_B, self.fake_B_pool.query(fake_B))
+        loss_D_B, objective_B = self._discriminate(self.D_B, real_A, self.fake_A_pool.query(fake_A))
         self.update("D", objective_A + objective_B)
 
         return StepResult(
@@ -105,7 +104,7 @@ class CycleGAN(BaseModel[CycleGANConfig]):
         self.fake_A_pool.load_state_dict(state["fake_A_pool"], self.device)
         self.fake_B_pool.load_state_dict(state["fake_B_pool"], self.device)
 
-    def _pictures(self, A: Tensor, B: Tensor) -> tuple[Tensor, ...]:
+    def _images(self, A: Tensor, B: Tensor) -> tuple[Tensor, ...]:
         """fake_B, rec_A, fake_A, rec_B, and where the identity loss is on idt_A and idt_B."""
         identity = self.config.lambda_identity > 0
         if identity and self.G_A.batchable and self.G_B.batchable:
@@ -119,10 +118,8 @@ class CycleGAN(BaseModel[CycleGANConfig]):
         rec_B = self.G_A(fake_A)
         return (fake_B, rec_A, fake_A, rec_B) + ((self.G_A(B), self.G_B(A)) if identity else ())
 
-    def _judge(self, D: Net, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """A discriminator's loss, as shown, and what it minimises: that and the gradient penalty, if any."""
-        prediction_real, prediction_fake = D.each(real, fake)
-        loss = 0.5 * (self.loss_GAN.real(prediction_real) + self.loss_GAN.fake(prediction_fake))
-        if self.loss_GAN.gradient_penalty and self.shared.lambda_gp:
-            return loss, loss + gradient_penalty(D.exactly, real, fake, lambda_gp=self.shared.lambda_gp)
-        return loss, loss
+    def _discriminate(self, D: Net, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+        """A discriminator's loss, as logged, and what it minimises: that and the gradient penalty, if any."""
+        logits_real, logits_fake = D.each(real, fake)
+        loss = 0.5 * (self.loss_GAN.real(logits_real) + self.loss_GAN.fake(logits_fake))
+        return loss, loss + self.penalty(D, real, fake)

@@ -17,7 +17,7 @@ class ImagePool:
 
     def query(self, fakes: Tensor) -> Tensor:
         """For each fake of N×C×H×W: itself while the pool fills; then, half the time, one from the pool,
-        which it replaces. Returns as many pictures, detached."""
+        which it replaces. Returns as many images, detached."""
         fakes = fakes.detach()
         if self.size == 0:
             return fakes
@@ -34,7 +34,7 @@ class ImagePool:
         return earlier
 
     def state_dict(self) -> dict[str, Any]:
-        """The pictures, each 1×C×H×W."""
+        """The images, each 1×C×H×W."""
         return {"images": list(self._images)}
 
     def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:

@@ -4,33 +4,30 @@ Phillip Isola, Jun-Yan Zhu, Tinghui Zhou, Alexei A. Efros, CVPR 2017, arXiv:1611
 into y; a discriminator D sees the input together with the output and says whether they belong together.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
+from pixlate.models.execution.net import frozen
 from pixlate.options.shared import ModelOptions
-from pixlate.plugins import get_plugins
 
 from .base import BaseModel, Batch, StepResult
 from .configs import Pix2PixConfig
-from .gan_loss import gradient_penalty
-from .net import frozen
+from .context import ModelContext
 
 
 class Pix2Pix(BaseModel[Pix2PixConfig]):
-    """Losses G_GAN, G_L1, D_real, D_fake; pictures real_A (x), fake_B (G(x)), real_B (y)."""
+    """Losses G_GAN, G_L1, D_real, D_fake; images real_A (x), fake_B (G(x)), real_B (y)."""
 
     watched_losses = ("G_L1",)
 
-    def __init__(self, config: Pix2PixConfig, shared: ModelOptions, **placement: Any) -> None:
-        super().__init__(config, shared, **placement)
+    def __init__(self, config: Pix2PixConfig, shared: ModelOptions, context: ModelContext) -> None:
+        super().__init__(config, shared, context)
         self.G = self.generator("G", shared.input_nc, shared.output_nc)
         self.average(self.G)
         if self.train:
             self.D = self.discriminator("D", shared.input_nc + shared.output_nc)
-            self.loss_GAN = get_plugins().registry("loss").get(shared.gan_mode).load()()
+            self.loss_GAN = self.gan_loss()
             self.add_optimizer("G", self.G)
             self.add_optimizer("D", self.D)
 
@@ -40,9 +37,9 @@ class Pix2Pix(BaseModel[Pix2PixConfig]):
 
         # D learns to tell (x, y) from (x, G(x)): half the gradient of Eq. 1, which slows D relative to G.
         real, fake = torch.cat([x, y], 1), torch.cat([x, G_x.detach()], 1)
-        prediction_fake, prediction_real = self.D.each(fake, real)
-        D_fake, D_real = self.loss_GAN.fake(prediction_fake), self.loss_GAN.real(prediction_real)
-        self.update("D", 0.5 * (D_fake + D_real) + self._penalty(real, fake))
+        logits_fake, logits_real = self.D.each(fake, real)
+        D_fake, D_real = self.loss_GAN.fake(logits_fake), self.loss_GAN.real(logits_real)
+        self.update("D", 0.5 * (D_fake + D_real) + self.penalty(self.D, real, fake))
 
         # G fools D and stays near y (Eq. 4): min_G L_cGAN(G, D) + lambda * L_L1(G), the latter Eq. 3.
         with frozen(self.D):
@@ -56,8 +53,3 @@ class Pix2Pix(BaseModel[Pix2PixConfig]):
     def translation(self, batch: Batch) -> dict[str, Tensor]:
         images = {"real_A": batch["A"], "fake_B": self.G(batch["A"])}
         return images | {"real_B": batch["B"]} if "B" in batch else images
-
-    def _penalty(self, real: Tensor, fake: Tensor) -> Tensor | float:
-        if not (self.loss_GAN.gradient_penalty and self.shared.lambda_gp):
-            return 0.0
-        return gradient_penalty(self.D.exactly, real, fake, lambda_gp=self.shared.lambda_gp)

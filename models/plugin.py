@@ -61,7 +61,7 @@ def register_networks(register: Register) -> None:
 def register_norms(register: Register) -> None:
     norms = "pixlate.models.networks.norms"
     register("batch", f"{norms}:BatchNorm", help="statistics of the batch, learnt scale and shift")
-    register("instance", f"{norms}:InstanceNorm", help="statistics of each picture")
+    register("instance", f"{norms}:InstanceNorm", help="statistics of each image")
     register("syncbatch", f"{norms}:SyncBatchNorm", help="batch norm over all processes")
     register("none", f"{norms}:NoNorm", help="no normalisation")
 

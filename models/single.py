@@ -1,6 +1,4 @@
-"""The test model: one trained generator, applied in one direction to a folder of pictures."""
-
-from typing import Any
+"""The test model: one trained generator, applied in one direction to a folder of images."""
 
 from torch import Tensor
 
@@ -9,13 +7,14 @@ from pixlate.options.shared import ModelOptions
 
 from .base import BaseModel, Batch, StepResult
 from .configs import SingleConfig
+from .context import ModelContext
 
 
 class Single(BaseModel[SingleConfig]):
-    """Pictures real and fake; its network is named "G" plus `--model_suffix`."""
+    """Images real and fake; its network is named "G" plus `--model_suffix`."""
 
-    def __init__(self, config: SingleConfig, shared: ModelOptions, **placement: Any) -> None:
-        super().__init__(config, shared, **placement)
+    def __init__(self, config: SingleConfig, shared: ModelOptions, context: ModelContext) -> None:
+        super().__init__(config, shared, context)
         if self.train:
             raise OptionError("model 'test' cannot be trained: it applies one generator of a trained model.")
         self.G = self.generator("G" + config.model_suffix, shared.input_nc, shared.output_nc)

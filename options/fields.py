@@ -54,7 +54,11 @@ class OneOf(click.Choice[str]):
 
 
 class NameOf(click.ParamType[str]):
-    """The name of a registered component of one kind; the commands check it against the registry."""
+    """The name of a registered component of one kind.
+
+    The commands check it against the registry of the plugin manager that is their context's `obj`; options lie below
+    plugins and know none.
+    """
 
     name = "name"
 
@@ -63,9 +67,8 @@ class NameOf(click.ParamType[str]):
         self.role = role
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        from pixlate.plugins import get_plugins
-
-        return get_plugins().registry(self.kind).get(str(value), role=self.role).name
+        plugins = None if ctx is None else ctx.obj
+        return str(value) if plugins is None else plugins.registry(self.kind).get(str(value), role=self.role).name
 
 
 class ConfigOption(click.Option):
@@ -132,6 +135,16 @@ def names_of(owners: Iterable[type]) -> dict[str, ConfigOption]:
     return found
 
 
+def defaults_of(owners: Iterable[type]) -> dict[str, Any]:
+    """The declared default of every option of several owners, by name."""
+    return {field.name: field.default for owner in owners for field in dataclasses.fields(owner)}
+
+
+def component_options(owners: Iterable[type]) -> dict[str, NameOf]:
+    """The options whose values are names of components, with the kind that each names."""
+    return {name: made.type for name, made in names_of(owners).items() if isinstance(made.type, NameOf)}
+
+
 def positive(values: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
     """The reference's negative switches as ours: `no_dropout=True` becomes `dropout=False`."""
     known = set(known)
@@ -146,19 +159,20 @@ def positive(values: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
     return said
 
 
-def checked(owners: Iterable[type], values: Mapping[str, Any], *, of: str) -> dict[str, Any]:
+def checked(owners: Iterable[type], values: Mapping[str, Any], *, of: str, plugins: Any = None) -> dict[str, Any]:
     """Values by option name, converted and range-checked as the command line would.
 
     Raises OptionError for an unknown name (with the nearest known one) and for a value out of its range; `of`
-    says whose options these are ("model 'pix2pix'").
+    says whose options these are ("model 'pix2pix'"). Names of components are looked up in `plugins`, a plugin manager.
     """
     known = names_of(owners)
+    context = click.Context(click.Command("options"), obj=plugins)
     result: dict[str, Any] = {}
     for name, value in positive(values, known).items():
         if name not in known:
             raise OptionError(f"{of} has no option '{name}'.{did_you_mean(name, known)}")
         try:
-            result[name] = value if value is None else known[name].type_cast_value(_NO_CONTEXT, value)
+            result[name] = value if value is None else known[name].type_cast_value(context, value)
         except click.BadParameter as error:
             raise OptionError(f"option '{name}' of {of}: {error.message}") from None
     return result
@@ -168,6 +182,3 @@ def build(owner: type[C], values: Mapping[str, Any]) -> C:
     """An instance of a config dataclass from those of the values that it has fields for."""
     names = {field.name for field in dataclasses.fields(owner)}  # type: ignore[arg-type]
     return owner(**{name: value for name, value in values.items() if name in names})
-
-
-_NO_CONTEXT = click.Context(click.Command("options"))

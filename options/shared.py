@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 import click
 
-from pixlate.options.fields import FiniteFloat, NameOf, WholeOrInf, option
+from .fields import FiniteFloat, NameOf, WholeOrInf, option
 
 COUNT = click.IntRange(min=1)
 WHOLE = click.IntRange(min=0)
@@ -22,10 +22,10 @@ class ExperimentOptions:
 
     TITLE: ClassVar[str] = "Experiment"
 
-    dataroot: str = option("", "folder with the pictures; 'demo' draws a small data set first", metavar="FOLDER")
+    dataroot: str = option("", "folder with the images; 'demo' draws a small data set first", metavar="FOLDER")
     name: str = option("", "name of the run [default: the data's and the model's names]")
     model: str = option("cycle_gan", "the method to train", type=NameOf("model"))
-    dataset_mode: str = option("unaligned", "how pictures are found and paired", type=NameOf("dataset"))
+    dataset_mode: str = option("unaligned", "how images are found and paired", type=NameOf("dataset"))
     checkpoints_dir: str = option("./checkpoints", "folder that holds the runs", metavar="FOLDER")
     suffix: str = option("", "added to the name, filled in from the options: '{netG}_size{load_size}'")
     device: str = option("auto", "auto, cpu, cuda, cuda:N or mps")
@@ -44,8 +44,8 @@ class Seeded:
 class Channels:
     """What models and data sets must agree on."""
 
-    input_nc: int = option(3, "channels of the input pictures: 3 colour, 1 grey", type=COUNT)
-    output_nc: int = option(3, "channels of the output pictures: 3 colour, 1 grey", type=COUNT)
+    input_nc: int = option(3, "channels of the input images: 3 colour, 1 grey", type=COUNT)
+    output_nc: int = option(3, "channels of the output images: 3 colour, 1 grey", type=COUNT)
     direction: Literal["AtoB", "BtoA"] = option("AtoB", "which side is the input")
 
 
@@ -109,35 +109,35 @@ class DataOptions(Channels, Seeded):
 
     TITLE: ClassVar[str] = "Data"
 
-    dataroot: str = option("", "folder with the pictures", metavar="FOLDER")
+    dataroot: str = option("", "folder with the images", metavar="FOLDER")
     phase: str = option("train", "which part of the data: the folder's prefix")
     preprocess: Literal["resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none"] = option(
-        "resize_and_crop", "how pictures are brought to size"
+        "resize_and_crop", "how images are brought to size"
     )
-    load_size: int = option(286, "size pictures are scaled to", type=COUNT)
-    crop_size: int = option(256, "size pictures are then cut to", type=COUNT)
-    flip: bool = option(True, "mirror half of the pictures", flag="--no_flip")
-    serial_batches: bool = option(False, "take pictures in order instead of shuffled")
-    batch_size: int = option(1, "pictures per batch", type=COUNT)
-    num_threads: int = option(4, "processes that load pictures; 0 loads in the main one", type=WHOLE)
-    max_dataset_size: int | None = option(None, "use at most so many pictures", type=WholeOrInf(min=1))
-    on_bad_image: Literal["stop", "skip"] = option("stop", "a picture that cannot be read: stop, or use another")
+    load_size: int = option(286, "size images are scaled to", type=COUNT)
+    crop_size: int = option(256, "size images are then cut to", type=COUNT)
+    flip: bool = option(True, "mirror half of the images", flag="--no_flip")
+    serial_batches: bool = option(False, "take images in order instead of shuffled")
+    batch_size: int = option(1, "images per batch", type=COUNT)
+    num_threads: int = option(4, "processes that load images; 0 loads in the main one", type=WHOLE)
+    max_dataset_size: int | None = option(None, "use at most so many images", type=WholeOrInf(min=1))
+    on_bad_image: Literal["stop", "skip"] = option("stop", "an image that cannot be read: stop, or use another")
     max_bad_images: int = option(100, "with --on_bad_image skip: stop after so many", type=WHOLE)
-    cache: Literal["auto", "ram", "disk", "off"] = option("auto", "where decoded pictures are kept")
+    cache: Literal["auto", "ram", "disk", "off"] = option("auto", "where decoded images are kept")
     cache_dir: str = option("", "folder of the disk cache [default: the user's cache folder]", metavar="FOLDER")
 
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """The training loop: when to save, print and show. Frequencies are in pictures."""
+    """The training loop: when to save, print and show. Frequencies are in images."""
 
     TITLE: ClassVar[str] = "Training"
 
-    print_freq: int = option(100, "pictures between loss lines", type=COUNT)
-    display_freq: int = option(400, "pictures between looks at the results", type=COUNT)
-    save_latest_freq: int = option(5000, "pictures between saves of 'latest'", type=COUNT)
+    print_freq: int = option(100, "images between loss lines", type=COUNT)
+    display_freq: int = option(400, "images between looks at the results", type=COUNT)
+    save_latest_freq: int = option(5000, "images between saves of 'latest'", type=COUNT)
     save_epoch_freq: int = option(5, "epochs between saves under the epoch's number", type=COUNT)
-    save_by_iter: bool = option(False, "save under iter_<pictures> beside 'latest'")
+    save_by_iter: bool = option(False, "save under iter_<images> beside 'latest'")
     save_every_minutes: float = option(0.0, "also save 'latest' so often; 0 is off", type=WEIGHT)
     keep: int = option(0, "numbered checkpoints to keep; 0 keeps all", type=WHOLE)
     memory: bool = option(False, "say before the first step how much memory training takes, and for what")
@@ -150,8 +150,8 @@ class TrainingOptions:
 
 
 @dataclass(frozen=True)
-class TestingOptions:
-    """Testing: which checkpoint makes which pictures."""
+class InferenceOptions:
+    """Testing: which checkpoint makes which images."""
 
     TITLE: ClassVar[str] = "Testing"
     __test__: ClassVar[bool] = False
@@ -159,9 +159,9 @@ class TestingOptions:
     results_dir: str = option("./results", "folder for the galleries", metavar="FOLDER")
     epoch: str = option("latest", "which checkpoint: latest, or an epoch's number")
     load_iter: int = option(0, "use iter_<N> instead", type=WHOLE)
-    num_test: int | None = option(None, "translate only the first N pictures", type=WholeOrInf(min=1))
+    num_test: int | None = option(None, "translate only the first N images", type=WholeOrInf(min=1))
     eval: bool = option(False, "batch norm uses its running statistics and dropout is off")
-    aspect_ratio: float = option(1.0, "stretch saved pictures to this ratio of height to width", type=RATE)
-    display_winsize: int = option(256, "width of pictures on the page, in pixels", type=COUNT)
+    aspect_ratio: float = option(1.0, "stretch saved images to this ratio of height to width", type=RATE)
+    display_winsize: int = option(256, "width of images on the page, in pixels", type=COUNT)
     use_ema: bool = option(True, "use the averaged generator where the run has one")
     precision: Literal["fp32", "bf16"] = option("fp32", "arithmetic of the networks")

@@ -9,7 +9,7 @@ Everything here is stable; what stands in sub-packages is too where docs/plugins
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+from pixlate._version import __version__
 
 _HERE = Path(__file__).resolve().parent
 if not (_HERE / "models").is_dir():  # a source tree: the sub-packages lie beside this folder
@@ -18,20 +18,21 @@ if not (_HERE / "models").is_dir():  # a source tree: the sub-packages lie besid
 from pixlate.util.lazy import lazily  # noqa: E402
 
 if TYPE_CHECKING:
-    from pixlate.data.create import create_dataset
+    from pixlate.api import create_dataset, create_discriminator, create_generator, create_model, load
     from pixlate.data.transforms import preprocess
-    from pixlate.models.create import create_model
-    from pixlate.models.networks.create import create_discriminator, create_generator
-    from pixlate.translator import Translator, load
+    from pixlate.default_plugins import forget_plugins, get_plugins
+    from pixlate.inference.translator import Translator
 
 _HOMES = {
-    "create_dataset": "pixlate.data.create",
-    "create_discriminator": "pixlate.models.networks.create",
-    "create_generator": "pixlate.models.networks.create",
-    "create_model": "pixlate.models.create",
-    "load": "pixlate.translator",
+    "Translator": "pixlate.inference.translator",
+    "create_dataset": "pixlate.api",
+    "create_discriminator": "pixlate.api",
+    "create_generator": "pixlate.api",
+    "create_model": "pixlate.api",
+    "forget_plugins": "pixlate.default_plugins",
+    "get_plugins": "pixlate.default_plugins",
+    "load": "pixlate.api",
     "preprocess": "pixlate.data.transforms",
-    "Translator": "pixlate.translator",
 }
 
 __all__ = [
@@ -41,6 +42,8 @@ __all__ = [
     "create_discriminator",
     "create_generator",
     "create_model",
+    "forget_plugins",
+    "get_plugins",
     "load",
     "preprocess",
 ]

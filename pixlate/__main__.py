@@ -5,14 +5,17 @@ from copy import copy
 
 import click
 
-import pixlate
-from pixlate.options.help import SETTINGS, run_and_exit
+from pixlate._version import __version__
+from pixlate.default_plugins import get_plugins
+from pixlate.entry import run_and_exit
+from pixlate.options.command.help import SETTINGS
+from pixlate.plugins.manager import Plugins
 
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
 @click.group(context_settings=SETTINGS, no_args_is_help=True)
-@click.version_option(pixlate.__version__, prog_name="pixlate")
+@click.version_option(__version__, prog_name="pixlate")
 def cli() -> None:
     """Image translation: pix2pix, CycleGAN, and models that anybody can install."""
 
@@ -20,7 +23,7 @@ def cli() -> None:
 @cli.command(context_settings=PASS_ON, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def train(arguments: tuple[str, ...]) -> None:
-    """Train a model on a folder of pictures; `pixlate train --help` lists the options."""
+    """Train a model on a folder of images; `pixlate train --help` lists the options."""
     from pixlate.train import main as run
 
     run(list(arguments))
@@ -29,7 +32,7 @@ def train(arguments: tuple[str, ...]) -> None:
 @cli.command(context_settings=PASS_ON, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> None:
-    """Translate pictures with a trained model; `pixlate test --help` lists the options."""
+    """Translate images with a trained model; `pixlate test --help` lists the options."""
     from pixlate.test import main as run
 
     run(list(arguments))
@@ -42,13 +45,25 @@ def main(args: list[str] | None = None) -> None:
 
 def run_command(args: list[str]) -> None:
     """Run one command of the group. Raises what it raises, and click's errors."""
-    from pixlate.plugins import get_plugins
-    from pixlate.plugins.commands import add_commands
-
+    plugins = get_plugins()
     whole = copy(cli)
     whole.commands = dict(cli.commands)
-    add_commands(whole, get_plugins())
-    whole.main(args, prog_name="pixlate", standalone_mode=False)
+    add_commands(whole, plugins)
+    whole.main(args, prog_name="pixlate", standalone_mode=False, obj=plugins)
+
+
+def add_commands(group: click.Group, plugins: Plugins) -> None:
+    """Add what plugins give to `pixlate`; one that fails, or whose command has a name that is taken, is skipped."""
+    for info, give in list(plugins.implementations("register_commands")):
+        given = click.Group()
+        try:
+            give(cli=given)
+            taken = group.commands.keys() & given.commands.keys()
+            if taken:
+                raise ValueError(f"its command '{min(taken)}' is there already")
+            group.commands.update(given.commands)
+        except (Exception, SystemExit) as error:
+            plugins.skip(info, error)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ class OptionError(PixlateError, ValueError):
 
 
 class DataError(PixlateError):
-    """Pictures or folders that cannot be used."""
+    """Images or folders that cannot be used."""
 
 
 class CheckpointError(PixlateError):

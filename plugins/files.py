@@ -12,6 +12,8 @@ from typing import Any
 
 from pixlate.errors import OptionError
 
+PREFIX = "pixlate_plugin_"  # of the names under which plugin files are imported
+
 
 def files_of(paths: str) -> Iterator[Path]:
     """The plugin files that PIXLATE_PLUGIN_PATH names: files, and those in folders whose names begin with no `_`."""
@@ -25,7 +27,7 @@ def files_of(paths: str) -> Iterator[Path]:
 
 def import_file(path: Path) -> ModuleType:
     """The module in a file, imported as `pixlate_plugin_<stem>`. The file's code runs: name only files you trust."""
-    name = f"pixlate_plugin_{path.stem}"
+    name = f"{PREFIX}{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if path.suffix != ".py" or spec is None or spec.loader is None or not path.is_file():
         raise OptionError("it is not a Python file" if path.exists() else "there is no such file")
@@ -46,27 +48,25 @@ def file_digest(path: Path) -> str:
 
 @dataclass(frozen=True)
 class PluginFiles:
-    """The plugin files of this process; where a copy of this arrives in another one, they are loaded there too.
+    """The plugin files imported by this process; unpickling a copy in another process imports them there too.
 
-    Pickle it before whatever is an instance of a plugin file's class: no other process can import such a class.
+    Pickle it before any instance of a class from a plugin file: no other process can import such a class by name.
     """
 
     paths: tuple[str, ...]
 
     @classmethod
-    def loaded(cls) -> "PluginFiles":
-        """Those that this process has loaded."""
-        from .loading import get_plugins
-
-        return cls(tuple(map(str, get_plugins().files)))
+    def imported(cls) -> "PluginFiles":
+        """Those that this process has imported."""
+        modules = [module for name, module in list(sys.modules.items()) if name.startswith(PREFIX)]
+        return cls(tuple(str(module.__file__) for module in modules))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _arrived, (self.paths,)
+        return _import_all, (self.paths,)
 
 
-def _arrived(paths: tuple[str, ...]) -> PluginFiles:
-    from .loading import get_plugins_quietly
-
-    for path in paths:
-        get_plugins_quietly().load_file(Path(path))
+def _import_all(paths: tuple[str, ...]) -> PluginFiles:
+    for path in map(Path, paths):
+        if f"{PREFIX}{path.stem}" not in sys.modules:  # a forked process has them already
+            import_file(path)
     return PluginFiles(paths)

@@ -15,10 +15,8 @@ if TYPE_CHECKING:
     import click
     from torch import Tensor
 
-    from pixlate.runs.progress import Progress, Sample
-    from pixlate.runs.run import Run
-
     from .registry import Register
+    from .run import Progress, Run, Sample
 
 hookspec = pluggy.HookspecMarker("pixlate")
 hookimpl = pluggy.HookimplMarker("pixlate")
@@ -80,37 +78,37 @@ def run_started(run: Run) -> None:
 
 
 @hookspec
-def step_ended(run: Run, at: Progress) -> None:
+def step_ended(run: Run, progress: Progress) -> None:
     """Called after every training step; must be quick."""
 
 
 @hookspec
-def losses_logged(run: Run, at: Progress, losses: Mapping[str, float]) -> None:
-    """Called every `--print_freq` pictures with the losses of the step just taken."""
+def losses_logged(run: Run, progress: Progress, losses: Mapping[str, float]) -> None:
+    """Called every `--print_freq` images with the losses of the step just taken."""
 
 
 @hookspec
-def images_shown(run: Run, at: Progress, images: Mapping[str, Tensor]) -> None:
-    """Called every `--display_freq` pictures with the step's pictures: N×C×H×W in [-1, 1], detached."""
+def images_shown(run: Run, progress: Progress, images: Mapping[str, Tensor]) -> None:
+    """Called every `--display_freq` images with the step's images: N×C×H×W in [-1, 1], detached."""
 
 
 @hookspec
-def samples_shown(run: Run, at: Progress, samples: Sequence[Sample]) -> None:
-    """Called at every display and at the end with pictures that are not trained on, translated."""
+def samples_shown(run: Run, progress: Progress, samples: Sequence[Sample]) -> None:
+    """Called at every display and at the end with images that are not trained on, translated."""
 
 
 @hookspec
-def epoch_ended(run: Run, at: Progress) -> None:
+def epoch_ended(run: Run, progress: Progress) -> None:
     """Called after the last step of every epoch."""
 
 
 @hookspec
-def metrics_measured(run: Run, at: Progress, metrics: Mapping[str, float]) -> None:
-    """Called when quality was measured on pictures that are not trained on."""
+def metrics_measured(run: Run, progress: Progress, metrics: Mapping[str, float]) -> None:
+    """Called when quality was measured on images that are not trained on."""
 
 
 @hookspec
-def checkpoint_saved(run: Run, at: Progress, paths: Sequence[Path]) -> None:
+def checkpoint_saved(run: Run, progress: Progress, paths: Sequence[Path]) -> None:
     """Called when a checkpoint is on the disk, whole, with the files that were written."""
 
 

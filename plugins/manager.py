@@ -1,22 +1,25 @@
 """Loads plugins, each on its own: one that fails is skipped with one line and harms no other."""
 
 import functools
-import importlib
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pluggy
 
-import pixlate
+from pixlate._version import __version__
 from pixlate.errors import OptionError, did_you_mean
+from pixlate.options.fields import component_options
 
 from . import hookspecs
-from .causes import cause_of
+from .component import Component, PluginInfo, cause_of
 from .files import import_file
-from .registry import KINDS, Component, PluginInfo, Register, Registry
+from .registry import KINDS, Register, Registry
+
+log = logging.getLogger(__name__)
 
 
 class Plugins:
@@ -25,7 +28,7 @@ class Plugins:
     - infos: every plugin, whatever became of it; files: those that are files, in the order in which they were loaded.
     """
 
-    def __init__(self, *, strict: bool = False, warn: Callable[[str], None] = lambda line: None) -> None:
+    def __init__(self, *, strict: bool = False) -> None:
         self.infos: list[PluginInfo] = []
         self.files: list[Path] = []
         self._manager = pluggy.PluginManager("pixlate")
@@ -33,32 +36,42 @@ class Plugins:
         self._registries = {kind: Registry(kind, self.complaints) for kind in KINDS}
         self._owners: dict[str, PluginInfo] = {}
         self._strict = strict
-        self._warn = warn
 
     def registry(self, kind: str) -> Registry:
         """The registry of one kind: model, dataset, network, norm, loss, init, lr_policy or viewer."""
         return self._registries[kind]
 
+    def components(self, owners: Iterable[type], values: Mapping[str, Any]) -> dict[str, Component]:
+        """The component that each option of kind `NameOf` names, by the option.
+
+        Raises UnknownName for a name that nothing has.
+        """
+        return {
+            option: self.registry(named.kind).get(str(values[option]), role=named.role)
+            for option, named in component_options(owners).items()
+            if option in values
+        }
+
     def complaints(self) -> list[str]:
         """A line for every plugin that was skipped."""
-        return [complaint(info) for info in self.infos if info.status == "broken"]
+        return [f"warning: {complaint(info)}" for info in self.infos if info.status == "broken"]
 
     def implementations(self, hook: str) -> Iterator[tuple[PluginInfo, Callable[..., Any]]]:
         """Each plugin's implementation of a hook, to be called one at a time: built-in ones first, then by name."""
         for impl in in_order(getattr(self._manager.hook, hook)):
             yield self._owners[impl.plugin_name], functools.partial(call_accepted, impl)
 
-    def load_builtin(self, module: str) -> None:
-        """Load a plugin that is part of pixlate; it cannot fail quietly."""
-        info = PluginInfo(module.removesuffix(".plugin"), "pixlate", pixlate.__version__)
-        self._load(info, importlib.import_module(module))
+    def load_builtin(self, module: ModuleType) -> None:
+        """Load a plugin that is part of pixlate. Raises whatever it raises."""
+        info = PluginInfo(module.__name__.removesuffix(".plugin"), "pixlate", __version__)
+        self._load(info, module)
         self.infos.append(info)
 
     def load(self, info: PluginInfo, load: Callable[[], ModuleType]) -> None:
         """Load a plugin, or record why it is skipped and say so."""
         self._attempt(info, load)
         if info.status == "broken":
-            self._warn(complaint(info))
+            log.warning(complaint(info))
 
     def load_file(self, path: Path, *, quiet: bool = False) -> PluginInfo:
         """Load a plugin that is one file, once. The file's code runs: name only files you trust."""
@@ -71,7 +84,7 @@ class Plugins:
         if info.status == "loaded":
             self.files.append(path)
         elif not quiet:
-            self._warn(complaint(info))
+            log.warning(complaint(info))
         return info
 
     def disable(self, info: PluginInfo) -> None:
@@ -82,7 +95,7 @@ class Plugins:
     def skip(self, info: PluginInfo, error: BaseException) -> None:
         """Take a plugin out that failed after it was loaded, and say so once."""
         self._drop(info, error)
-        self._warn(complaint(info))
+        log.warning(complaint(info))
 
     def _drop(self, info: PluginInfo, error: BaseException) -> None:
         info.status, info.reason = "broken", cause_of(error)
@@ -95,7 +108,7 @@ class Plugins:
             for registry in self._registries.values():
                 registry.remove(info)
         if self._strict:
-            self._warn(complaint(info))
+            log.warning(complaint(info))
             raise error
 
     def _attempt(self, info: PluginInfo, load: Callable[[], ModuleType]) -> None:
@@ -171,7 +184,7 @@ def call_accepted(impl: pluggy.HookImpl, **arguments: Any) -> Any:
 
 def complaint(info: PluginInfo) -> str:
     """The line that says why a plugin is skipped."""
-    return f"warning: {info} is skipped: {info.reason}"
+    return f"{info} is skipped: {info.reason}"
 
 
 def _is_plain(function: Callable[..., Any]) -> bool:

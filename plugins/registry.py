@@ -1,15 +1,12 @@
 """Names and what they stand for: one `Registry` class serves every kind of component."""
 
-import importlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
 from pixlate.errors import OptionError, did_you_mean
 
-from .causes import cause_of
-from .checks import check_component
+from .component import Component, PluginInfo, check_component
 
 #: Each kind of component, and the hook that registers it.
 KINDS: Mapping[str, str] = {
@@ -22,62 +19,6 @@ KINDS: Mapping[str, str] = {
     "lr_policy": "register_lr_policies",
     "viewer": "register_viewers",
 }
-
-
-@dataclass
-class PluginInfo:
-    """One plugin: where it comes from and what became of it.
-
-    - distribution, version: what was installed; empty for a plugin that is one file, whose path is `file`.
-    - status: "loaded", "disabled" (by PIXLATE_PLUGINS) or "broken", and the `reason`.
-    - registered: the kind and name of each of its components; hooks: the names of those it implements.
-    """
-
-    name: str
-    distribution: str = ""
-    version: str = ""
-    status: str = "loaded"
-    reason: str = ""
-    file: str = ""
-    registered: list[tuple[str, str]] = field(default_factory=list)
-    hooks: list[str] = field(default_factory=list)
-
-    @property
-    def origin(self) -> str:
-        """The distribution and its version, or the file."""
-        return f"{self.distribution} {self.version}".strip() or self.file
-
-    def __str__(self) -> str:
-        return f"plugin {self.name} {'of' if self.distribution else 'in'} {self.origin}"
-
-
-@dataclass(frozen=True)
-class Component:
-    """A registered name. `load()` imports and returns what it stands for."""
-
-    kind: str
-    name: str
-    target: Any
-    plugin: PluginInfo
-    config: type | None = None
-    help: str = ""
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    role: str = ""
-
-    def load(self) -> Any:
-        """The registered class or callable; a "module:Name" target is imported now.
-
-        Raises OptionError, naming the plugin, when the import fails.
-        """
-        if not isinstance(self.target, str):
-            return self.target
-        module, _, name = self.target.partition(":")
-        try:
-            return getattr(importlib.import_module(module), name)
-        except Exception as error:
-            raise OptionError(
-                f"{self.kind} '{self.name}' of {self.plugin} cannot be loaded from '{self.target}': {cause_of(error)}."
-            ) from error
 
 
 #: Models of packages that are known to exist: an uninstalled one is named where it is asked for.

@@ -1,5 +1,6 @@
 """Calls the event hooks of plugins and viewers one at a time, so that the one that fails is known."""
 
+import logging
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -7,20 +8,20 @@ from typing import Any
 import pluggy
 
 from pixlate.errors import DataError, PixlateError
-from pixlate.options.choice import Choice
+from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.plugins import hookspecs
-from pixlate.plugins.causes import cause_of
+from pixlate.plugins.component import Component, cause_of
 from pixlate.plugins.manager import Plugins, call_accepted, in_order
-from pixlate.plugins.registry import Component
+
+log = logging.getLogger(__name__)
 
 
 class Events:
     """The listeners of one run. One that raises is reported once, by name, and dropped for the run; one whose files
     the disk refuses stays, and is reported once for as long as that lasts."""
 
-    def __init__(self, plugins: Plugins, viewers: Iterable[tuple[Component, Any]], warn: Callable[[str], None]) -> None:
+    def __init__(self, plugins: Plugins, viewers: Iterable[tuple[Component, Any]]) -> None:
         self._plugins = plugins
-        self._warn = warn
         self._dropped: set[str] = set()
         self._refused: set[str] = set()
         self._viewers = pluggy.PluginManager("pixlate")
@@ -34,7 +35,7 @@ class Events:
             except pluggy.PluginValidationError as error:
                 if self._viewers.has_plugin(component.name):
                     self._viewers.unregister(name=component.name)
-                warn(f"warning: {self._names[component.name]} is left out: {cause_of(error)}")
+                log.warning(f"{self._names[component.name]} is left out: {cause_of(error)}")
         self._listeners: dict[str, list[tuple[str, Callable[..., Any]]]] = {}
 
     def __call__(self, hook: str, **arguments: Any) -> None:
@@ -55,11 +56,11 @@ class Events:
         """Drop a listener, unless the disk refused it and may take its next file."""
         if isinstance(error, DataError) and isinstance(error.__cause__, OSError) and hook != "run_started":
             if name not in self._refused:
-                self._warn(f"warning: {name} failed in {hook} and will try again: {cause_of(error)}")
+                log.warning(f"{name} failed in {hook} and will try again: {cause_of(error)}")
             self._refused.add(name)
             return
         self._dropped.add(name)
-        self._warn(f"warning: {name} failed in {hook} and is left out from here on: {cause_of(error)}")
+        log.warning(f"{name} failed in {hook} and is left out from here on: {cause_of(error)}")
 
     def _find(self, hook: str) -> list[tuple[str, Callable[..., Any]]]:
         viewers = [
@@ -69,21 +70,19 @@ class Events:
         return viewers + [(str(info), call) for info, call in self._plugins.implementations(hook)]
 
 
-def make_viewers(
-    choice: Choice, registry: Iterable[Component], warn: Callable[[str], None]
-) -> list[tuple[Component, Any]]:
+def make_viewers(resolved: ResolvedOptions, registry: Iterable[Component]) -> list[tuple[Component, Any]]:
     """The viewers of a run; one that fails is left out. Raises PixlateError for one whose options ask too much."""
     viewers: list[tuple[Component, Any]] = []
     for made in registry:
         try:
             viewer = made.load()
         except PixlateError as error:
-            warn(f"warning: {error}")
+            log.warning(str(error))
             continue
         try:
-            viewers.append((made, viewer(choice.config_for(made)) if made.config else viewer()))
+            viewers.append((made, viewer(resolved.config_for(made)) if made.config else viewer()))
         except PixlateError:
             raise
         except Exception as error:
-            warn(f"warning: viewer {made.name} of {made.plugin} is left out: {cause_of(error)}")
+            log.warning(f"viewer {made.name} of {made.plugin} is left out: {cause_of(error)}")
     return viewers

@@ -1,4 +1,4 @@
-"""The page of a test's results: one row of pictures per input, written beside their files."""
+"""The page of a test's results: one row of images per input, written beside their files."""
 
 import time
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from dominate.dom_tag import dom_tag
 from torch import Tensor
 
 from pixlate.util.files import make_folder
-from pixlate.util.html import Shown, content_width, page, picture_row, rendered, save_page, visible
+from pixlate.util.html import Shown, content_width, image_row, page, rendered, save_page, visible
+from pixlate.util.image_io import ImageWriter, stretched_size, to_image
 from pixlate.util.names import ResultNames, safe_name
-from pixlate.util.pictures import PictureWriter, stretched_size, to_picture
 
-from .leftovers import remove_leftovers
+from .stale_files import remove_leftovers
 
 PAUSE = 20  # the page is written again after so many times the seconds that writing it took
 
@@ -40,9 +40,9 @@ class Gallery:
 
         - title: of the page, "Experiment = facades, Phase = test, Epoch = latest".
         - heading: what stands on top of it; the title where empty.
-        - facts: how the pictures were made, shown under the heading.
-        - width: of a picture on the page, in pixels.
-        - aspect_ratio: saved pictures are stretched to this height : width.
+        - facts: how the images were made, shown under the heading.
+        - width: of an image on the page, in pixels.
+        - aspect_ratio: saved images are stretched to this height : width.
         """
         self.page = folder / "index.html"
         self._images = make_folder(folder / "images")
@@ -50,24 +50,24 @@ class Gallery:
         self._title, self._heading, self._facts = title, heading or title, facts
         self._width, self._aspect_ratio = width, aspect_ratio
         self._names = ResultNames()
-        self._writer = PictureWriter()
+        self._writer = ImageWriter()
         self._rows: list[tuple[dom_tag, list[Path]]] = []
         self._next_page = 0.0
 
     def add(self, path: str, images: Mapping[str, Tensor]) -> dict[str, Path]:
-        """Add the row of one input: its pictures (C×H×W or 1×C×H×W, in [-1, 1]) by label, in this order.
+        """Add the row of one input: its images (C×H×W or 1×C×H×W, in [-1, 1]) by label, in this order.
 
-        Returns the files that the pictures are written to.
+        Returns the files that the images are written to.
         """
         name = self._names.name(path)
         shown, files = [], {}
         for label, tensor in images.items():
             file = files[label] = self._images / f"{name}_{safe_name(label)}.png"
-            picture = to_picture(tensor)
-            self._writer.write(picture, file, aspect_ratio=self._aspect_ratio)
-            size = stretched_size(picture, self._aspect_ratio)
+            image = to_image(tensor)
+            self._writer.write(image, file, aspect_ratio=self._aspect_ratio)
+            size = stretched_size(image, self._aspect_ratio)
             shown.append(Shown(label, f"images/{file.name}", *size))
-        section = tags.section(tags.h2(visible(name)), picture_row(shown, self._width))
+        section = tags.section(tags.h2(visible(name)), image_row(shown, self._width))
         self._rows.append((rendered(section), list(files.values())))
         if time.monotonic() >= self._next_page:
             self._writer.flush()

@@ -1,16 +1,17 @@
 """What happens when an update's gradients are not finite: it was not applied; say so, stop, or go back."""
 
+import logging
 from typing import Any
 
-import click
 from torch import Tensor
 
 from pixlate.errors import CheckpointError, DataError
 from pixlate.models.base import BaseModel, Batch
+from pixlate.plugins.run import Progress
+from pixlate.runs.checkpoints.checkpoints import Checkpoints
 from pixlate.util.text import shown
 
-from .checkpoints import Checkpoints
-from .progress import Progress
+log = logging.getLogger(__name__)
 
 
 class Guard:
@@ -31,7 +32,7 @@ class Guard:
         paths = [str(path) for key in ("A_paths", "B_paths") for path in batch.get(key, ())]
         self._steps.append((list(dict.fromkeys(paths)), self._model.updater.skipped.clone()))
 
-    def check(self, at: Progress, checkpoints: Checkpoints) -> None:
+    def check(self, progress: Progress, checkpoints: Checkpoints) -> None:
         """On a log step: name the files of the updates that were left out, and react as `--nonfinite` says.
 
         Raises DataError for "stop".
@@ -41,11 +42,11 @@ class Guard:
         count = self._model.updater.take_skipped()
         if not count:
             return
-        line = f"{count} updates before picture {at.images} had gradients that are not finite and were left out"
+        line = f"{count} updates before image {progress.images} had gradients that are not finite and were left out"
         line += _named(steps, before)
         if self._reaction == "stop":
             raise DataError(f"{line}: try a smaller --lr, --clip_grad 1 or --precision fp32.")
-        click.echo(f"warning: {line}", err=True)
+        log.warning(line)
         if self._reaction == "rollback":
             self._go_back(checkpoints)
 
@@ -54,11 +55,11 @@ class Guard:
         try:
             state, _ = checkpoints.read()
         except CheckpointError:
-            click.echo("warning: nothing was saved yet to go back to", err=True)
+            log.warning("nothing was saved yet to go back to")
             return
         self._model.load_state_dict(state["model"])
         self.resume()
-        click.echo(f"Went back to the weights of picture {state['position']['images']}.", err=True)
+        log.warning(f"Went back to the weights of image {state['position']['images']}.")
 
 
 def _named(steps: list[tuple[list[str], Tensor]], before: float) -> str:

@@ -57,7 +57,7 @@ def _claimed(path: Path) -> int:
 
 
 def _let_go() -> None:
-    """A forked process, which loads pictures, must not keep a run locked that has died."""
+    """A forked process, which loads images, must not keep a run locked that has died."""
     while _held:
         with suppress(OSError):
             os.close(_held.pop())

@@ -1,29 +1,26 @@
 """Text logs of a run: appended by whole lines, and cut back on resume to what the saved state had seen."""
 
 import errno
+import logging
 import os
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from pixlate.errors import DataError
 from pixlate.util.files import cannot_write
 
-
-def _silent(line: str) -> None:
-    pass
+log = logging.getLogger(__name__)
 
 
 class RunLog:
     """An append-only text file inside the run's folder."""
 
-    def __init__(self, path: Path, size: int | None = None, *, warn: Callable[[str], None] = _silent) -> None:
+    def __init__(self, path: Path, size: int | None = None) -> None:
         """Open a log, cut back to `size` bytes, or to its last whole line where it is shorter or no size is known.
 
-        `warn` is told, once, when lines cannot be written. Raises DataError where the log cannot be opened.
+        Lines that cannot be written are warned about once. Raises DataError where the log cannot be opened.
         """
         self.path = path
-        self._warn = warn
         self._waiting = b""
         self._failing = False
         try:
@@ -36,7 +33,7 @@ class RunLog:
         except OSError as error:
             raise cannot_write(path, error) from error
         if size is not None and keep < size:
-            warn(f"warning: '{path}' has lost its end since the run was saved: it goes on with a gap.")
+            log.warning(f"'{path}' has lost its end since the run was saved: it goes on with a gap.")
         self.size = keep
 
     def write(self, line: str) -> None:
@@ -46,7 +43,7 @@ class RunLog:
             self.flush()
         except DataError as error:
             if not self._failing:
-                self._warn(f"warning: {error} Its lines wait in memory, and training goes on.")
+                log.warning(f"{error} Its lines wait in memory, and training goes on.")
             self._failing = True
 
     def flush(self) -> None:

@@ -33,7 +33,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 def report(model: BaseModel[Any], batch: Batch, batch_size: int = 1) -> str:
     """Lines that say what a training step takes: weights, optimizers, activations.
 
-    The step is gone through without computing, on pictures shaped like the first of `batch`: nothing is allocated
+    The step is gone through without computing, on images shaped like the first of `batch`: nothing is allocated
     and the model stays as it is. Beside what is listed stand the program itself and, for a time, the working
     memory of the convolutions; with recomputed activations also those of one network at a time.
     """

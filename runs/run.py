@@ -1,12 +1,13 @@
 """A run as its listeners see it: its name, its folder, its options, its logs and its clock."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pixlate.plugins.run import Progress, Timing
+
+from .clock import Clock
 from .logs import RunLog
-from .progress import Progress
-from .timing import Clock, Timing
 
 if TYPE_CHECKING:
     from pixlate.models.base import BaseModel
@@ -19,7 +20,7 @@ class Run:
     - command: "train" or "test".
     - options: every resolved option by name.
     - model: the model, once it is built.
-    - n_epochs: the number of the last epoch; epoch_size: pictures in an epoch.
+    - n_epochs: the number of the last epoch; epoch_size: images in an epoch.
     - start: where this process began; its `images` is 0 in a new run.
     - at: the position after the last step.
     """
@@ -30,8 +31,6 @@ class Run:
         folder: Path,
         command: str,
         options: Mapping[str, Any],
-        *,
-        warn: Callable[[str], None] = lambda line: None,
     ) -> None:
         self.name = name
         self.folder = folder
@@ -42,14 +41,13 @@ class Run:
         self.epoch_size = 0
         self.start = Progress()
         self.clock = Clock(0)
-        self.at = Progress()
+        self.progress = Progress()
         self._logs: dict[str, RunLog] = {}
-        self._warn = warn
         self._known_sizes: Mapping[str, int] | None = None
 
     def begin(self, start: Progress, *, n_epochs: int, epoch_size: int, total_images: int) -> None:
         """Set where the run starts and how long it will be."""
-        self.start = self.at = start
+        self.start = self.progress = start
         self.n_epochs, self.epoch_size = n_epochs, epoch_size
         self.clock = Clock(total_images)
         self.clock.start(start)
@@ -65,7 +63,7 @@ class Run:
         """
         if filename not in self._logs:
             size = None if self._known_sizes is None else self._known_sizes.get(filename, 0)
-            self._logs[filename] = RunLog(self.folder / filename, size, warn=self._warn)
+            self._logs[filename] = RunLog(self.folder / filename, size)
         return self._logs[filename]
 
     def log_sizes(self) -> dict[str, int]:
@@ -82,13 +80,13 @@ class Run:
         for log in list(self._logs.values()):
             log.sync()
 
-    def moved(self, at: Progress) -> None:
+    def moved(self, progress: Progress) -> None:
         """Take note of the position."""
-        self.at = at
+        self.progress = progress
 
     def timing(self, *, restart: bool = False) -> Timing:
         """The speed since the last log line."""
-        return self.clock.read(self.at, restart=restart)
+        return self.clock.read(self.progress, restart=restart)
 
     def close(self) -> None:
         """Close the logs."""

@@ -1,5 +1,6 @@
 """Opens a run for training: claims its folder, refuses what would lose work, stores the options, starts the viewers."""
 
+import logging
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -7,51 +8,45 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import click
-
 from pixlate.errors import OptionError
-from pixlate.options.choice import Choice
-from pixlate.options.stored import FILE, write_listing, write_stored
-from pixlate.plugins import get_plugins
+from pixlate.options.command.resolved import ResolvedOptions
+from pixlate.options.command.stored import FILE, write_listing, write_stored
+from pixlate.plugins.manager import Plugins
+from pixlate.plugins.run import Progress
+from pixlate.runs.checkpoints.checkpoints import PREVIOUS, STATE
+from pixlate.runs.checkpoints.compatibility import Change, harmless_changes, said
+from pixlate.runs.checkpoints.fingerprint import machine
 from pixlate.util.files import cannot_write, make_folder
 
-from .checkpoints import PREVIOUS, STATE
 from .determinism import deterministic
-from .drift import Change, harmless_changes, said
 from .events import Events, make_viewers
-from .identity import machine
-from .leftovers import remove_leftovers
 from .lock import FILE as LOCK
 from .lock import locked
-from .progress import Progress
 from .run import Run
+from .stale_files import remove_leftovers
 
-
-def warn(line: str) -> None:
-    """Say a line on stderr."""
-    click.echo(line, err=True)
+log = logging.getLogger(__name__)
 
 
 @contextmanager
-def open_run(choice: Choice) -> Iterator[tuple[Run, Events]]:
+def open_run(resolved: ResolvedOptions, plugins: Plugins) -> Iterator[tuple[Run, Events]]:
     """Claim the run's folder for this process and make its viewers; `run_finished` is told at the end, always.
 
     Raises OptionError when a run of that name exists and the command does not say what is to become of it.
     """
-    folder = make_folder(choice.folder)
-    with locked(folder), _nothing_left_behind(folder), deterministic(bool(choice.values["deterministic"])):
+    folder = make_folder(resolved.folder)
+    with locked(folder), _nothing_left_behind(folder), deterministic(bool(resolved.values["deterministic"])):
         remove_leftovers(folder)
-        if continues(choice) and has_checkpoints(folder):
-            for line in said(harmless_changes(choice)):
-                click.echo(f"Changed since the run was started: {line}")
-        elif has_checkpoints(folder) and not choice.values["overwrite"]:  # refused here, removed when all is built
+        if continues(resolved) and has_checkpoints(folder):
+            for line in said(harmless_changes(resolved)):
+                log.info(f"Changed since the run was started: {line}")
+        elif has_checkpoints(folder) and not resolved.values["overwrite"]:  # refused here, removed when all is built
             raise OptionError(
-                f"run '{choice.name}' exists: give --continue_train (or --resume auto) to go on with it, --overwrite "
+                f"run '{resolved.name}' exists: give --continue_train (or --resume auto) to go on with it, --overwrite "
                 "to start anew over it, or another --name."
             )
-        plugins = get_plugins()
-        run = Run(choice.name, folder, choice.command, choice.values, warn=warn)
-        events = Events(plugins, make_viewers(choice, plugins.registry("viewer"), warn), warn)
+        run = Run(resolved.name, folder, resolved.command, resolved.values)
+        events = Events(plugins, make_viewers(resolved, plugins.registry("viewer")))
         error: BaseException | None = None
         try:
             yield run, events
@@ -63,11 +58,11 @@ def open_run(choice: Choice) -> Iterator[tuple[Run, Events]]:
             run.close()
 
 
-def continues(choice: Choice) -> bool:
+def continues(resolved: ResolvedOptions) -> bool:
     """Whether the command goes on with a run that has saved something, in the reference's format or ours."""
-    if choice.values["continue_train"]:
+    if resolved.values["continue_train"]:
         return True
-    return choice.values["resume"] == "auto" and has_checkpoints(choice.folder)
+    return resolved.values["resume"] == "auto" and has_checkpoints(resolved.folder)
 
 
 def has_checkpoints(folder: Path) -> bool:
@@ -92,19 +87,22 @@ def make_room(folder: Path) -> None:
 
 
 def store(
-    choice: Choice, folder: Path, at: Progress | None = None, changes: Mapping[str, Change] | None = None
+    resolved: ResolvedOptions,
+    folder: Path,
+    progress: Progress | None = None,
+    changes: Mapping[str, Change] | None = None,
 ) -> None:
     """Write options.json and train_opt.txt or test_opt.txt.
 
     `changes` is what differs since the run was last started, noted in options.json with the position `at`.
     """
-    if choice.command == "train":
-        stored = choice.to_store(machine(str(choice.values["device"])))
-        earlier = choice.stored.changes if choice.stored and at and at.images else ()
+    if resolved.command == "train":
+        stored = resolved.to_store(machine(str(resolved.values["device"])))
+        earlier = resolved.stored.changes if resolved.stored and progress and progress.images else ()
         noted = {name: [before, now] for name, (before, now) in (changes or {}).items()}
-        made: list[Mapping[str, Any]] = [{"images": at.images, "changed": noted}] if at and noted else []
+        made: list[Mapping[str, Any]] = [{"images": progress.images, "changed": noted}] if progress and noted else []
         write_stored(folder, replace(stored, changes=[*earlier, *made]))
-    write_listing(folder / f"{choice.command}_opt.txt", choice.values, choice.defaults)
+    write_listing(folder / f"{resolved.command}_opt.txt", resolved.values, resolved.defaults)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ pytest_plugins = ["pixlate.plugins.testing"]
 @pytest.fixture(autouse=True, scope="module")
 def _plugins_end_with_their_module(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What one module's tests load into the process, or import from a folder of theirs, is gone before the next's."""
-    from pixlate.plugins import forget_plugins
+    from pixlate import forget_plugins
 
     yield
     forget_plugins()

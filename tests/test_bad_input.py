@@ -19,11 +19,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import pixlate
+from pixlate import get_plugins
 from pixlate.errors import CheckpointError, PixlateError
-from pixlate.options.resolve import resolve
-from pixlate.options.stored import read_listing, read_stored
-from pixlate.runs.checkpoints import check_state
-from pixlate.runs.state import load_data, read_state, write_state
+from pixlate.options.command.resolve import resolve
+from pixlate.options.command.stored import read_listing, read_stored
+from pixlate.runs.checkpoints.checkpoints import check_state
+from pixlate.runs.checkpoints.state_file import load_data, read_state, write_state
 
 COUNT: Counter[str] = Counter()
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "PPM", "WEBP")
@@ -64,24 +65,24 @@ def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
 
 
 @functools.cache  # its noise differs each time
-def picture(kind: str, mode: str) -> bytes:
+def noise_image(kind: str, mode: str) -> bytes:
     out = io.BytesIO()
     Image.effect_noise((40, 36), 90).convert(mode).save(out, kind)
     return out.getvalue()
 
 
 @st.composite
-def picture_files(draw: st.DrawFn) -> bytes:
-    """A picture's file, more or less damaged, or anything else."""
+def image_files(draw: st.DrawFn) -> bytes:
+    """An image's file, more or less damaged, or anything else."""
     kind = draw(st.sampled_from(FORMATS))
     mode = draw(st.sampled_from(("RGB", "L") if kind in ("JPEG", "PPM", "WEBP") else ("RGB", "L", "RGBA", "P", "1")))
     if mode == "RGBA" and kind == "BMP":
         mode = "RGB"
-    whole = picture(kind, mode)
+    whole = noise_image(kind, mode)
     return draw(st.just(whole) | damaged(whole) | damaged(whole) | st.binary(max_size=80))
 
 
-def load_pictures(folder: Path, mode: str, bad: str) -> None:
+def load_images(folder: Path, mode: str, bad: str) -> None:
     options = {"load_size": 36, "crop_size": 32, "on_bad_image": bad, "cache": "off", "max_bad_images": 3}
     dataset = pixlate.create_dataset(mode, dataroot=str(folder), phase="train", **options)
     for index in range(min(3, len(dataset))):
@@ -90,17 +91,17 @@ def load_pictures(folder: Path, mode: str, bad: str) -> None:
         assert item["A"].abs().max() <= 1
 
 
-def check_pictures(root: Path, number: int) -> None:
+def check_images(root: Path, number: int) -> None:
     @tries(number)
     @given(
         files=st.lists(
-            st.tuples(NAMES, st.sampled_from([".png", ".jpg", ".tif", ".PNG", ""]), picture_files()), max_size=3
+            st.tuples(NAMES, st.sampled_from([".png", ".jpg", ".tif", ".PNG", ""]), image_files()), max_size=3
         ),
         mode=st.sampled_from(["aligned", "unaligned", "single"]),
         bad=st.sampled_from(["stop", "skip"]),
     )
     def check(files: list[tuple[str, str, bytes]], mode: str, bad: str) -> None:
-        folder = root / "pictures"
+        folder = root / "images"
         shutil.rmtree(folder, ignore_errors=True)
         for name in ("train", "trainA", "trainB"):
             (folder / name).mkdir(parents=True)
@@ -109,7 +110,7 @@ def check_pictures(root: Path, number: int) -> None:
                 path.write_bytes(data)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, about damaged files
-            answered(lambda: load_pictures(folder / "train" if mode == "single" else folder, mode, bad))
+            answered(lambda: load_images(folder / "train" if mode == "single" else folder, mode, bad))
 
     check()
 
@@ -162,7 +163,7 @@ def check_options(root: Path, number: int) -> None:
     @given(command=st.sampled_from(["train", "test"]), args=ARGUMENTS)
     def check(command: str, args: list[str]) -> None:
         os.chdir(root)
-        answered(lambda: resolve(command, list(args)))
+        answered(lambda: resolve(command, list(args), get_plugins()))
 
     check()
 
@@ -197,8 +198,8 @@ def check_stored(root: Path, number: int) -> None:
         (run / "train_opt.txt").write_bytes(data)
         read_listing(run / "train_opt.txt")
         answered(lambda: read_stored(run))
-        answered(lambda: resolve("test", ["--name", "run"]))
-        answered(lambda: resolve("train", ["--name", "run", "--continue_train"]))
+        answered(lambda: resolve("test", ["--name", "run"], get_plugins()))
+        answered(lambda: resolve("train", ["--name", "run", "--continue_train"], get_plugins()))
 
     check()
 
@@ -211,7 +212,7 @@ def check_configs(root: Path, number: int) -> None:
     def check(data: bytes) -> None:
         os.chdir(root)
         (root / "config.toml").write_bytes(data)
-        answered(lambda: resolve("train", ["--config", "config.toml", "--dataroot", "x"]))
+        answered(lambda: resolve("train", ["--config", "config.toml", "--dataroot", "x"], get_plugins()))
 
     check()
 
@@ -248,7 +249,7 @@ def check_states(root: Path, number: int) -> None:
     check_parts()
 
 
-CHECKS = (check_pictures, check_options, check_stored, check_configs, check_states)
+CHECKS = (check_images, check_options, check_stored, check_configs, check_states)
 
 
 @pytest.fixture(autouse=True)

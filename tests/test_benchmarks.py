@@ -2,16 +2,15 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from paths import ROOT
 
-ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT))  # benchmarks is no part of the package
 
-from benchmarks import parts  # noqa: E402
-from benchmarks.measure import Round, Times, compared, in_turn, shown_time, table  # noqa: E402
-from benchmarks.worker import SideEnded  # noqa: E402
+from benchmarks import parts
+from benchmarks.measure import Round, Times, compared, in_turn, shown_time, table
+from benchmarks.worker import SideEnded
 
 
 def times(*walls: float, cpu: float = 1.0) -> Times:

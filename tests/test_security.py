@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from trainings import PIX2PIX, make_pictures, run, start, state_of, train, until
+from trainings import PIX2PIX, make_images, run, start, state_of, train, until
 
 import pixlate
 from pixlate.errors import CheckpointError
@@ -30,7 +30,7 @@ class Runs:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("security")
-    make_pictures(root / "pictures")
+    make_images(root / "images")
     train(root / "whole", *PIX2PIX, "--n_epochs", "1")
     return root
 
@@ -91,7 +91,7 @@ def test_options_and_config_files_are_data(folder: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize("name", ["..", "../up", "a/../../up", "/abs", ".", "a\nb", "../whole/run/web"])
 def test_a_run_lies_in_its_folder_whatever_its_name(folder: Path, tmp_path: Path, name: str) -> None:
     before = sorted(tmp_path.rglob("*"))
-    where = ("--dataroot", folder / "pictures", "--checkpoints_dir", tmp_path / "runs")
+    where = ("--dataroot", folder / "images", "--checkpoints_dir", tmp_path / "runs")
     for options in (("--name", name), ("--name", "x", "--suffix", f"/../../{name}")):
         command = run("train", *where, *PIX2PIX, *options)
         assert command.code == 2
@@ -103,7 +103,7 @@ def test_a_run_lies_in_its_folder_whatever_its_name(folder: Path, tmp_path: Path
 
 
 def test_suffixes_give_values_and_nothing_else(folder: Path, tmp_path: Path) -> None:
-    make_pictures(tmp_path / "pictures")
+    make_images(tmp_path / "images")
     for suffix in ("{0}", "{model", "{nothing}"):
         refused = train(tmp_path / "runs", *PIX2PIX, "--suffix", suffix, expect=2)
         assert "Traceback" not in refused.output
@@ -144,9 +144,9 @@ def test_a_continued_run_follows_no_link_out_of_its_logs(folder: Path, tmp_path:
 
 
 def test_file_names_cannot_speak_html(tmp_path: Path) -> None:
-    root = tmp_path / "pictures"
+    root = tmp_path / "images"
     evil = "<img src=x onerror=alert(1)>&\"'\n.png"
-    make_pictures(root)
+    make_images(root)
     for phase in ("train", "val", "test"):
         (root / phase).mkdir(exist_ok=True)
         Image.new("RGB", (80, 40)).save(root / phase / "plain.png")
@@ -171,7 +171,7 @@ def test_a_run_writes_in_its_folder_alone(folder: Path, tmp_path: Path) -> None:
     here = copy_of(folder, "alone")
     (tmp_path / "cwd").mkdir()
     before = files()
-    where = ("--dataroot", folder / "pictures", "--checkpoints_dir", here.parent, "--name", "run")
+    where = ("--dataroot", folder / "images", "--checkpoints_dir", here.parent, "--name", "run")
     options = (*PIX2PIX, "--continue_train", "--n_epochs", "2", "--cache", "off")
     assert run("train", *where, *options, cwd=tmp_path / "cwd").code == 0
     changed = {path for path, time in files().items() if before.get(path) != time}
@@ -183,7 +183,7 @@ def test_a_run_folder_that_is_replaced_while_training_is_no_way_out(folder: Path
     mine = tmp_path / "mine.pt"
     mine.write_text("mine")
     command = start(
-        "train", "--dataroot", folder / "pictures", "--checkpoints_dir", tmp_path / "runs", "--name", "run",
+        "train", "--dataroot", folder / "images", "--checkpoints_dir", tmp_path / "runs", "--name", "run",
         *PIX2PIX, "--n_epochs", "100000",
     )  # fmt: skip
     state = tmp_path / "runs" / "run" / "latest_state.pt"

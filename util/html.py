@@ -1,4 +1,4 @@
-"""The pieces that pages share: the frame with its style, facts, and rows of pictures.
+"""The pieces that pages share: the frame with its style, facts, and rows of images.
 
 Built with dominate, which escapes every text; nothing on a page comes from outside its folder.
 """
@@ -17,13 +17,13 @@ from dominate.util import raw
 from .files import write_whole
 from .style import STYLE
 
-GAP, MARGINS = 14, 90  # between pictures, and around them, as the style sheet has them
+GAP, MARGINS = 14, 90  # between images, and around them, as the style sheet has them
 TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they turn text around
 
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture file on a page: its label, its path from the page, and its size in pixels."""
+    """An image file on a page: its label, its path from the page, and its size in pixels."""
 
     label: str
     file: str
@@ -64,20 +64,20 @@ def page(
     return made
 
 
-def picture_row(pictures: Sequence[Shown], width: int) -> dom_tag:
-    """Pictures side by side, each at most `width` pixels wide and linked to its file."""
-    style = f"--columns: {columns(len(pictures))}; --width: {width}px"
-    return tags.div([_figure(picture) for picture in pictures], cls="row", style=style)
+def image_row(images: Sequence[Shown], width: int) -> dom_tag:
+    """Images side by side, each at most `width` pixels wide and linked to its file."""
+    style = f"--columns: {columns(len(images))}; --width: {width}px"
+    return tags.div([_figure(image) for image in images], cls="row", style=style)
 
 
 def columns(count: int) -> int:
-    """How many pictures stand side by side: rows of equal length, so that A→B→A stands above B→A→B."""
+    """How many images stand side by side: rows of equal length, so that A→B→A stands above B→A→B."""
     rows = max(1, -(-count // 4))
     return max(1, -(-count // rows))
 
 
 def content_width(rows: Iterable[int], width: int) -> int:
-    """How wide a page is that holds rows of so many pictures, each `width` pixels wide."""
+    """How wide a page is that holds rows of so many images, each `width` pixels wide."""
     widest = max((columns(count) for count in rows), default=1)
     return max(860, widest * (width + GAP) - GAP + MARGINS)
 
@@ -92,11 +92,11 @@ def save_page(made: document, path: Path) -> None:
     write_whole(path, made.render(pretty=False).encode())
 
 
-def _figure(picture: Shown) -> dom_tag:
-    link = address(picture.file)
-    label = visible(picture.label)
-    image = tags.img(src=link, alt=label, loading="lazy", width=picture.width, height=picture.height)
-    return tags.figure(tags.a(image, href=link), tags.figcaption(label))
+def _figure(image: Shown) -> dom_tag:
+    link = address(image.file)
+    label = visible(image.label)
+    thumbnail = tags.img(src=link, alt=label, loading="lazy", width=image.width, height=image.height)
+    return tags.figure(tags.a(thumbnail, href=link), tags.figcaption(label))
 
 
 def _visible_character(character: str) -> str:

@@ -19,7 +19,7 @@ def listed(items: Iterable[str], most: int = 5) -> str:
 
 
 def counted(number: int, one: str, many: str = "") -> str:
-    """A number with its noun: "1 picture", "2 pictures"."""
+    """A number with its noun: "1 image", "2 images"."""
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 

@@ -4,7 +4,7 @@
     python test.py --plugin sketches.py --name photos_pix2pix
 
 It adds a data set, whose pairs are a photograph (B) and lines found in it (A), and a listener that measures, on the
-pictures that are not trained on, how far the translations are from the photographs.
+images that are not trained on, how far the translations are from the photographs.
 """
 
 import random
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
-from pixlate.data import DataOptions, Item, PictureDataset, Source, find_pictures, size_of
+from pixlate.data import DataOptions, ImageDataset, Item, Source, find_images, size_of
 from pixlate.plugins import Progress, Register, Run, Sample, hookimpl, option
 
 STEEP = 0.05  # per pixel, of the 2 from black to white
@@ -29,12 +29,12 @@ class SketchConfig:
     reach: int = option(0, "pixels that a line is thickened by on each side", type=click.IntRange(0, 9))
 
 
-class SketchDataset(PictureDataset[SketchConfig]):
+class SketchDataset(ImageDataset[SketchConfig]):
     """Pairs of lines (A) and the photograph that they were found in (B), from <dataroot>/<phase>."""
 
     def __init__(self, config: SketchConfig, shared: DataOptions) -> None:
         super().__init__(config, shared)
-        files = find_pictures(self.root / shared.phase, shared.max_dataset_size)
+        files = find_images(self.root / shared.phase, shared.max_dataset_size)
         self.groups = [(Source(file, ("B",)),) for file in files]
 
     def __len__(self) -> int:
@@ -63,13 +63,13 @@ class SketchError:
         self.best: tuple[float, int] | None = None
 
     @hookimpl
-    def samples_shown(self, run: Run, at: Progress, samples: Sequence[Sample]) -> None:
+    def samples_shown(self, run: Run, progress: Progress, samples: Sequence[Sample]) -> None:
         pairs = [sample.images for sample in samples if {"fake_B", "real_B"} <= sample.images.keys()]
         if not pairs:
             return
         error = sum(float((pair["fake_B"] - pair["real_B"]).abs().mean()) for pair in pairs) / len(pairs) / 2
-        run.open_log("sketch_error.txt").write(f"{at.images} {error:.4f}")
-        self.best = min(self.best or (error, at.epoch), (error, at.epoch))
+        run.open_log("sketch_error.txt").write(f"{progress.images} {error:.4f}")
+        self.best = min(self.best or (error, progress.epoch), (error, progress.epoch))
 
     @hookimpl
     def run_finished(self, run: Run, error: BaseException | None) -> None:

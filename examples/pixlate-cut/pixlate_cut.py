@@ -22,10 +22,10 @@ ON_OFF: dict[str, Any] = {"type": click.BOOL, "is_flag": False, "flag_value": "t
 WEIGHT = FiniteFloat(min=0)
 COUNT = click.IntRange(min=1)
 
-HELP_FINETUNE = "epochs after which pictures are scaled to --crop_size and no longer cut"
+HELP_FINETUNE = "epochs after which images are scaled to --crop_size and no longer cut"
 HELP_NCE = "weight of the patch loss"
-HELP_IDT = "also ask for the patch loss when the input is a picture of B already"
-HELP_NEGATIVES = "compare a patch with those of all pictures of its batch, not of its own alone"
+HELP_IDT = "also ask for the patch loss when the input is an image of B already"
+HELP_NEGATIVES = "compare a patch with those of all images of its batch, not of its own alone"
 HELP_FLIP = "mirror half of the inputs and ask that their translations be mirrored likewise"
 
 
@@ -56,7 +56,7 @@ class CutConfig(FinetuneConfig):
 
 @dataclass(frozen=True)
 class FastCutConfig(CutConfig):
-    """Options of FastCUT: a heavier patch loss and mirrored pictures in place of the identity loss."""
+    """Options of FastCUT: a heavier patch loss and mirrored images in place of the identity loss."""
 
     finetune_after: int = option(150, HELP_FINETUNE, type=COUNT)
     lambda_NCE: float = option(10.0, HELP_NCE, type=WEIGHT)
@@ -98,7 +98,7 @@ def register_datasets(register: Register) -> None:
         "unaligned_finetune",
         "pixlate_cut_data:FinetuneDataset",
         config=FinetuneConfig,
-        help="as unaligned; after --finetune_after epochs pictures are scaled to --crop_size and no longer cut",
+        help="as unaligned; after --finetune_after epochs images are scaled to --crop_size and no longer cut",
     )
 
 

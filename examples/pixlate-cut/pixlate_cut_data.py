@@ -1,4 +1,4 @@
-"""Unpaired pictures that are shown whole once the learning rate falls."""
+"""Unpaired images that are shown whole once the learning rate falls."""
 
 from dataclasses import replace
 

@@ -1,6 +1,6 @@
 """CUT and FastCUT: Contrastive Learning for Unpaired Image-to-Image Translation.
 
-T. Park, A. A. Efros, R. Zhang, J.-Y. Zhu, ECCV 2020, arXiv:2007.15651. G translates A into B, D judges pictures of B,
+T. Park, A. A. Efros, R. Zhang, J.-Y. Zhu, ECCV 2020, arXiv:2007.15651. G translates A into B, D judges images of B,
 and F maps features of G's own first half to where patches are compared. The two models differ in their options alone.
 """
 
@@ -9,9 +9,17 @@ from typing import Any
 
 import torch
 from pixlate.errors import OptionError
-from pixlate.models import BaseModel, Batch, ImagePool, ModelOptions, Net, StepResult, frozen, gradient_penalty
-from pixlate.models.networks import TestMode, test_mode
-from pixlate.plugins import get_plugins
+from pixlate.models import (
+    BaseModel,
+    Batch,
+    ImagePool,
+    ModelContext,
+    ModelOptions,
+    Net,
+    StepResult,
+    frozen,
+)
+from pixlate.models.networks import InferenceMode, set_inference_mode
 from torch import Tensor
 
 from pixlate_cut import CutConfig
@@ -19,12 +27,12 @@ from pixlate_cut_patches import patch_loss, patches_at, unit
 
 
 class CUT(BaseModel[CutConfig]):
-    """Losses G_GAN, D_real, D_fake, G, NCE, NCE_Y; pictures real_A, fake_B, real_B, idt_B (G of a picture of B)."""
+    """Losses G_GAN, D_real, D_fake, G, NCE, NCE_Y; images real_A, fake_B, real_B, idt_B (G of an image of B)."""
 
     watched_losses = ("NCE",)
 
-    def __init__(self, config: CutConfig, shared: ModelOptions, **placement: Any) -> None:
-        super().__init__(config, shared, **placement)
+    def __init__(self, config: CutConfig, shared: ModelOptions, context: ModelContext) -> None:
+        super().__init__(config, shared, context)
         if self.train and shared.input_nc != shared.output_nc:
             raise OptionError(
                 f"CUT compares features of input and output, which have {shared.input_nc} and {shared.output_nc} "
@@ -35,7 +43,7 @@ class CUT(BaseModel[CutConfig]):
         if self.train:
             self.layers = _layers(config.nce_layers, self.G, shared.netG)
             self.D = self.discriminator("D", shared.output_nc)
-            self.loss_GAN = get_plugins().registry("loss").get(shared.gan_mode).load()()
+            self.loss_GAN = self.gan_loss()
             self.fake_pool = ImagePool(shared.pool_size, self.rng)
             self.add_optimizer("G", self.G)
             self.add_optimizer("D", self.D)
@@ -47,10 +55,9 @@ class CUT(BaseModel[CutConfig]):
         """Build F, whose input is as wide as G's features."""
         if not self.config.lambda_NCE:
             return
-        component = get_plugins().registry("network").get(self.config.netF, role="projection")
-        with torch.no_grad(), test_mode(TestMode("picture", None)):  # a look that leaves no trace in G
+        with torch.no_grad(), set_inference_mode(InferenceMode("image", None)):  # a look that leaves no trace in G
             widths = [features.shape[1] for features in self.G(batch["A"][:1], layers=self.layers)]
-        self.F = self.add_network("F", lambda: component.load()(widths, self.config.netF_nc))
+        self.F = self.network("F", "netF", channels=widths, width=self.config.netF_nc)
         if any(True for _ in self.F.module.parameters()):
             self.add_optimizer("F", self.F)
 
@@ -58,13 +65,13 @@ class CUT(BaseModel[CutConfig]):
         real_A, real_B = batch["A"], batch["B"]
         identity = (real_B,) if self.config.nce_idt else ()
         mirror = Mirror(self.config.flip_equivariance and self.draw_mirror())
-        fake_B, *idt_B = self._translate(*(mirror(picture) for picture in (real_A, *identity)))
+        fake_B, *idt_B = self._translate(*(mirror(image) for image in (real_A, *identity)))
 
-        # D learns to tell pictures of B from translations.
+        # D learns to tell images of B from translations.
         fake = self.fake_pool.query(fake_B)
-        prediction_fake, prediction_real = self.D.each(fake, real_B)
-        D_fake, D_real = self.loss_GAN.fake(prediction_fake), self.loss_GAN.real(prediction_real)
-        self.update("D", 0.5 * (D_fake + D_real) + self._penalty(real_B, fake))
+        logits_fake, logits_real = self.D.each(fake, real_B)
+        D_fake, D_real = self.loss_GAN.fake(logits_fake), self.loss_GAN.real(logits_real)
+        self.update("D", 0.5 * (D_fake + D_real) + self.penalty(self.D, real_B, fake))
 
         # G fools D, and every patch of its output must be found again in its input; F learns with it (Eq. 5).
         G_GAN = self._fooling(fake_B)
@@ -89,11 +96,11 @@ class CUT(BaseModel[CutConfig]):
     def load_extra_state(self, state: dict[str, Any]) -> None:
         self.fake_pool.load_state_dict(state["fake_pool"], self.device)
 
-    def _translate(self, *pictures: Tensor) -> Sequence[Tensor]:
+    def _translate(self, *images: Tensor) -> Sequence[Tensor]:
         """G of each; in one batch where sizes allow it, so that batch norm sees both domains together."""
-        if len({picture.shape[1:] for picture in pictures}) > 1:
-            return [self.G(picture) for picture in pictures]
-        return torch.split(self.G(torch.cat(pictures)), [len(picture) for picture in pictures])
+        if len({image.shape[1:] for image in images}) > 1:
+            return [self.G(image) for image in images]
+        return torch.split(self.G(torch.cat(images)), [len(image) for image in images])
 
     def _fooling(self, fake_B: Tensor) -> Tensor:
         if not self.config.lambda_GAN:
@@ -103,7 +110,7 @@ class CUT(BaseModel[CutConfig]):
         return loss
 
     def _contrast(self, source: Tensor, made: Tensor, mirror: "Mirror") -> Tensor:
-        """The patch loss between a picture and what G made of it, the mean over the layers (Eq. 3)."""
+        """The patch loss between an image and what G made of it, the mean over the layers (Eq. 3)."""
         if not self.config.lambda_NCE:
             return source.new_zeros(())
         queries = [mirror(features) for features in self.G(made, layers=self.layers)]
@@ -119,7 +126,7 @@ class CUT(BaseModel[CutConfig]):
         return self.config.lambda_NCE * torch.stack(losses).mean()
 
     def _places(self, features: Tensor) -> Tensor:
-        """Which places of a layer are compared: the same in every picture of the batch, and in both pictures."""
+        """Which places of a layer are compared: the same in every image of the batch, and in both images."""
         height, width = features.shape[2:]
         return self.draw_places(height * width)[: self.config.num_patches].to(features.device)
 
@@ -129,11 +136,6 @@ class CUT(BaseModel[CutConfig]):
         if self.config.nce_includes_all_negatives_from_minibatch:
             return [layer.flatten(0, 1).unsqueeze(0) for layer in patches]
         return patches
-
-    def _penalty(self, real: Tensor, fake: Tensor) -> Tensor | float:
-        if not (self.loss_GAN.gradient_penalty and self.shared.lambda_gp):
-            return 0.0
-        return gradient_penalty(self.D.exactly, real, fake, lambda_gp=self.shared.lambda_gp)
 
 
 class Mirror:

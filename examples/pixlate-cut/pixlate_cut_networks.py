@@ -1,7 +1,7 @@
 """The networks of CUT: pixlate's residual generator and PatchGAN with blurred down- and upsamplings.
 
 R. Zhang, "Making convolutional networks shift-invariant again" (ICML 2019): a convolution runs at the full size and
-its output is blurred before every second pixel is dropped, so that features do not jump when the picture moves by one.
+its output is blurred before every second pixel is dropped, so that features do not jump when the image moves by one.
 Names and shapes of all weights are those of the published CUT, whose checkpoints load here and the other way round.
 """
 
@@ -49,7 +49,7 @@ class Upsample(nn.Module):
 class FeatureGenerator(nn.Module):
     """A generator that is a sequence of layers and gives the features after any of them.
 
-    Called with a picture it translates it. Called with `layers` too, numbers below `feature_layers` in ascending
+    Called with an image it translates it. Called with `layers` too, numbers below `feature_layers` in ascending
     order, it gives the list of those layers' outputs instead, and computes no layer after the last of them.
     """
 
@@ -137,14 +137,14 @@ class CutDiscriminator(nn.Module):
 def cut_resnet_9blocks(
     input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool
 ) -> CutResnetGenerator:
-    """The generator for pictures of 256 pixels and more."""
+    """The generator for images of 256 pixels and more."""
     return CutResnetGenerator(input_nc, output_nc, ngf, norm, use_dropout, n_blocks=9)
 
 
 def cut_resnet_6blocks(
     input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool
 ) -> CutResnetGenerator:
-    """The generator for pictures of 128 pixels."""
+    """The generator for images of 128 pixels."""
     return CutResnetGenerator(input_nc, output_nc, ngf, norm, use_dropout, n_blocks=6)
 
 

@@ -36,26 +36,26 @@ class CutWatch:
             run.open_log(FILE)
 
     @hookimpl
-    def losses_logged(self, run: "Run", at: "Progress", losses: Mapping[str, float]) -> None:
+    def losses_logged(self, run: "Run", progress: "Progress", losses: Mapping[str, float]) -> None:
         """Note how well patches are recognised."""
         weight = run.options.get("lambda_NCE", 0)
         if _is_cut(run) and weight and math.isfinite(losses["NCE"]):
-            _write(run, at, confusion=round(math.exp(losses["NCE"] / weight), 3))
+            _write(run, progress, confusion=round(math.exp(losses["NCE"] / weight), 3))
 
     @hookimpl
-    def images_shown(self, run: "Run", at: "Progress", images: Mapping[str, "Tensor"]) -> None:
+    def images_shown(self, run: "Run", progress: "Progress", images: Mapping[str, "Tensor"]) -> None:
         """Note how much changes."""
         if _is_cut(run):
             self._change = float((images["fake_B"] - images["real_A"]).abs().mean()) / 2
-            _write(run, at, change=round(self._change, 5))
+            _write(run, progress, change=round(self._change, 5))
 
     @hookimpl
-    def epoch_ended(self, run: "Run", at: "Progress") -> None:
+    def epoch_ended(self, run: "Run", progress: "Progress") -> None:
         """Warn of a copy, once in a session."""
         if self._change < COPY and not self._warned:
             self._warned = True
             click.echo(
-                f"warning: in epoch {at.epoch} the generator copies its input (fake_B differs from real_A by "
+                f"warning: in epoch {progress.epoch} the generator copies its input (fake_B differs from real_A by "
                 f"{self._change:.2%} of the range): a smaller --lambda_NCE lets it change more",
                 err=True,
             )
@@ -65,5 +65,5 @@ def _is_cut(run: "Run") -> bool:
     return run.options.get("model") in ("cut", "fastcut")
 
 
-def _write(run: "Run", at: "Progress", **measure: Any) -> None:
-    run.open_log(FILE).write(json.dumps({"epoch": at.epoch, "images": at.images, **measure}))
+def _write(run: "Run", progress: "Progress", **measure: Any) -> None:
+    run.open_log(FILE).write(json.dumps({"epoch": progress.epoch, "images": progress.images, **measure}))

@@ -5,10 +5,10 @@ discriminator by `make(input_nc, ndf, n_layers, norm)`, where norm makes the lay
 """
 
 from .architecture import Architecture, describe_mismatch, infer_generator, without_instance_statistics
-from .create import create_discriminator, create_generator, size_problem
+from .create import create_discriminator, create_generator
 from .init import InitFunction, initialise
 from .layers import Dropout, ReflectionPad
-from .mode import TestMode, current_mode, test_mode
+from .mode import InferenceMode, current_mode, set_inference_mode
 from .norms import BatchNorm, InstanceNorm, NoNorm, NormFactory, SyncBatchNorm, conv_bias
 from .patchgan import NLayerDiscriminator, basic, n_layers
 from .pixelgan import PixelDiscriminator, pixel
@@ -29,7 +29,7 @@ __all__ = [
     "ResnetBlock",
     "ResnetGenerator",
     "SyncBatchNorm",
-    "TestMode",
+    "InferenceMode",
     "UnetGenerator",
     "basic",
     "conv_bias",
@@ -43,8 +43,7 @@ __all__ = [
     "pixel",
     "resnet_6blocks",
     "resnet_9blocks",
-    "size_problem",
-    "test_mode",
+    "set_inference_mode",
     "unet_128",
     "unet_256",
     "without_instance_statistics",

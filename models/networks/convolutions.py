@@ -81,7 +81,7 @@ class NarrowConv2d(nn.Conv2d):
 
 
 def _are_few(x: Tensor, positions: int) -> bool:
-    """Whether a batch, of so many positions each, is worth a product. At test pictures are computed one by one."""
+    """Whether a batch, of so many positions each, is worth a product. At test images are computed one by one."""
     together = positions if current_mode() is not None else len(x) * positions
     return x.device.type == "cpu" and together <= FEW_POSITIONS
 
@@ -121,7 +121,7 @@ def _with_bias(y: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _product(conv: InnerConv2d | InnerConvTranspose2d, x: Tensor) -> Tensor:
-    """At test each picture by itself: a picture must not change, to the bit, with the batch that it is in."""
+    """At test each image by itself: an image must not change, to the bit, with the batch that it is in."""
     if current_mode() is None or len(x) == 1:
         return conv.product(x)
     return torch.cat([conv.product(one) for one in x.chunk(len(x))])

@@ -1,16 +1,15 @@
 """Networks by name: what `pixlate.create_generator` and `pixlate.create_discriminator` are."""
 
-from typing import Any
-
 from torch import nn
 
 from pixlate.errors import OptionError
-from pixlate.plugins import get_plugins
+from pixlate.plugins.manager import Plugins
 
 from .init import initialise
 
 
 def create_generator(
+    plugins: Plugins,
     name: str,
     *,
     input_nc: int,
@@ -31,15 +30,20 @@ def create_generator(
     Raises OptionError for an unknown name (with the nearest known one) and for a count below 1.
     """
     _check(input_nc=input_nc, output_nc=output_nc, ngf=ngf)
-    make = get_plugins().registry("network").get(name, role="generator").load()
+    make = plugins.registry("network").get(name, role="generator").load()
     net: nn.Module = make(
-        input_nc=input_nc, output_nc=output_nc, ngf=ngf, norm=_load("norm", norm), use_dropout=use_dropout
+        input_nc=input_nc,
+        output_nc=output_nc,
+        ngf=ngf,
+        norm=plugins.registry("norm").get(norm).load(),
+        use_dropout=use_dropout,
     )
-    initialise(net, _load("init", init_type), init_gain)
+    initialise(net, plugins.registry("init").get(init_type).load(), init_gain)
     return net
 
 
 def create_discriminator(
+    plugins: Plugins,
     name: str,
     *,
     input_nc: int,
@@ -49,7 +53,7 @@ def create_discriminator(
     init_type: str = "normal",
     init_gain: float = 0.02,
 ) -> nn.Module:
-    """A discriminator: N×input_nc×H×W to N×1×h×w judgements, before any sigmoid.
+    """A discriminator: N×input_nc×H×W to N×1×h×w logits.
 
     Its weights are fresh, drawn from torch's global generator.
 
@@ -59,31 +63,10 @@ def create_discriminator(
     Raises OptionError for an unknown name (with the nearest known one) and for a count below 1.
     """
     _check(input_nc=input_nc, ndf=ndf, n_layers=n_layers)
-    make = get_plugins().registry("network").get(name, role="discriminator").load()
-    net: nn.Module = make(input_nc=input_nc, ndf=ndf, n_layers=n_layers, norm=_load("norm", norm))
-    initialise(net, _load("init", init_type), init_gain)
+    make = plugins.registry("network").get(name, role="discriminator").load()
+    net: nn.Module = make(input_nc=input_nc, ndf=ndf, n_layers=n_layers, norm=plugins.registry("norm").get(norm).load())
+    initialise(net, plugins.registry("init").get(init_type).load(), init_gain)
     return net
-
-
-def size_problem(name: str, net: nn.Module, *, height: int, width: int) -> str | None:
-    """Why a network cannot take pictures of this size, in one sentence; None when it can.
-
-    A network says what it needs by `size_multiple` (what sides must be multiples of) and `minimum_size`.
-    """
-    multiple = int(getattr(net, "size_multiple", 1))
-    minimum = int(getattr(net, "minimum_size", 1))
-    fitting = [max(minimum, (side + multiple // 2) // multiple * multiple) for side in (width, height)]
-    if fitting == [width, height]:
-        return None
-    needs = f"multiples of {multiple} and " if multiple > 1 else ""
-    return (
-        f"'{name}' cannot take pictures of {width}x{height}: "
-        f"sides must be {needs}at least {minimum}, such as {fitting[0]}x{fitting[1]}."
-    )
-
-
-def _load(kind: str, name: str) -> Any:
-    return get_plugins().registry(kind).get(name).load()
 
 
 def _check(**counts: int) -> None:

@@ -10,7 +10,7 @@ from .mode import current_mode
 
 
 class Dropout(nn.Dropout):
-    """Dropout that, while translating, takes each picture's mask from its own generator, or is off."""
+    """Dropout that, while translating, takes each image's mask from its own generator, or is off."""
 
     def forward(self, x: Tensor) -> Tensor:
         mode = current_mode()

@@ -3,8 +3,8 @@
     y = (x - mean) / sqrt(variance + 1e-5) [* weight + bias]
 
 Batch norm (Ioffe and Szegedy 2015) takes mean and variance over the batch; instance norm (Ulyanov, Vedaldi
-and Lempitsky 2016) over each picture. A norm says of itself whether the convolutions around it have a bias
-(`conv_bias`) and whether a picture is normalised without regard to its batch (`per_sample`).
+and Lempitsky 2016) over each image. A norm says of itself whether the convolutions around it have a bias
+(`conv_bias`) and whether an image is normalised without regard to its batch (`per_sample`).
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .mode import TestMode, current_mode
+from .mode import InferenceMode, current_mode
 
 #: Makes the norm for a number of channels; any of the classes below, or a plugin's.
 NormFactory = Callable[[int], nn.Module]
@@ -25,7 +25,7 @@ def conv_bias(norm: NormFactory) -> bool:
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch norm with a learnt scale and shift; at test by the picture's or the running statistics."""
+    """Batch norm with a learnt scale and shift; at test by the image's or the running statistics."""
 
     conv_bias = False
     per_sample = False
@@ -46,14 +46,14 @@ class SyncBatchNorm(nn.SyncBatchNorm):
         return super().forward(x) if mode is None else _at_test(self, x, mode)
 
 
-def _at_test(norm: BatchNorm | SyncBatchNorm, x: Tensor, mode: TestMode) -> Tensor:
-    if mode.statistics == "picture":
-        return _each_picture(x, norm.weight, norm.bias, norm.eps)
+def _at_test(norm: BatchNorm | SyncBatchNorm, x: Tensor, mode: InferenceMode) -> Tensor:
+    if mode.statistics == "image":
+        return _each_image(x, norm.weight, norm.bias, norm.eps)
     return F.batch_norm(x, norm.running_mean, norm.running_var, norm.weight, norm.bias, eps=norm.eps)
 
 
-def _each_picture(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
-    """Batch norm of one picture at a time: for each of them, to the bit, what a batch of one gives."""
+def _each_image(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
+    """Batch norm of one image at a time: for each of them, to the bit, what a batch of one gives."""
     normalised = [F.batch_norm(one, None, None, weight, bias, training=True, eps=eps) for one in x.chunk(len(x))]
     return normalised[0] if len(normalised) == 1 else torch.cat(normalised)
 
@@ -80,7 +80,7 @@ class InstanceNorm(nn.InstanceNorm2d):
         if on_cpu and x.is_contiguous():
             return F.group_norm(x, x.shape[1], eps=self.eps)
         if on_cpu or len(x) == 1:
-            return _each_picture(x, None, None, self.eps)
+            return _each_image(x, None, None, self.eps)
         return super().forward(x)
 
 

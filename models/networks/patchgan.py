@@ -6,7 +6,7 @@ adversarial networks" (ECCV 2016). In the paper's notation, for patches of 70×7
 
     C64-C128-C256-C512, and a convolution to one channel
 
-Ck is a 4×4 convolution, norm and leaky ReLU; the first has no norm; all but the last Ck halve the picture.
+Ck is a 4×4 convolution, norm and leaky ReLU; the first has no norm; all but the last Ck halve the image.
 
     n_layers                        1     2     3     4     5
     side of a patch, in pixels     16    34    70   142   286

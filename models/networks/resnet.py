@@ -76,10 +76,10 @@ class ResnetGenerator(nn.Module):
 
 
 def resnet_9blocks(input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool) -> ResnetGenerator:
-    """The generator for pictures of 256 pixels and more."""
+    """The generator for images of 256 pixels and more."""
     return ResnetGenerator(input_nc, output_nc, ngf, norm, use_dropout, n_blocks=9)
 
 
 def resnet_6blocks(input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool) -> ResnetGenerator:
-    """The generator for pictures of 128 pixels."""
+    """The generator for images of 128 pixels."""
     return ResnetGenerator(input_nc, output_nc, ngf, norm, use_dropout, n_blocks=6)

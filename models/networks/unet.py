@@ -38,7 +38,7 @@ class _Level(nn.Module):
 
 
 class _Outermost(_Level):
-    """The level that meets the pictures; nothing passes beside it."""
+    """The level that meets the images; nothing passes beside it."""
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.model(x)
@@ -81,8 +81,8 @@ class UnetGenerator(nn.Module):
             net = level(widest, widest, net, *dropout())
         for outer in (4 * ngf, 2 * ngf, ngf):
             net = level(outer, 2 * outer, net)
-        to_picture = nn.ConvTranspose2d(2 * ngf, output_nc, 4, stride=2, padding=1)
-        self.model = _Outermost(halve(input_nc, ngf), net, relu(), to_picture, nn.Tanh())
+        to_image = nn.ConvTranspose2d(2 * ngf, output_nc, 4, stride=2, padding=1)
+        self.model = _Outermost(halve(input_nc, ngf), net, relu(), to_image, nn.Tanh())
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.model(x)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pixlate.plugins import get_plugins
+from pixlate import get_plugins
 
 if "cut" not in get_plugins().registry("model"):
     get_plugins().load_file(Path(__file__).parents[1] / "pixlate_cut.py")

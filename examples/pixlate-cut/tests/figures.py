@@ -1,4 +1,4 @@
-"""The synthetic pictures and weights of the comparison with the published CUT, and its recorded figures."""
+"""The synthetic images and weights of the comparison with the published CUT, and its recorded figures."""
 
 import json
 import zlib
@@ -20,10 +20,10 @@ SIZE = 32
 class Case:
     """Some training steps of the published program in float64.
 
-    - model, options: as pixlate names them; batch: pictures per batch.
+    - model, options: as pixlate names them; batch: images per batch.
     - names, losses: steps × names; mirrored: a flag for each step, empty where none is drawn.
     - places: steps × calls × patches, the places that were compared, in the order in which they were drawn.
-    - translated: every third row and column of G of `picture(-1, 2)` after the last step.
+    - translated: every third row and column of G of `image(-1, 2)` after the last step.
     """
 
     name: str
@@ -48,7 +48,7 @@ def cases() -> Iterator[Case]:
             yield Case(name=name, **meta, **arrays)
 
 
-def picture(number: int, n: int) -> Tensor:
+def image(number: int, n: int) -> Tensor:
     """n×3×32×32 float64 in [-1, 1]: sums of waves, another one for every number."""
     draw = np.random.RandomState(number + 1000)
     y, x = np.mgrid[0:SIZE, 0:SIZE] / SIZE
@@ -61,7 +61,7 @@ def picture(number: int, n: int) -> Tensor:
 def batch(step: int, n: int) -> dict[str, Any]:
     """The batch of a step."""
     names = [f"{i}.png" for i in range(n)]
-    return {"A": picture(2 * step, n), "B": picture(2 * step + 1, n), "A_paths": names, "B_paths": names}
+    return {"A": image(2 * step, n), "B": image(2 * step + 1, n), "A_paths": names, "B_paths": names}
 
 
 @torch.no_grad()

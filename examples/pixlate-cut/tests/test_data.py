@@ -27,17 +27,16 @@ def dataset(tmp_path: Path) -> FinetuneDataset:
 
 
 def crops_of(dataset: Any, epoch: int) -> torch.Tensor:
-    """The pictures of an epoch, none of them mirrored."""
+    """The images of an epoch, none of them mirrored."""
     return torch.stack([dataset[epoch, i]["A"] for i in range(2)])
 
 
-def test_pictures_are_cut_at_first_and_whole_later(dataset: FinetuneDataset) -> None:
+def test_images_are_cut_at_first_and_whole_later(dataset: FinetuneDataset) -> None:
     whole = torch.stack([dataset.whole[1, i]["A"] for i in range(2)])
 
-    def is_whole(pictures: torch.Tensor) -> bool:
+    def is_whole(images: torch.Tensor) -> bool:
         return all(
-            torch.equal(one, other) or torch.equal(one.flip(2), other)
-            for one, other in zip(pictures, whole, strict=True)
+            torch.equal(one, other) or torch.equal(one.flip(2), other) for one, other in zip(images, whole, strict=True)
         )
 
     assert [is_whole(crops_of(dataset, epoch)) for epoch in (1, 2, 3, 4)] == [False, False, True, True]

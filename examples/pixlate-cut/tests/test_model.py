@@ -122,7 +122,7 @@ def test_a_mirrored_translation_is_shown_the_right_way_round() -> None:
     assert torch.equal(shown[0], shown[1].flip(3))
 
 
-def test_pictures_of_two_sizes_are_translated_one_by_one() -> None:
+def test_images_of_two_sizes_are_translated_one_by_one() -> None:
     given = batch()
     given["B"] = given["B"][..., :24]
     images = tiny("cut").training_step(given).images
@@ -130,7 +130,7 @@ def test_pictures_of_two_sizes_are_translated_one_by_one() -> None:
     assert images["idt_B"].shape[3] == 24
 
 
-def test_a_short_last_batch_is_contrasted_picture_by_picture() -> None:
+def test_a_short_last_batch_is_contrasted_image_by_image() -> None:
     model = tiny("cut", nce_idt=False, lambda_GAN=0.0, lr=1e-12)
     model.draw_places = torch.arange
     pair = batch(n=2)

@@ -51,7 +51,7 @@ def test_plain_weights_load_into_pixlates_own_generator() -> None:
 
 
 @pytest.mark.parametrize(("name", "n_layers", "least"), [("cut_basic", 9, 24), ("cut_n_layers", 2, 12)])
-def test_a_discriminator_judges_the_smallest_picture_it_names(name: str, n_layers: int, least: int) -> None:
+def test_a_discriminator_judges_the_smallest_image_it_names(name: str, n_layers: int, least: int) -> None:
     net = pixlate.create_discriminator(name, input_nc=3, ndf=4, n_layers=n_layers)
     assert net.minimum_size == least
     assert net(torch.rand(1, 3, least, least)).shape == (1, 1, 1, 1)

@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 import pytest
+from pixlate import get_plugins
 from pixlate.options.fields import options_of
-from pixlate.plugins import get_plugins
-from pixlate.plugins.testing import check_dataset, check_model, write_pictures
+from pixlate.plugins.testing import check_dataset, check_model, write_images
 
 from pixlate_cut import CutConfig, FastCutConfig
 
@@ -29,7 +29,7 @@ def test_a_model_keeps_its_contract(name: str, options: dict[str, Any]) -> None:
 
 
 def test_the_data_set_keeps_its_contract(tmp_path: Path) -> None:
-    check_dataset("unaligned_finetune", write_pictures(tmp_path, "unaligned"), load_size=64, crop_size=48)
+    check_dataset("unaligned_finetune", write_images(tmp_path, "unaligned"), load_size=64, crop_size=48)
 
 
 @pytest.mark.parametrize("config", [CutConfig, FastCutConfig])

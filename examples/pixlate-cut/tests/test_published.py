@@ -1,4 +1,4 @@
-"""Training steps give the published program's losses and pictures, in float64."""
+"""Training steps give the published program's losses and images, in float64."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 import pixlate
 import pytest
 import torch
-from figures import Case, batch, cases, fill, picture
+from figures import Case, batch, cases, fill, image
 
 
 def prepared(case: Case) -> Any:
@@ -31,7 +31,7 @@ def test_six_steps_and_a_translation_after_them(case: Case) -> None:
         assert list(result.losses) == case.names
         np.testing.assert_allclose([float(loss) for loss in result.losses.values()], expected, atol=1e-9, rtol=0)
     with torch.no_grad():
-        translated = model.networks["G"](picture(-1, 2))
+        translated = model.networks["G"](image(-1, 2))
     np.testing.assert_allclose(translated[:, :, ::3, ::3].numpy(), case.translated, atol=1e-8, rtol=0)
 
 

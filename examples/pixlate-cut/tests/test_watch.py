@@ -16,7 +16,7 @@ def run_of(folder: Path, model: str = "cut", **options: Any) -> Run:
     return Run("r", folder, "train", {"model": model, "lambda_NCE": 10.0, **options})
 
 
-def pictures(change: float) -> dict[str, torch.Tensor]:
+def images(change: float) -> dict[str, torch.Tensor]:
     real_A = torch.zeros(1, 3, 4, 4)
     return {"real_A": real_A, "fake_B": real_A + 2 * change}
 
@@ -29,7 +29,7 @@ def test_confusion_and_change_are_written(tmp_path: Path) -> None:
     run, watch = run_of(tmp_path), CutWatch()
     watch.run_started(run)
     watch.losses_logged(run, Progress(1, 100, 100, 100), {"NCE": 10 * math.log(32), "G": 1.0})
-    watch.images_shown(run, Progress(2, 0, 400, 400), pictures(0.25))
+    watch.images_shown(run, Progress(2, 0, 400, 400), images(0.25))
     run.close()
     assert lines(tmp_path) == [
         {"epoch": 1, "images": 100, "confusion": 32.0},
@@ -41,14 +41,14 @@ def test_a_copy_is_warned_of_once(tmp_path: Path, capsys: pytest.CaptureFixture[
     run, watch = run_of(tmp_path), CutWatch()
     watch.run_started(run)
     for epoch, change in ((1, 0.3), (2, 0.001), (3, 0.001)):
-        at = Progress(epoch, 100, 100 * epoch, 100)
-        watch.images_shown(run, at, pictures(change))
-        watch.epoch_ended(run, at)
+        progress = Progress(epoch, 100, 100 * epoch, 100)
+        watch.images_shown(run, progress, images(change))
+        watch.epoch_ended(run, progress)
         assert ("epoch 2" in capsys.readouterr().err) == (epoch == 2)
     run.close()
 
 
-def test_an_epoch_without_pictures_is_not_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_epoch_without_images_is_not_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, watch = run_of(tmp_path), CutWatch()
     watch.run_started(run)
     watch.epoch_ended(run, Progress())
@@ -60,7 +60,7 @@ def test_other_models_are_left_alone(tmp_path: Path) -> None:
     run, watch = run_of(tmp_path, model="pix2pix"), CutWatch()
     watch.run_started(run)
     watch.losses_logged(run, Progress(), {"G_L1": 1.0})
-    watch.images_shown(run, Progress(), pictures(0.0))
+    watch.images_shown(run, Progress(), images(0.0))
     watch.epoch_ended(run, Progress())
     run.close()
     assert not list(tmp_path.iterdir())
@@ -70,6 +70,6 @@ def test_without_the_patch_loss_only_change_is_written(tmp_path: Path) -> None:
     run, watch = run_of(tmp_path, lambda_NCE=0.0), CutWatch()
     watch.run_started(run)
     watch.losses_logged(run, Progress(), {"NCE": 0.0})
-    watch.images_shown(run, Progress(), pictures(0.5))
+    watch.images_shown(run, Progress(), images(0.5))
     run.close()
     assert [set(line) for line in lines(tmp_path)] == [{"epoch", "images", "change"}]

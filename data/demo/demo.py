@@ -1,0 +1,78 @@
+"""The demo data: drawn streets of town houses, so that everything can be tried without a download.
+
+Pairs (train, val, test: label map left, image right) for pix2pix, and unpaired images (trainA, testA by day;
+trainB, testB other streets by night) for CycleGAN. Each file is a function of its folder and number.
+"""
+
+import os
+import random
+import shutil
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from PIL import Image
+
+from pixlate.util.files import cannot_write, make_folder
+
+from .materials import DAY, NIGHT
+from .painting import paint
+from .street import SIDE, invent_street, label_map
+
+FOLDER = Path("datasets") / "demo"
+COUNTS: Mapping[str, int] = {
+    **{"train": 200, "val": 20, "test": 20},
+    **{"trainA": 80, "trainB": 80, "testA": 16, "testB": 16},
+}
+
+
+def demo_folder() -> Path:
+    """./datasets/demo, drawn now if it is not there yet: a few seconds, 15 MB."""
+    if not FOLDER.is_dir():
+        write_demo(FOLDER)
+    return FOLDER
+
+
+def write_demo(folder: Path, counts: Mapping[str, int] = COUNTS) -> None:
+    """Draw the demo data. The folder appears when it is complete; an interrupted drawing is continued.
+
+    Raises DataError where it cannot be written.
+    """
+    part = folder.with_name(f".{folder.name}.part")
+    try:
+        for name, count in counts.items():
+            make_folder(part / name)
+            for number in range(1, count + 1):
+                _write(part / name / f"{number:04}.png", name, number)
+        part.rename(folder)
+    except OSError as error:
+        if not folder.is_dir():  # unless another process was quicker
+            raise cannot_write(folder, error) from error
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def draw(name: str, number: int) -> Image.Image:
+    """One image of the demo data: 512 x 256 for a pair, else 256 x 256."""
+    rng = random.Random(f"{name}/{number}")
+    street = invent_street(rng)
+    if name.endswith("A"):
+        return paint(street, DAY)
+    if name.endswith("B"):
+        return paint(street, NIGHT, rng)
+    pair = Image.new("RGB", (2 * SIDE, SIDE))
+    pair.paste(label_map(street), (0, 0))
+    pair.paste(paint(street, DAY), (SIDE, 0))
+    return pair
+
+
+def _write(path: Path, name: str, number: int) -> None:
+    if path.exists():
+        return
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draw(name, number).save(aside, "PNG", compress_level=3)
+        aside.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            aside.unlink()
+        raise

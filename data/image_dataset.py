@@ -1,0 +1,110 @@
+"""What the data sets of image files share: reading, scaling, keeping what was scaled, and sizes for checks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+from PIL import Image
+
+from pixlate.errors import DataError, OptionError
+from pixlate.options.shared import DataOptions
+from pixlate.util.text import shown
+
+from .base import BaseDataset
+from .reading import BadImageError, image_size, read_image
+from .transforms import Pixels, Size, size_of
+
+if TYPE_CHECKING:
+    from .cache import ImageCache
+
+Config = TypeVar("Config")
+Side = Literal["A", "B"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One image file, and the sides that it holds: both where it is a pair, A left and B right."""
+
+    path: Path
+    sides: tuple[Side, ...]
+
+
+class ImageDataset(BaseDataset[Config]):
+    """A data set of image files.
+
+    A subclass sets `groups`: the files, those together that make one pair. `pixels` gives a file's images
+    scaled, and `transform` draws a window and makes the tensor:
+
+        (A,) = self.pixels(self.groups[index][0])
+        return {"A": self.transform.finish(A, self.transform.draw(size_of(A), rng)), …}
+    """
+
+    groups: Sequence[tuple[Source, ...]]
+    #: Images kept from earlier epochs; a BatchLoader provides it.
+    cache: "ImageCache | None" = None
+
+    def __init__(self, config: Config, shared: DataOptions) -> None:
+        super().__init__(config, shared)
+        sides = "AB" if shared.direction == "AtoB" else "BA"  # the option is about the input, whichever side it is
+        self.channels = dict(zip(sides, (shared.input_nc, shared.output_nc), strict=True))
+        _check_options(shared)
+
+    def files(self) -> Sequence[Path]:
+        """The image files, in order."""
+        return [source.path for group in self.groups for source in group]
+
+    def pixels(self, source: Source) -> tuple[Pixels, ...]:
+        """The images in a file, one for each of its sides, as 8-bit C×H×W pixels, scaled but not cut."""
+        return self.read(source) if self.cache is None else self.cache.pixels(source, self.read)
+
+    def read(self, source: Source) -> tuple[Pixels, ...]:
+        """The same, from the file itself. Raises BadImageError when it cannot be read."""
+        image = read_image(source.path)
+        parts = [image.crop(box) for box in _boxes(source, image.size)] if len(source.sides) > 1 else [image]
+        try:
+            return tuple(
+                self.transform.resize(part, grayscale=self.channels[side] == 1)
+                for side, part in zip(source.sides, parts, strict=True)
+            )
+        except ValueError:
+            raise DataError(f"{shown(source.path)} is too small: {_size(image)} pixels.") from None
+
+    def sizes(self, source: Source) -> list[Size]:
+        """The sizes of the images in a file, from its header alone. Raises BadImageError."""
+        size = image_size(source.path)
+        return [(right - left, height) for left, _, right, height in _boxes(source, size)]
+
+    def require_fit(self, pixels: Pixels, source: Source) -> None:
+        """Raise DataError for a scaled image that the crop does not fit into."""
+        width, height = size_of(pixels)
+        if self.transform.crops and min(height, width) < self.transform.crop_size:
+            raise DataError(
+                f"{shown(source.path)} is {width} x {height}, smaller than --crop_size {self.transform.crop_size}: "
+                f"use --crop_size {min(height, width)}, or --preprocess resize_and_crop."
+            )
+
+
+def _check_options(shared: DataOptions) -> None:
+    for name, channels in (("input_nc", shared.input_nc), ("output_nc", shared.output_nc)):
+        if channels not in (1, 3):
+            raise OptionError(f"--{name} is {channels}, and images are read with 3 channels, or 1 (grey).")
+    scaled_first = shared.preprocess in ("resize_and_crop", "scale_width_and_crop")
+    if scaled_first and shared.load_size < shared.crop_size:
+        raise OptionError(
+            f"--crop_size {shared.crop_size} is larger than --load_size {shared.load_size}, to which images are "
+            "scaled first: make them equal, or --load_size larger."
+        )
+
+
+def _boxes(source: Source, size: Size) -> list[tuple[int, int, int, int]]:
+    width, height = size
+    if len(source.sides) == 1:
+        return [(0, 0, width, height)]
+    if width < 2:
+        raise BadImageError.of(source.path, "it is too narrow to hold A beside B")
+    return [(0, 0, width // 2, height), (width // 2, 0, width, height)]
+
+
+def _size(image: Image.Image) -> str:
+    return f"{image.size[0]} x {image.size[1]}"

@@ -1,0 +1,61 @@
+"""Writes docs/options.md from the options themselves: `python docs/options_page.py`."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from pixlate.default_plugins import builtin_plugins
+from pixlate.options.command.parser import FILES, OWNERS
+from pixlate.options.fields import ConfigOption, options_of, title_of
+from pixlate.plugins.discovery import load_plugins
+
+PAGE = Path(__file__).parents[1] / "docs" / "options.md"
+HEAD = """# Options
+
+Every option of `train.py` and `test.py`, as `--help` shows them. `--n_epochs` and `--n-epochs` are one option; a switch
+`--flip / --no_flip` is on or off. Values come from, first to last: the command line, `--config FILE.toml`, the stored
+run (test, and `--continue_train`), the chosen model's and data set's own defaults, the defaults below.
+"""
+
+
+def sections() -> Iterator[tuple[str, list[ConfigOption]]]:
+    """The titles and options of every owner, the shared ones first."""
+    titles = {}
+    for command, owners in OWNERS.items():
+        for owner in owners:
+            titles.setdefault(owner, []).append(command)
+    for owner, commands in titles.items():
+        suffix = f" ({commands[0]})" if len(commands) == 1 else ""
+        yield f"{title_of(owner)}{suffix}", options_of(owner)
+    plugins = load_plugins(builtin_plugins(), {"PIXLATE_PLUGINS": ""})
+    for kind in ("model", "dataset", "viewer"):
+        for component in plugins.registry(kind):
+            if component.config:
+                yield f"{kind.capitalize()} {component.name}", options_of(component.config)
+
+
+def line(option: ConfigOption) -> str:
+    """A row of the table."""
+    names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
+    default = "" if option.default in (None, "") else f"`{option.default}`"
+    if isinstance(option.default, bool):
+        default = "on" if option.default else "off"
+    return f"| {names} | {default} | {option.help} |"
+
+
+def page() -> str:
+    """The whole page."""
+    parts = [HEAD.rstrip()]
+    told: set[str | None] = set()
+    for title, every in sections():
+        options = [option for option in every if option.name not in told]
+        told |= {option.name for option in options}
+        parts += [f"\n## {title}\n", "| option | default | |", "| --- | --- | --- |", *map(line, options)]
+    parts += ["\n## Files\n", "| option | |", "| --- | --- |"]
+    parts += [f"| `{option.opts[0]}` | {option.help} |" for option in FILES]
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")
+    sys.stdout.write(f"{PAGE} is written\n")

@@ -1,0 +1,64 @@
+"""What a command was asked for: each option's value, where it came from, and the components it names."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pixlate.options.fields import build
+from pixlate.plugins.component import Component
+
+from .stored import StoredRun
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True)
+class ResolvedOptions:
+    """The resolved options of one command.
+
+    - values: by option name; sources: "command line", "config file", "stored run", "component" or "default".
+    - defaults: what each value would be if nobody had said anything.
+    - components: the chosen model, data set and networks, by the option that names them.
+    - stored: the stored options of the run, where it has any.
+    """
+
+    command: str
+    values: Mapping[str, Any]
+    sources: Mapping[str, str]
+    defaults: Mapping[str, Any]
+    components: Mapping[str, Component]
+    stored: StoredRun | None = None
+    plugin_files: Mapping[str, str] = field(default_factory=dict)
+
+    def options(self, owner: type[C]) -> C:
+        """The values of one owner, as its config dataclass."""
+        return build(owner, self.values)
+
+    def config_of(self, option: str) -> Any:
+        """The own options of the component that an option names; None where it has none."""
+        return self.config_for(self.components[option])
+
+    def config_for(self, component: Component) -> Any:
+        """The own options of a component; None where it has none."""
+        return build(component.config, self.values) if component.config else None
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return str(self.values["name"])
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder."""
+        return Path(str(self.values["checkpoints_dir"])) / self.name
+
+    def to_store(self, environment: Mapping[str, Any]) -> StoredRun:
+        """What options.json will hold."""
+        origin = {option: {"name": made.name, **_origin(made)} for option, made in self.components.items()}
+        return StoredRun(dict(self.values), dict(self.sources), origin, self.plugin_files, environment)
+
+
+def _origin(component: Component) -> dict[str, str]:
+    plugin = component.plugin
+    return {"plugin": plugin.name, "distribution": plugin.distribution, "version": plugin.version}

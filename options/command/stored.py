@@ -1,0 +1,96 @@
+"""options.json: the options a run was started with, read back by test.py and by `--continue_train`."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pixlate.errors import CheckpointError
+from pixlate.util.files import write_whole
+
+FILE = "options.json"
+
+
+@dataclass(frozen=True)
+class StoredRun:
+    """What options.json holds: values and their sources by name, and which plugin each component came from.
+
+    `changes` tells, for each time the run was continued otherwise than before, at which image and what.
+    """
+
+    options: Mapping[str, Any]
+    sources: Mapping[str, str] = field(default_factory=dict)
+    components: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    plugin_files: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    changes: Sequence[Mapping[str, Any]] = ()
+
+
+def read_stored(folder: Path) -> StoredRun | None:
+    """The stored options of a run folder; None where it has none. Raises CheckpointError when damaged."""
+    path = folder / FILE
+    try:
+        data = json.loads(path.read_text("utf-8"))
+        return StoredRun(
+            dict(data["options"]),
+            _texts(data.get("sources", {})),
+            {option: _texts(part) for option, part in data.get("components", {}).items()},
+            _texts(data.get("plugin_files", {})),
+            dict(data.get("environment", {})),
+            list(data.get("changes", [])),
+        )
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"'{path}' is damaged: {error}. Delete it to use the options' defaults.") from error
+
+
+def _texts(found: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in found.items()}
+
+
+def write_stored(folder: Path, stored: StoredRun) -> None:
+    """Write options.json, whole or not at all."""
+    data = {
+        "format": 1,
+        "options": dict(sorted(stored.options.items())),
+        "sources": dict(sorted(stored.sources.items())),
+        "components": dict(stored.components),
+        "plugin_files": dict(stored.plugin_files),
+        "environment": dict(stored.environment),
+        "changes": list(stored.changes),
+    }
+    write_whole(folder / FILE, (json.dumps(data, indent=2) + "\n").encode(), durable=True)
+
+
+def write_listing(path: Path, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Write train_opt.txt or test_opt.txt: a line per option, for people, in the reference's form."""
+    lines = ["----------------- Options ---------------"]
+    for name, value in sorted(values.items()):
+        comment = f"\t[default: {defaults[name]}]" if name in defaults and value != defaults[name] else ""
+        lines.append(f"{name:>25}: {value!s:<30}{comment}")
+    lines.append("----------------- End -------------------")
+    write_whole(path, ("\n".join(lines) + "\n").encode())
+
+
+def read_listing(path: Path) -> dict[str, Any]:
+    """The options in a train_opt.txt of the reference, as plain values; empty where there is none."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return {}
+    pairs = (line.split("\t[default:")[0].split(":", 1) for line in lines if ":" in line and "---" not in line)
+    values = {name.strip(): _plain(text.strip()) for name, text in pairs}
+    return {name.removeprefix("no_"): not v if name.startswith("no_") else v for name, v in values.items()}
+
+
+def _plain(text: str) -> Any:
+    if text in ("True", "False"):
+        return text == "True"
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -1,0 +1,138 @@
+"""The public functions: names are resolved here, with the default plugins unless others are given."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from pixlate.data import create as data
+from pixlate.data.base import BaseDataset
+from pixlate.inference.loading import load_translator
+from pixlate.inference.translator import Translator
+from pixlate.models import create as models
+from pixlate.models.base import BaseModel
+from pixlate.models.execution.device import choose_device
+from pixlate.models.networks import create as networks
+from pixlate.plugins.manager import Plugins
+
+from .default_plugins import get_plugins
+
+
+def create_model(
+    name: str,
+    *,
+    train: bool = True,
+    device: str | torch.device = "cpu",
+    fields: Mapping[str, Any] | None = None,
+    plugins: Plugins | None = None,
+    **options: Any,
+) -> BaseModel[Any]:
+    """Create a registered model; option names are those of the command line (`no_dropout=True` too).
+
+    Computes in float32, uncompiled, unless `precision` and `compile` say otherwise. Options that concern the data
+    or the loop are checked and have no effect.
+
+    - train: False builds only what translating needs.
+    - device: auto, cpu, cuda, cuda:N, mps, or a torch.device.
+    - fields: the fields of the data by name; None for images A and B.
+    - plugins: where names are looked up; None for the default plugins.
+
+    Raises OptionError for an unknown model, option or value.
+    """
+    placed = device if isinstance(device, torch.device) else choose_device(device)
+    return models.create_model(plugins or get_plugins(), name, train=train, device=placed, fields=fields, **options)
+
+
+def create_dataset(
+    name: str, *, dataroot: str | Path = "", phase: str = "train", plugins: Plugins | None = None, **options: Any
+) -> BaseDataset[Any]:
+    """Create a registered data set; option names are those of the command line (`no_flip=True` too).
+
+    `dataroot="demo"` draws the demo data first. Raises OptionError for an unknown data set, option or value,
+    DataError for images that are not there.
+    """
+    return data.create_dataset(plugins or get_plugins(), name, dataroot=str(dataroot), phase=phase, **options)
+
+
+def create_generator(
+    name: str,
+    *,
+    input_nc: int,
+    output_nc: int,
+    ngf: int = 64,
+    norm: str = "instance",
+    use_dropout: bool = False,
+    init_type: str = "normal",
+    init_gain: float = 0.02,
+    plugins: Plugins | None = None,
+) -> nn.Module:
+    """A generator: N×input_nc×H×W to N×output_nc×H×W in [-1, 1].
+
+    Its weights are fresh, drawn from torch's global generator.
+
+    - name, norm, init_type: as registered ("resnet_9blocks", "batch", "orthogonal", …).
+    - ngf: channels of its first layer.
+
+    Raises OptionError for an unknown name (with the nearest known one) and for a count below 1.
+    """
+    return networks.create_generator(
+        plugins or get_plugins(),
+        name,
+        input_nc=input_nc,
+        output_nc=output_nc,
+        ngf=ngf,
+        norm=norm,
+        use_dropout=use_dropout,
+        init_type=init_type,
+        init_gain=init_gain,
+    )
+
+
+def create_discriminator(
+    name: str,
+    *,
+    input_nc: int,
+    ndf: int = 64,
+    n_layers: int = 3,
+    norm: str = "instance",
+    init_type: str = "normal",
+    init_gain: float = 0.02,
+    plugins: Plugins | None = None,
+) -> nn.Module:
+    """A discriminator: N×input_nc×H×W to N×1×h×w logits.
+
+    Its weights are fresh, drawn from torch's global generator.
+
+    - name, norm, init_type: as registered ("basic", "instance", "normal", …).
+    - ndf: channels of its first layer; n_layers: depth, for those that have a choice.
+
+    Raises OptionError for an unknown name (with the nearest known one) and for a count below 1.
+    """
+    return networks.create_discriminator(
+        plugins or get_plugins(),
+        name,
+        input_nc=input_nc,
+        ndf=ndf,
+        n_layers=n_layers,
+        norm=norm,
+        init_type=init_type,
+        init_gain=init_gain,
+    )
+
+
+def load(
+    run: str | Path, *, epoch: str | int = "latest", device: str = "auto", plugins: Plugins | None = None
+) -> Translator:
+    """Load a trained model as a Translator.
+
+    - run: a run folder of pixlate or of the reference, the name of one in ./checkpoints, or one `*_net_G*.pth`.
+    - epoch: the checkpoint's tag: "latest", an epoch's number, "iter_5000".
+    - device: auto, cpu, cuda, cuda:N or mps.
+
+    A folder of the reference tells its options by its train_opt.txt; a bare file by its tensors' names and shapes,
+    and its dropout, which they cannot tell for U-Nets, stays off. Computes in float32.
+    Raises CheckpointError when it is missing, damaged, or of an unknown architecture.
+    """
+    return load_translator(plugins or get_plugins(), run, epoch=epoch, device=device)

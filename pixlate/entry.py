@@ -1,0 +1,73 @@
+"""How a command begins and ends: its messages on the console, its errors in one sentence, its exit code."""
+
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import click
+
+from pixlate.errors import Interrupted, PixlateError
+
+
+class ConsoleHandler(logging.Handler):
+    """Prints log records as lines: information on stdout, warnings on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        if record.levelno >= logging.WARNING:
+            click.echo(f"warning: {record.getMessage()}", err=True)
+        else:
+            click.echo(record.getMessage())
+
+
+@contextmanager
+def messages_on_console() -> Iterator[None]:
+    """Within this block pixlate's loggers print; a program that imports pixlate hears warnings alone."""
+    logger = logging.getLogger("pixlate")
+    handler, level, propagate = ConsoleHandler(), logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
+
+
+def run_and_exit(work: Callable[[list[str]], object], args: list[str]) -> None:
+    """Run a command's work and leave the process with its exit code; errors are one sentence on stderr.
+
+    0 done, 1 data and run-time trouble, 2 usage, 130 and 143 interrupted by SIGINT and SIGTERM.
+    """
+    code = 0
+    try:
+        with messages_on_console():
+            work(args)
+    except click.exceptions.Exit as finished:
+        code = finished.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except PixlateError as error:
+        click.echo(f"Error: {error}", err=True)
+        code = error.exit_code
+    except Interrupted as stopped:
+        click.echo(str(stopped), err=True)
+        code = stopped.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("Interrupted.", err=True)
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        code = 1
+    except (MemoryError, RuntimeError) as error:
+        from pixlate.runs.memory import OUT_OF_MEMORY, is_out_of_memory  # PyTorch's kinds; `--help` does without
+
+        if not is_out_of_memory(error):
+            raise
+        click.echo(f"Error: {OUT_OF_MEMORY}", err=True)
+        code = 1
+    sys.exit(code)

@@ -1,0 +1,152 @@
+"""Finds and loads plugins: the entry points of the group `pixlate` in installed distributions, and files.
+
+importlib.metadata's own `entry_points` stops at the first distribution whose files are damaged; here each is looked
+at by itself.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib.metadata import Distribution, EntryPoint, distributions
+from pathlib import Path
+from types import ModuleType
+
+from pixlate._version import __version__
+from pixlate.errors import OptionError, did_you_mean
+
+from .component import PluginInfo
+from .files import file_digest, files_of
+from .manager import Plugins
+
+log = logging.getLogger(__name__)
+
+GROUP = "pixlate"
+Loader = Callable[[], ModuleType]
+
+
+def load_plugins(builtin: Iterable[ModuleType], environ: Mapping[str, str]) -> Plugins:
+    """Load the built-in plugins, then the installed ones by name, then those of PIXLATE_PLUGIN_PATH.
+
+    Of those that are not built in, `PIXLATE_PLUGINS=a,b` loads only these (by their own or their distributions'
+    names) and the empty string none. With `PIXLATE_PLUGINS_STRICT=1` one that fails raises.
+    """
+    plugins = Plugins(strict=environ.get("PIXLATE_PLUGINS_STRICT") == "1")
+    for module in builtin:
+        plugins.load_builtin(module)
+    given = environ.get("PIXLATE_PLUGINS")
+    only = None if given is None else {name.strip() for name in given.split(",") if name.strip()}
+    for info, load in find_installed():
+        if only is None or only & {info.name, info.distribution}:
+            plugins.load(info, load)
+        else:
+            plugins.disable(info)
+    for path in files_of(environ.get("PIXLATE_PLUGIN_PATH", "")):
+        if only is None or path.stem in only:
+            plugins.load_file(path)
+        else:
+            plugins.disable(PluginInfo(path.stem, file=str(path)))
+    known = {name for info in plugins.infos for name in (info.name, info.distribution)} - {"", "pixlate"}
+    known -= {info.name for info in plugins.infos if info.distribution == "pixlate"}
+    for name in sorted((only or set()) - known):
+        log.warning(f"PIXLATE_PLUGINS names '{name}', which is not installed.{did_you_mean(name, known)}")
+    return plugins
+
+
+def load_files(plugins: Plugins, files: Iterable[str]) -> dict[str, str]:
+    """Load the plugins of `--plugin FILE.py`; the paths and digests of all plugins that are files.
+
+    Raises OptionError for one that is broken.
+    """
+    for file in files:
+        info = plugins.load_file(Path(file), quiet=True)
+        if info.status != "loaded":
+            raise OptionError(f"--plugin {file} cannot be loaded: {info.reason}.")
+    return {str(path): file_digest(path) for path in plugins.files}
+
+
+def find_installed() -> list[tuple[PluginInfo, Loader]]:
+    """Every installed plugin with the function that imports it, in the order of their names."""
+    found: list[tuple[PluginInfo, Loader]] = []
+    seen: set[str] = set()
+    for dist in distributions():
+        plugins = list(_plugins_of(dist))
+        if plugins:
+            key = re.sub(r"[-_.]+", "-", plugins[0][0].distribution).lower()
+            found += plugins if key not in seen else []  # an earlier folder of sys.path hides it
+            seen.add(key)
+    return sorted(found, key=lambda plugin: (plugin[0].name, plugin[0].distribution))
+
+
+def _plugins_of(dist: Distribution) -> Iterator[tuple[PluginInfo, Loader]]:
+    try:
+        text = dist.read_text("entry_points.txt") or ""
+        if f"[{GROUP}]" not in text:
+            return
+        entries = [entry for entry in dist.entry_points if entry.group == GROUP]
+    except Exception as error:
+        if any(_is_about_pixlate(line) for line in _requirements(dist)):
+            name, version = _identity(dist)
+            yield PluginInfo(name, name, version), _unreadable(error)
+        return
+    name, version = _identity(dist)
+    for entry in entries:
+        yield PluginInfo(entry.name, name, version), _Load(dist, entry)
+
+
+class _Load:
+    """Imports what an entry point names."""
+
+    def __init__(self, dist: Distribution, entry: EntryPoint) -> None:
+        self._dist, self._entry = dist, entry
+
+    def __call__(self) -> ModuleType:
+        for line in _requirements(self._dist):
+            if _is_about_pixlate(line):
+                check_requirement(line)
+        if not self._entry.pattern.match(self._entry.value):
+            raise OptionError(f"its entry point '{self._entry.value}' names no module")
+        module = self._entry.load()
+        if not isinstance(module, ModuleType):
+            raise OptionError(f"its entry point '{self._entry.value}' must name a module")
+        return module
+
+
+def check_requirement(line: str) -> None:
+    """Raise OptionError where a line of Requires-Dist asks for another version of pixlate than this one.
+
+    pip checks this when the plugin is installed, but only warns when pixlate itself is upgraded later.
+    """
+    from packaging.requirements import Requirement  # imported here: `--help` without plugins does without it
+
+    needs = Requirement(line)
+    applies = needs.marker is None or needs.marker.evaluate({"extra": ""})
+    if applies and not needs.specifier.contains(__version__, prereleases=True):
+        raise OptionError(f"it needs pixlate{needs.specifier}, and this is pixlate {__version__}")
+
+
+def _is_about_pixlate(line: str) -> bool:
+    return re.match(r"pixlate\s*($|[^\w.\s-])", line.strip(), re.IGNORECASE) is not None
+
+
+def _requirements(dist: Distribution) -> list[str]:
+    try:
+        return list(dist.requires or ())
+    except Exception:  # metadata that is missing or damaged asks for nothing
+        return []
+
+
+def _identity(dist: Distribution) -> tuple[str, str]:
+    """The name and version of a distribution, from its folder's name where its metadata do not say."""
+    folder = Path(str(getattr(dist, "_path", "unnamed"))).stem
+    name, _, version = folder.partition("-")
+    try:
+        return str(dist.metadata["Name"] or name), str(dist.metadata["Version"] or version)
+    except Exception:
+        return name, version
+
+
+def _unreadable(error: Exception) -> Loader:
+    def load() -> ModuleType:
+        raise OptionError(f"its entry_points.txt cannot be read: {error}") from error
+
+    return load

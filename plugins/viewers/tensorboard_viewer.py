@@ -1,0 +1,82 @@
+"""TensorBoard: scalars and images in the run's folder tensorboard/."""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import Any
+
+from torch import Tensor
+
+from pixlate.errors import OptionError
+from pixlate.plugins.hookspecs import hookimpl
+from pixlate.plugins.run import Progress, Run, Sample
+from pixlate.util.image_io import to_image
+
+from .options import TensorBoardOptions
+
+
+class TensorBoardViewer:
+    """Writes scalars under loss/ and metrics/, images under images/ and "not trained on"/, by images seen.
+
+    Raises OptionError when it is asked for and not installed.
+    """
+
+    def __init__(self, config: TensorBoardOptions) -> None:
+        self._config = config
+        self._writer: Any = None
+        if config.tensorboard and find_spec("tensorboard") is None:
+            raise OptionError("--tensorboard needs TensorBoard: pip install 'pixlate[tensorboard]'.")
+
+    @hookimpl
+    def run_started(self, run: Run) -> None:
+        """Open the writer; what an interrupted session wrote beyond the saved state is not shown any more."""
+        if not self._config.tensorboard:
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            from torch.utils.tensorboard import SummaryWriter
+        self._writer = SummaryWriter(run.folder / "tensorboard", purge_step=run.start.images + 1)
+
+    @hookimpl
+    def losses_logged(self, run: Run, progress: Progress, losses: Mapping[str, float]) -> None:
+        """Write the losses."""
+        self._scalars("loss", progress, losses)
+
+    @hookimpl
+    def metrics_measured(self, run: Run, progress: Progress, metrics: Mapping[str, float]) -> None:
+        """Write what was measured."""
+        self._scalars("metrics", progress, metrics)
+
+    @hookimpl
+    def images_shown(self, run: Run, progress: Progress, images: Mapping[str, Tensor]) -> None:
+        """Write the step's images."""
+        self._images("images", progress, images)
+
+    @hookimpl
+    def samples_shown(self, run: Run, progress: Progress, samples: Sequence[Sample]) -> None:
+        """Write what the model makes of images that it does not learn from."""
+        for sample in samples:
+            self._images(f"not trained on/{sample.phase} {sample.name}", progress, sample.images)
+
+    @hookimpl
+    def epoch_ended(self, run: Run, progress: Progress) -> None:
+        """Put everything on the disk."""
+        if self._writer is not None:
+            self._writer.flush()
+
+    @hookimpl
+    def run_finished(self, run: Run, error: BaseException | None) -> None:
+        """Close the writer."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def _scalars(self, group: str, progress: Progress, values: Mapping[str, float]) -> None:
+        if self._writer is not None:
+            for name, value in values.items():
+                self._writer.add_scalar(f"{group}/{name}", value, progress.images)
+
+    def _images(self, group: str, progress: Progress, images: Mapping[str, Tensor]) -> None:
+        if self._writer is not None:
+            for label, tensor in images.items():
+                self._writer.add_image(f"{group}/{label}", to_image(tensor), progress.images, dataformats="HWC")

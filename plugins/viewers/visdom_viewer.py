@@ -1,0 +1,103 @@
+"""visdom: loss curves and images in a browser, from a server that may come and go."""
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+
+import numpy as np
+from torch import Tensor
+
+from pixlate.plugins.hookspecs import hookimpl
+from pixlate.plugins.run import Progress, Run, Sample
+from pixlate.util.image_io import Pixels8, to_image
+
+from .history import History
+from .options import VisdomOptions
+from .visdom_server import Curves, Panel, VisdomServer
+
+GAP = 2  # white pixels around each image of a grid
+
+
+class VisdomViewer:
+    """Four windows, from `display_id` on: loss curves, the step's images, their labels, images not trained on.
+
+    Everything is sent from a thread of its own: a server that is missing or slow costs the training nothing.
+    With `display_ncols` 0 every image of the step has its own window instead of the grid and its labels.
+    """
+
+    def __init__(self, config: VisdomOptions) -> None:
+        self._config = config
+        self._server: VisdomServer | None = None
+        self._history = History(1)
+        self._width = 256
+
+    @hookimpl
+    def run_started(self, run: Run) -> None:
+        """Look for the server, and send the curves of earlier sessions."""
+        if self._config.display_id <= 0 or find_spec("visdom") is None:
+            return
+        self._width = int(run.options.get("display_winsize", 256))
+        self._history = History(run.epoch_size).read(run.folder, until=run.start.images)
+        config = self._config
+        self._server = VisdomServer(config.display_server, config.display_port, config.display_env)
+        self._server.start()
+        self._send_curves(run)
+
+    @hookimpl
+    def losses_logged(self, run: Run, progress: Progress, losses: Mapping[str, float]) -> None:
+        """Lengthen the curves."""
+        if self._server is not None:
+            self._history.add(progress.epoch, progress.epoch_images, losses)
+            self._send_curves(run)
+
+    @hookimpl
+    def images_shown(self, run: Run, progress: Progress, images: Mapping[str, Tensor]) -> None:
+        """Show the step's images."""
+        if self._server is None:
+            return
+        arrays = {label: to_image(tensor) for label, tensor in images.items()}
+        first = self._config.display_id + 1
+        if self._config.display_ncols <= 0:
+            for number, (label, array) in enumerate(arrays.items(), start=first):
+                self._server.show(Panel(f"{number}", label, array, self._width))
+            return
+        columns = min(self._config.display_ncols, len(arrays))
+        sheet = grid(list(arrays.values()), columns)
+        panel = Panel(f"{first}", f"{run.name} images", sheet, self._width * columns)
+        self._server.show(panel, labels=list(arrays), labels_window=f"{first + 1}", columns=columns)
+
+    @hookimpl
+    def samples_shown(self, run: Run, progress: Progress, samples: Sequence[Sample]) -> None:
+        """Show what the model makes of images that it does not learn from, a row each."""
+        if self._server is None or not samples:
+            return
+        rows = [[to_image(tensor) for tensor in sample.images.values()] for sample in samples]
+        columns = max(len(row) for row in rows)
+        window = self._config.display_id + 3 + (len(samples[0].images) if self._config.display_ncols <= 0 else 0)
+        image = grid([image for row in rows for image in row], columns)
+        title = f"{run.name} not trained on: {', '.join(samples[0].images)}"
+        self._server.show(Panel(f"{window}", title, image, self._width * columns))
+
+    @hookimpl
+    def run_finished(self, run: Run, error: BaseException | None) -> None:
+        """Send what is left, if somebody is listening."""
+        if self._server is not None:
+            self._server.close()
+
+    def _send_curves(self, run: Run) -> None:
+        if self._server is not None and self._history.curves:
+            curves = self._history.curves.items()
+            lines = {name: [(x + 1, y) for x, y in curve.points()] for name, curve in curves}
+            title = f"{run.name} loss over time"
+            self._server.draw(Curves(f"{self._config.display_id}", title, lines))
+
+
+def grid(images: Sequence[Pixels8], columns: int) -> Pixels8:
+    """Images side by side on white, in rows of so many; smaller ones keep their size."""
+    height = max(image.shape[0] for image in images) + 2 * GAP
+    width = max(image.shape[1] for image in images) + 2 * GAP
+    rows = -(-len(images) // columns)
+    sheet = np.full((rows * height, columns * width, 3), 255, np.uint8)
+    for number, image in enumerate(images):
+        top, left = number // columns * height + GAP, number % columns * width + GAP
+        sheet[top : top + image.shape[0], left : left + image.shape[1]] = image
+    return sheet

@@ -1,0 +1,268 @@
+"""Data sets come from a server on this machine: continued, checked, and unpacked into nothing but their folder."""
+
+import io
+import os
+import stat
+import tarfile
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pixlate.data.download.archive import unpack
+from pixlate.data.download.fetching import DATASETS, download
+from pixlate.errors import DataError, OptionError
+from pixlate.plugins.commands.download import download_command
+
+
+class Server(ThreadingHTTPServer):
+    """Serves bytes by path, with ranges; it can break off, lie about lengths and change its files."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.files: dict[str, bytes] = {}
+        self.version = "1"
+        self.breaks: list[int] = []  # bytes after which the next answers stop
+        self.asked: list[str] = []
+        self.address = f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        data = self.server.files.get(self.path.lstrip("/"))
+        wanted = self.headers.get("Range", "")
+        self.server.asked.append(wanted)
+        if data is None:
+            self.send_error(404)
+            return
+        start = 0
+        if wanted and self.headers.get("If-Range") == f'"{self.server.version}"':
+            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        if start >= len(data):
+            self.send_response(416)
+            self.send_header("Content-Range", f"bytes */{len(data)}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
+        self.send_response(206 if start else 200)
+        self.send_header("ETag", f'"{self.server.version}"')
+        self.send_header("Content-Length", str(len(data) - start))
+        self.end_headers()
+        stop = self.server.breaks.pop(0) if self.server.breaks else len(data)
+        self.wfile.write(data[start : start + stop])
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as running:
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+IMAGES = {"facades/train/1.jpg": os.urandom(300_000), "facades/val/2.jpg": b"two", "facades/notes.txt": b"notes"}
+
+
+def tar(files: dict[str, bytes], change: Callable[[tarfile.TarInfo], None] = lambda entry: None) -> bytes:
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w:gz") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            change(entry)
+            archive.addfile(entry, io.BytesIO(content))
+    return data.getvalue()
+
+
+def zipped(files: dict[str, bytes], mode: int = stat.S_IFREG | 0o644) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = mode << 16
+            archive.writestr(entry, content)
+    return data.getvalue()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def facades(server: Server) -> bytes:
+    server.files["pix2pix/datasets/facades.tar.gz"] = tar(IMAGES)
+    return server.files["pix2pix/datasets/facades.tar.gz"]
+
+
+def test_a_data_set_is_fetched_and_unpacked(server: Server, facades: bytes, tmp_path: Path) -> None:
+    seen: list[tuple[int, int | None]] = []
+    folder = download("facades", tmp_path, base_url=server.address, report=lambda *progress: seen.append(progress))
+    assert folder == tmp_path / "facades"
+    assert contents(folder) == {name.removeprefix("facades/"): data for name, data in IMAGES.items()}
+    assert os.listdir(tmp_path) == ["facades"]
+    assert seen[0] == (0, len(facades))
+    assert seen[-1] == (len(facades), len(facades))
+
+
+def test_a_zip_without_a_folder_of_its_own(server: Server, tmp_path: Path) -> None:
+    server.files["cyclegan/datasets/horse2zebra.zip"] = zipped({"trainA/1.jpg": b"a", "trainB/2.jpg": b"b"})
+    folder = download("horse2zebra", tmp_path, base_url=server.address + "/")
+    assert contents(folder) == {"trainA/1.jpg": b"a", "trainB/2.jpg": b"b"}
+
+
+def test_what_is_there_is_left_alone(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "facades").mkdir()
+    assert download("facades", tmp_path, base_url=server.address) == tmp_path / "facades"
+    assert server.asked == []
+
+
+def test_a_connection_that_breaks_is_continued(server: Server, facades: bytes, tmp_path: Path) -> None:
+    server.breaks = [100_000]
+    folder = download("facades", tmp_path, base_url=server.address)
+    assert contents(folder)["train/1.jpg"] == IMAGES["facades/train/1.jpg"]
+    assert server.asked == ["", "bytes=100000-"]
+
+
+def test_an_interrupted_download_is_continued_by_the_next(server: Server, facades: bytes, tmp_path: Path) -> None:
+    server.breaks = [50_000, 20_000, 10_000]
+    with pytest.raises(DataError, match="breaks off"):
+        download("facades", tmp_path, base_url=server.address)
+    assert not (tmp_path / "facades").exists()
+    folder = download("facades", tmp_path, base_url=server.address)
+    assert server.asked[-1] == "bytes=80000-"
+    assert contents(folder)["val/2.jpg"] == b"two"
+
+
+def test_a_part_of_an_older_version_is_thrown_away(server: Server, facades: bytes, tmp_path: Path) -> None:
+    server.breaks = [50_000, 0, 0]
+    with pytest.raises(DataError):
+        download("facades", tmp_path, base_url=server.address)
+    server.version = "2"
+    server.files["pix2pix/datasets/facades.tar.gz"] = tar({"facades/train/new.jpg": os.urandom(90_000)})
+    assert list(contents(download("facades", tmp_path, base_url=server.address))) == ["train/new.jpg"]
+
+
+def test_a_whole_part_is_not_fetched_again(server: Server, facades: bytes, tmp_path: Path) -> None:
+    server.breaks = [50_000, 0, 0]
+    with pytest.raises(DataError):
+        download("facades", tmp_path, base_url=server.address)
+    (tmp_path / ".facades.part").write_bytes(facades)
+    download("facades", tmp_path, base_url=server.address)
+    assert server.asked[-1] == f"bytes={len(facades)}-"
+
+
+def test_offline_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"cannot be reached \(.*refused\): check the network"):
+        download("facades", tmp_path, base_url="http://127.0.0.1:9")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_server_that_refuses_is_one_sentence(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="the server says 404"):
+        download("facades", tmp_path, base_url=server.address)
+
+
+def test_a_page_instead_of_an_archive(server: Server, tmp_path: Path) -> None:
+    server.files["pix2pix/datasets/facades.tar.gz"] = b"<html>sorry</html>"
+    with pytest.raises(DataError, match="damaged"):
+        download("facades", tmp_path, base_url=server.address)
+    assert os.listdir(tmp_path) == []
+
+
+def test_the_servers_address_is_checked(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="http://"):
+        download("facades", tmp_path, base_url="file:///etc")
+
+
+def test_unknown_and_refused_names(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="Did you mean 'horse2zebra'"):
+        download("horse2zebras", tmp_path)
+    with pytest.raises(DataError, match=r"gtFine_trainvaltest\.zip"):
+        download("cityscapes", tmp_path)
+
+
+def test_the_command(server: Server, facades: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIXLATE_DOWNLOAD_URL", server.address)
+    first = CliRunner().invoke(download_command, ["facades"], catch_exceptions=False)
+    assert first.exit_code == 0
+    assert "train.py --model pix2pix --dataroot datasets/facades" in first.stdout
+    assert "MB fetched" in first.stderr
+    assert (tmp_path / "datasets" / "facades" / "train" / "1.jpg").exists()
+    again = CliRunner().invoke(download_command, ["facades"], catch_exceptions=False)
+    assert "is there already" in again.stdout
+    listing = CliRunner().invoke(download_command, [], catch_exceptions=False).stdout
+    assert all(name in listing for name in DATASETS)
+
+
+@pytest.mark.parametrize("name", ["../out", "/etc/out", "a/../../out", "..", "a\\..\\out", "C:/out"])
+@pytest.mark.parametrize("pack", [tar, zipped])
+def test_nothing_is_written_outside(tmp_path: Path, name: str, pack: Callable[[dict[str, bytes]], bytes]) -> None:
+    (tmp_path / "archive").write_bytes(pack({"good": b"1", name: b"2"}))
+    with pytest.raises(DataError, match="outside its folder"):
+        unpack(tmp_path / "archive", tmp_path / "in" / "folder")
+    assert set(contents(tmp_path)) <= {"archive", "in/folder/good"}
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
+    def change(entry: tarfile.TarInfo) -> None:
+        entry.type, entry.linkname, entry.size = kind, "/etc/passwd", 0
+
+    (tmp_path / "archive").write_bytes(tar({"x": b""}, change))
+    with pytest.raises(DataError, match="a link or a device"):
+        unpack(tmp_path / "archive", tmp_path / "folder")
+    (tmp_path / "archive").write_bytes(zipped({"x": b"/etc/passwd"}, stat.S_IFLNK | 0o777))
+    with pytest.raises(DataError, match="a link or a device"):
+        unpack(tmp_path / "archive", tmp_path / "folder")
+
+
+def test_bombs_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "archive"
+    for pack in (tar, zipped):
+        path.write_bytes(pack({"a": bytes(100_000), "b": bytes(100_000)}))
+        with pytest.raises(DataError, match="more than 150000 bytes"):
+            unpack(path, tmp_path / pack.__name__, most_bytes=150_000)
+        assert sum(len(data) for data in contents(tmp_path / pack.__name__).values()) <= 150_000
+    with pytest.raises(DataError, match="more than 1 file"):
+        unpack(path, tmp_path / "many", most_files=1)
+
+
+def test_an_empty_archive_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_bytes(tar({}))
+    with pytest.raises(DataError, match="empty"):
+        unpack(tmp_path / "archive", tmp_path / "folder")
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from([tar, zipped]), st.data())
+def test_a_damaged_archive_is_a_sentence(
+    tmp_path: Path, pack: Callable[[dict[str, bytes]], bytes], data: st.DataObject
+) -> None:
+    content = bytearray(pack({"a/b.txt": b"hello " * 50, "c.txt": bytes(range(256))}))
+    for _ in range(data.draw(st.integers(0, 5))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    folder = tmp_path / str(abs(hash(bytes(content))))
+    (tmp_path / "archive").write_bytes(bytes(content[: data.draw(st.integers(1, len(content)))]))
+    complaint = "."
+    try:
+        unpack(tmp_path / "archive", folder)
+    except DataError as error:
+        complaint = str(error)
+    assert complaint.endswith(".")
+    assert "\n" not in complaint

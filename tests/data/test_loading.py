@@ -1,0 +1,286 @@
+"""Batches are the same whoever loads them; other processes end with the run and fail in one sentence."""
+
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from image_files import write_pairs, write_sides
+
+from pixlate import create_dataset
+from pixlate.data.base import BaseDataset
+from pixlate.data.batches import Batch
+from pixlate.data.loader import BatchLoader
+from pixlate.errors import DataError
+from pixlate.options.shared import DataOptions
+
+SMALL = {"load_size": 24, "crop_size": 16, "batch_size": 2}
+
+
+def alive(pids: list[int]) -> list[int]:
+    return [pid for pid in pids if Path(f"/proc/{pid}").exists() and "Z (" not in _status(pid)]
+
+
+def _status(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return "Z ("
+
+
+def gone(pids: list[int], within: float = 10) -> bool:
+    deadline = time.monotonic() + within
+    while alive(pids) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not alive(pids)
+
+
+def no_children(within: float = 10) -> bool:
+    deadline = time.monotonic() + within
+    while multiprocessing.active_children() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not multiprocessing.active_children()
+
+
+def batches(dataset: BaseDataset, threads: int, epochs: int = 2, **more: Any) -> Iterator[tuple[int, Batch]]:
+    first = more.get("start", (1, 0))[0]
+    with BatchLoader(dataset, replace(dataset.shared, num_threads=threads), epochs=epochs, **more) as loader:
+        for epoch in range(first, epochs + 1):
+            for batch in loader.epoch(epoch):
+                yield epoch, batch
+
+
+def same(one: list[tuple[int, Batch]], other: list[tuple[int, Batch]]) -> bool:
+    return len(one) == len(other) and all(
+        epoch == epoch2
+        and list(batch) == list(batch2)
+        and all(
+            torch.equal(part, batch2[name]) if isinstance(part, torch.Tensor) else part == batch2[name]
+            for name, part in batch.items()
+        )
+        for (epoch, batch), (epoch2, batch2) in zip(one, other, strict=True)
+    )
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> BaseDataset:
+    return create_dataset("aligned", dataroot=write_pairs(tmp_path, count=7), **SMALL)
+
+
+def test_any_number_of_processes_gives_the_same_batches(tmp_path: Path) -> None:
+    dataset = create_dataset("unaligned", dataroot=write_sides(tmp_path), **SMALL)
+    here = list(batches(dataset, 0, epochs=3))
+    assert len(here) == 9
+    assert [len(batch["A"]) for _, batch in here] == [2] * 9
+    for threads in (1, 4):
+        assert same(here, list(batches(dataset, threads, epochs=3)))
+    assert no_children()
+
+
+def test_spawned_processes_give_the_same_batches(pairs: BaseDataset) -> None:
+    assert same(list(batches(pairs, 0)), list(batches(pairs, 2, start_method="spawn")))
+
+
+def test_the_short_batch_is_kept(pairs: BaseDataset) -> None:
+    lengths = [(epoch, len(batch["A"]), len(batch["B_paths"])) for epoch, batch in batches(pairs, 2)]
+    assert lengths == [(epoch, size, size) for epoch in (1, 2) for size in (2, 2, 2, 1)]
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+@pytest.mark.parametrize(("start", "skipped"), [((1, 2), 1), ((2, 0), 4), ((2, 6), 7)])
+def test_beginning_in_the_middle_gives_the_tail(
+    pairs: BaseDataset, threads: int, start: tuple[int, int], skipped: int
+) -> None:
+    assert same(list(batches(pairs, 0))[skipped:], list(batches(pairs, threads, start=start)))
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_an_epoch_left_early_does_not_disturb_the_next(pairs: BaseDataset, threads: int) -> None:
+    whole = list(batches(pairs, 0))
+    with BatchLoader(pairs, replace(pairs.shared, num_threads=threads)) as loader:
+        next(loader.epoch(1))
+        assert same(whole[4:], [(2, batch) for batch in loader.epoch(2)])
+        assert same(whole[:4], [(1, batch) for batch in loader.epoch(1)])
+    assert no_children()
+
+
+def test_no_global_generator_is_touched(pairs: BaseDataset) -> None:
+    random.seed(1)
+    torch.manual_seed(1)
+    before = random.getstate(), torch.get_rng_state()
+    list(batches(pairs, 2))
+    list(batches(pairs, 0))
+    assert random.getstate() == before[0]
+    assert torch.equal(torch.get_rng_state(), before[1])
+
+
+def test_the_wait_is_measured(pairs: BaseDataset) -> None:
+    with BatchLoader(pairs, replace(pairs.shared, num_threads=0), epochs=1) as loader:
+        list(loader.epoch(1))
+        assert 0 < loader.take_wait() < 10
+        assert loader.take_wait() == 0
+
+
+class Strange(BaseDataset[None]):
+    """Items of growing size and of every kind; some misbehave."""
+
+    def __len__(self) -> int:
+        return 6
+
+    def sample(self, index: int, rng: random.Random) -> dict[str, Any]:
+        if self.shared.phase == "killed" and index == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.shared.phase == "wrong" and index == 3:
+            raise DataError("item 3 is wrong.")
+        if self.shared.phase == "slow":
+            time.sleep(60)
+        deep = torch.full((1, 3 * index + 1), index, dtype=torch.float64)
+        return {
+            "A": deep,
+            "half": deep.bfloat16().T,
+            "number": torch.tensor(index),
+            "A_paths": f"{index}",
+            "more": [index],
+        }
+
+
+def strange(phase: str, **options: Any) -> Strange:
+    return Strange(None, DataOptions(phase=phase, batch_size=1, serial_batches=True, num_threads=2, **options))
+
+
+def test_any_kind_of_item_arrives_whole() -> None:
+    dataset = strange("fine")
+    arrived = list(batches(dataset, 2))
+    assert same(list(batches(dataset, 0)), arrived)
+    assert [batch["half"].dtype for _, batch in arrived] == [torch.bfloat16] * 12
+    kept = [batch["A"].clone() for _, batch in arrived]
+    assert all(torch.equal(batch["A"], copy) for (_, batch), copy in zip(arrived, kept, strict=True))
+
+
+@pytest.mark.parametrize("threads", [0, 2])
+def test_errors_arrive_as_their_sentence(threads: int) -> None:
+    arriving = batches(strange("wrong"), threads)
+    assert [next(arriving)[1]["A_paths"] for _ in range(3)] == [["0"], ["1"], ["2"]]
+    with pytest.raises(DataError) as caught:
+        next(arriving)
+    assert str(caught.value) == "item 3 is wrong."
+    assert caught.value.__cause__ is None
+    assert no_children()
+
+
+def test_a_killed_process_is_a_sentence() -> None:
+    with pytest.raises(DataError, match=r"was killed.*--num_threads \(now 2\)"):
+        list(batches(strange("killed"), 2))
+    assert no_children()
+
+
+def test_images_of_different_sizes_in_a_batch_are_a_sentence() -> None:
+    with pytest.raises(DataError, match=r"'0' is 1 x 1, '1' is 4 x 1\. Use --batch_size 1"):
+        list(batches(Strange(None, DataOptions(batch_size=2, serial_batches=True)), 2))
+
+
+def test_what_cannot_travel_is_a_sentence() -> None:
+    dataset = strange("fine")
+    dataset.hook = lambda: None  # type: ignore[attr-defined]
+    with pytest.raises(DataError, match="Strange cannot be copied"):
+        list(batches(dataset, 2, start_method="spawn"))
+
+
+def test_closing_is_quick_even_when_loading_is_not() -> None:
+    loader = BatchLoader(strange("slow"), strange("slow").shared)
+    loader._load_ahead()
+    pids = [child.pid for child in multiprocessing.active_children() if child.pid]
+    assert len(pids) == 2
+    began = time.monotonic()
+    loader.close()
+    assert time.monotonic() - began < 6
+    assert gone(pids)
+
+
+def test_a_loader_that_is_forgotten_leaves_no_process(pairs: BaseDataset) -> None:
+    loader = BatchLoader(pairs, replace(pairs.shared, num_threads=2))
+    next(loader.epoch(1))
+    pids = [child.pid for child in multiprocessing.active_children() if child.pid]
+    assert len(pids) == 2
+    del loader
+    assert gone(pids)
+
+
+TRAINING = """
+import multiprocessing, sys, time
+from pixlate import create_dataset
+from pixlate.data.loader import BatchLoader
+if __name__ == "__main__":
+    dataset = create_dataset("aligned", dataroot=sys.argv[1], load_size=24, crop_size=16, num_threads=2)
+    loader = BatchLoader(dataset, dataset.shared, start_method=sys.argv[2])
+    steps = loader.epoch(1)
+    next(steps)
+    print(*[child.pid for child in multiprocessing.active_children()], flush=True)
+    for line in sys.stdin:
+        print(len(list(loader.epoch(int(line)))), flush=True)
+"""
+
+
+@pytest.fixture
+def training(tmp_path: Path) -> Iterator[Any]:
+    started = []
+
+    def start(method: str) -> tuple["subprocess.Popen[str]", list[int]]:
+        script = tmp_path / "training.py"
+        script.write_text(TRAINING)
+        root = write_pairs(tmp_path / "data", count=7)
+        process = subprocess.Popen(
+            [sys.executable, str(script), str(root), method],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout is not None
+        return process, [int(pid) for pid in process.stdout.readline().split()]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks at processes in /proc")
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_processes_do_not_outlive_a_killed_run(training: Any, method: str) -> None:
+    process, pids = training(method)
+    assert len(alive(pids)) == 2
+    process.kill()
+    assert gone(pids)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks at processes in /proc")
+def test_processes_load_on_after_ctrl_c_and_sigterm(training: Any) -> None:
+    process, pids = training("fork")
+    for pid in pids:
+        os.kill(pid, signal.SIGINT)
+        os.kill(pid, signal.SIGTERM)
+    out, err = process.communicate("2\n3\n", timeout=60)
+    assert out.split() == ["7", "7"]
+    assert err == ""
+    assert process.returncode == 0
+    assert gone(pids)
+
+
+@pytest.mark.cuda
+@pytest.mark.parametrize("threads", [0, 2])
+def test_batches_for_a_gpu_are_pinned_and_the_same(pairs: BaseDataset, threads: int) -> None:
+    here = list(batches(pairs, 0))
+    pinned = list(batches(pairs, threads, device="cuda"))
+    assert all(batch["A"].is_pinned() for _, batch in pinned)
+    assert same(here, pinned)

@@ -1,0 +1,341 @@
+"""docs/plugins.md holds: its files are the tested ones, its commands run, its examples work, its tables are true."""
+
+import dataclasses
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+import venv
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from fakes import make_run, progress
+from paths import ROOT
+
+import pixlate
+from pixlate import get_plugins
+from pixlate.__main__ import main
+from pixlate.data.base import BaseDataset
+from pixlate.data.demo.demo import write_demo
+from pixlate.models import BaseModel, GANLoss, Policy, Schedule
+from pixlate.options.fields import options_of
+from pixlate.plugins import Plugins, Progress, Register, Sample, hookspecs
+from pixlate.plugins.commands.scaffold import package_files
+from pixlate.plugins.testing import check_dataset, check_model, write_images
+
+PAGE = (ROOT / "docs" / "plugins.md").read_text("utf-8")
+HOOKS = {name: item for name, item in vars(hookspecs).items() if hasattr(item, "pixlate_spec")}
+SMALL = "--load_size 36 --crop_size 32 --ngf 2 --ndf 2 --num_threads 0 --device cpu --display_id 0 --save_epoch_freq 1"
+Said = pytest.CaptureFixture[str]
+Install = Callable[..., Path]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of code: the heading it stands under, the file that it says it is, its language and text."""
+
+    section: str
+    file: str
+    language: str
+    text: str
+
+
+def blocks() -> Iterator[Block]:
+    """The code of the page."""
+    for section in re.split(r"(?m)^#{2,3} ", re.sub(r"(?m)^#(?=[^#\n]*$)", "#", PAGE))[1:]:
+        heading = section.partition("\n")[0].strip("`")
+        for file, language, text in re.findall(r"(?:<!-- (\S+) -->\n)?```(\w+)\n(.*?)```", section, re.DOTALL):
+            yield Block(heading, file, language, text)
+
+
+BLOCKS = list(blocks())
+
+
+def commands(section: str) -> list[list[str]]:
+    """The words of each command in a section."""
+    texts = [block.text for block in BLOCKS if block.section == section and block.language == "console"]
+    return [line.removeprefix("$ ").split() for text in texts for line in text.splitlines()]
+
+
+def run(words: list[str], *more: str) -> None:
+    """Run a `pixlate` command of the page, with more words that make it small."""
+    assert words[0] == "pixlate"
+    with pytest.raises(SystemExit) as ended:
+        main([*words[1:], *more])
+    assert ended.value.code == 0, words
+
+
+# --- hooks -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hook", HOOKS)
+def test_every_hook_is_documented_with_its_signature_and_an_example(hook: str) -> None:
+    arguments = ", ".join(inspect.signature(HOOKS[hook]).parameters)
+    examples = [block.text for block in BLOCKS if block.section == f"{hook}({arguments})"]
+    assert len(examples) == 1
+    assert f"@hookimpl\ndef {hook}(" in examples[0] or f"    @hookimpl\n    def {hook}(" in examples[0]
+
+
+def test_no_other_hook_is_documented() -> None:
+    assert set(re.findall(r"(?m)^### `(\w+)\(", PAGE)) == set(HOOKS)
+
+
+def test_the_signature_of_register() -> None:
+    (shown,) = [block.text for block in BLOCKS if block.text.startswith("register(")]
+    parameters = dict(list(inspect.signature(Register.__call__).parameters.items())[1:])
+    said = [
+        name
+        if made.default is made.empty
+        else f"{name}={made.default if isinstance(made.default, str | None) else '{}'!r}"
+        for name, made in parameters.items()
+    ]
+    said = [re.sub(r"='\{\}'", "={}", text).replace("=''", '=""') for text in said]
+    assert shown == f"register({', '.join([*said[:2], '*', *said[2:]])})\n"
+
+
+@pytest.fixture
+def examples(tmp_path: Path) -> Path:
+    """A folder of the examples of all hooks, each as a plugin in one file."""
+    folder = tmp_path / "examples"
+    folder.mkdir()
+    for block in BLOCKS:
+        if block.section.partition("(")[0] in HOOKS:
+            (folder / f"{block.section.partition('(')[0]}.py").write_text(block.text)
+    assert len(list(folder.iterdir())) == len(HOOKS)
+    return folder
+
+
+def test_each_example_is_a_plugin_by_itself(examples: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for file in sorted(examples.iterdir()):
+        info = Plugins().load_file(file)
+        assert caplog.messages == []
+        assert file.stem in info.hooks or info.registered
+
+
+def test_the_examples_of_components_work(examples: Path, installed_plugin: Install, tmp_path: Path) -> None:
+    for file in sorted(examples.iterdir()):
+        assert get_plugins().load_file(file).status == "loaded"
+    small = {"netG": "resnet_6blocks", "ngf": 2, "ndf": 2}
+    check_model("pix2pix_quick", ngf=2)
+    check_dataset("stripes", tmp_path)
+    check_model("pix2pix", **small, netD="judge_7x7", gan_mode="smooth_lsgan")
+    check_model("pix2pix", **small, norm="group", init_type="uniform", lr_policy="warm_up")
+
+
+def test_the_examples_of_events_and_options_work(
+    examples: Path, installed_plugin: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    """All at once, in one training."""
+    monkeypatch.setenv("PIXLATE_PLUGIN_PATH", str(examples))
+    monkeypatch.setenv("PIXLATE_PLUGINS", ",".join(file.stem for file in examples.iterdir()))
+    monkeypatch.chdir(tmp_path)
+    dataroot = write_images(tmp_path / "images", "aligned", size=40, count=2)
+    words = f"pixlate train --model pix2pix --netG resnet_6blocks --dataroot {dataroot} --name trial {SMALL}"
+    run(f"{words} --n_epochs 1 --n_epochs_decay 0 --print_freq 1 --display_freq 2 --csv --note well".split())
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "1 of 1 epochs" in said.out
+    folder = tmp_path / "checkpoints" / "trial"
+    assert (folder / "losses.csv").read_text().count("\n") == 2
+    assert (folder / "note.txt").read_text() == "well\n"
+    assert (folder / "machines.txt").read_text().startswith("0 ")
+    assert (folder / "newest.png").is_file()
+    assert len((folder / "distances.txt").read_text().splitlines()) == 4
+    assert (folder / "backup" / "latest_net_G.pth").is_file()
+    assert (folder / "status.txt").read_text() == "done\n"
+    run(["pixlate", "runs"])
+    assert capsys.readouterr().out == "trial\n"
+
+    ((_, measured),) = get_plugins().implementations("metrics_measured")
+    measured(run=make_run(tmp_path / "measured"), progress=progress(1, 1), metrics={"SSIM": 0.5})
+    assert (tmp_path / "measured" / "metrics.txt").read_text() == "1 {'SSIM': 0.5}\n"
+
+
+# --- files and commands ----------------------------------------------------------------------------------------
+
+
+def test_the_files_of_the_package_are_those_that_are_written() -> None:
+    shown = {block.file: block.text for block in BLOCKS if block.file.startswith("pixlate-mine/")}
+    written = {
+        f"pixlate-mine/{path}": text
+        for path, text in package_files(get_plugins(), "mine").items()
+        if path != "README.md"
+    }
+    assert shown == written
+
+
+def test_the_one_file_is_the_example() -> None:
+    (shown,) = [block.text for block in BLOCKS if block.file == "sketches.py"]
+    assert shown == (ROOT / "examples" / "one-file" / "sketches.py").read_text("utf-8")
+
+
+def test_from_an_empty_folder_to_a_trained_model(
+    installed_plugin: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    """Each command of the section in turn; only installing is laid out by hand, and what is slow made small."""
+    monkeypatch.chdir(tmp_path)
+    write_demo(tmp_path / "datasets" / "demo", {"train": 2, "test": 1})
+    new, install, test, train, gallery = commands("A model of your own")[:5]
+    run(new)
+
+    assert install == ["pip", "install", "-e", "pixlate-mine"]
+    package = tmp_path / "pixlate-mine"
+    installed_plugin((package / "pixlate_mine.py").read_text())
+    monkeypatch.syspath_prepend(package)
+    monkeypatch.setenv("PYTHONPATH", str(package), prepend=os.pathsep)
+
+    strict = [sys.executable, "-m", *test, "-q", "-W", "error"]
+    ended = subprocess.run(strict, cwd=tmp_path, text=True, capture_output=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "4 passed" in ended.stdout
+
+    capsys.readouterr()
+    run([*train[:4], "--help"])
+    shown = capsys.readouterr().out
+    assert "Model mine (pixlate-mine 1.0):\n  --lambda_pixel X" in shown
+    assert re.search(r"--netG NAME +generator +\[default: mine_small\]", shown)
+    run(train, *SMALL.split())
+    run(gallery)
+    assert (tmp_path / "results" / "demo_mine" / "test_latest" / "index.html").is_file()
+
+
+@pytest.mark.slow
+def test_the_commands_in_a_fresh_environment(tmp_path: Path) -> None:
+    """All of the section's commands as they stand, pip included, in an environment that borrows this one's packages."""
+    venv.create(tmp_path / "venv", with_pip=True)
+    python = str(tmp_path / "venv" / "bin" / "python")
+    (site,) = (tmp_path / "venv" / "lib").glob("*/site-packages")
+    borrowed = [path for path in sys.path if path.endswith("site-packages")]
+    lines = [f"import site, sys; site.addsitedir({path!r}); sys.path.insert(0, {path!r})" for path in borrowed]
+    (site / "borrowed.pth").write_text("\n".join(lines))  # before the new environment's own, older setuptools
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("PIXLATE_")}
+    write_demo(tmp_path / "datasets" / "demo", {"train": 2, "test": 1})
+    more = {
+        "pip": ["--quiet", "--no-deps", "--no-build-isolation"],
+        "train": SMALL.split(),
+    }
+    for words in commands("A model of your own"):
+        whole = [python, "-m", *words, *more.get(words[0], more.get(words[1], []))]
+        ended = subprocess.run(whole, cwd=tmp_path, env=environ, text=True, capture_output=True)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert len(list((tmp_path / "wheels").glob("pixlate_mine-0.1.0-*.whl"))) == 1
+
+
+def test_the_commands_of_the_one_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed_plugin: Install, capsys: Said
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "examples" / "one-file" / "sketches.py", tmp_path)
+    for phase in ("train", "test"):
+        write_images(tmp_path / "photos" / phase, "single", size=40, count=2)
+    train, test = commands("In one file")
+    small = [
+        *SMALL.split(),
+        "--netG",
+        "resnet_6blocks",
+        "--n_epochs",
+        "1",
+        "--n_epochs_decay",
+        "0",
+        "--reach",
+        "1",
+    ]
+    run(train, *small)
+    said = capsys.readouterr()
+    assert "smallest distance to a photograph: 0." in said.out
+    folder = tmp_path / "checkpoints" / "photos_pix2pix"
+    assert re.fullmatch(r"2 0\.\d{4}\n", (folder / "sketch_error.txt").read_text())
+    run(test)
+    assert (tmp_path / "results" / "photos_pix2pix" / "test_latest" / "images" / "0_real_A.png").is_file()
+    assert said.err == capsys.readouterr().err == ""
+
+
+def test_the_data_set_of_the_one_file(tmp_path: Path, installed_plugin: Install) -> None:
+    get_plugins().load_file(ROOT / "examples" / "one-file" / "sketches.py")
+    write_images(tmp_path / "train", "single", size=40, count=3)
+    check_dataset("sketches", tmp_path, reach=2)
+    grey = pixlate.create_dataset("sketches", dataroot=str(tmp_path), input_nc=1, load_size=32, crop_size=32)[0]
+    assert grey["A"].shape == (1, 32, 32)
+    assert set(grey["A"].unique().tolist()) == {-1.0, 1.0}
+    assert grey["B"].shape == (3, 32, 32)
+
+
+def test_the_commands_that_list(capsys: Said) -> None:
+    for words in commands("How plugins are loaded"):
+        run(words)
+        assert "pix2pix" in capsys.readouterr().out or words[1] == "networks"
+
+
+# --- contracts -------------------------------------------------------------------------------------------------
+
+
+def table(section: str) -> list[str]:
+    """What the first column of a section's tables names in code: `a(b)`, `c`."""
+    (text,) = re.findall(rf"(?ms)^### {section}$(.*?)(?=^##)", PAGE)
+    cells = re.findall(r"(?m)^\| (`[^|]*) \|", text)
+    return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
+
+
+def assert_methods(cls: type, instance: object, names: list[str]) -> None:
+    """Each documented name exists, and each documented signature is the method's."""
+    for name in names:
+        plain, _, arguments = name.partition("(")
+        assert hasattr(instance, plain), name
+        if arguments:
+            parameters = list(inspect.signature(getattr(cls, plain)).parameters.values())[1:]
+            said = [part.split("=")[0].lstrip("*") for part in arguments.rstrip(")").split(", ") if part]
+            if plain != "__init__":
+                assert said == [parameter.name for parameter in parameters[: len(said)]], name
+                assert all(parameter.default is not parameter.empty for parameter in parameters[len(said) :]), name
+
+
+def test_the_contract_of_models() -> None:
+    names = table("Models")
+    assert_methods(BaseModel, pixlate.create_model("pix2pix", netG="resnet_6blocks", ngf=2, ndf=2), names)
+    assert BaseModel.__abstractmethods__ <= {name.partition("(")[0] for name in names}
+
+
+def test_the_contract_of_data_sets(tmp_path: Path) -> None:
+    names = table("Data sets")
+    write_images(tmp_path, "single")
+    assert_methods(BaseDataset, pixlate.create_dataset("single", dataroot=str(tmp_path)), names)
+    assert BaseDataset.__abstractmethods__ <= {name.partition("(")[0] for name in names}
+
+
+def test_the_contract_of_runs(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    assert_methods(type(run), run, table("Run"))
+    assert table("Progress") == [field.name for field in dataclasses.fields(Progress)]
+    assert table("Sample") == [field.name for field in dataclasses.fields(Sample)]
+
+
+def test_the_contract_of_losses_and_policies() -> None:
+    losses = {"real_loss", "fake_loss", "generator_loss", "real", "fake", "generator"}
+    for cls, names in ((GANLoss, losses), (Policy, {"factor", "epoch_ended", "state_dict", "load_state_dict"})):
+        assert cls.__abstractmethods__ <= names
+        assert all(hasattr(cls, name) and f"`{name}(" in PAGE for name in names)
+    schedule = Schedule(1, 1)
+    assert all(hasattr(schedule, name) for name in ("n_epochs", "n_epochs_decay", "lr_decay_iters", "total"))
+
+
+def test_every_option_of_every_component_has_help() -> None:
+    plugins = get_plugins()
+    owners = [made.config for kind in ("model", "dataset", "viewer") for made in plugins.registry(kind) if made.config]
+    assert owners
+    assert [option.name for owner in owners for option in options_of(owner) if not option.help] == []
+
+
+def test_the_names_that_are_stable_exist() -> None:
+    import pixlate.data
+    import pixlate.models
+    import pixlate.plugins
+
+    for package in (pixlate, pixlate.data, pixlate.models, pixlate.plugins):
+        for name in package.__all__:
+            assert getattr(package, name) is not None
+        with pytest.raises(AttributeError):
+            _ = package.nothing_of_that_name

@@ -1,0 +1,60 @@
+"""A run without a training: what viewers see, driven by hand."""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pixlate.plugins.run import Progress
+from pixlate.runs.run import Run
+
+LABELS = ("real_A", "fake_B", "real_B")
+
+
+class DrivenRun(Run):
+    """A run that closes its logs by itself."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def make_run(
+    folder: Path,
+    *,
+    name: str = "facades_pix2pix",
+    epochs: int = 3,
+    epoch_size: int = 400,
+    start: Progress | None = None,
+    logs: Mapping[str, int] | None = None,
+    **options: Any,
+) -> DrivenRun:
+    """A run that is about to start, or to go on with the log sizes that its saved state had noted."""
+    folder.mkdir(parents=True, exist_ok=True)
+    run = DrivenRun(name, folder, "train", {"model": "pix2pix", **options})
+    if logs is not None:
+        run.cut_logs(logs)
+    run.begin(start or Progress(), n_epochs=epochs, epoch_size=epoch_size, total_images=epochs * epoch_size)
+    return run
+
+
+def progress(epoch: int, epoch_images: int, epoch_size: int = 400) -> Progress:
+    """A position in such a run, at batch size 1."""
+    images = (epoch - 1) * epoch_size + epoch_images
+    return Progress(epoch, epoch_images, images, images)
+
+
+def images_by_label(*labels: str, size: int = 16, value: float = 0.0) -> dict[str, Tensor]:
+    """Images of one colour by label, as a model shows them."""
+    return {label: torch.full((1, 3, size, size), value) for label in labels or LABELS}
+
+
+def eventually(true: Callable[[], Any], seconds: float = 30) -> Any:
+    """Wait until a function gives something true, and return that."""
+    end = time.monotonic() + seconds
+    while not (found := true()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return found

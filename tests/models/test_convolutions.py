@@ -1,0 +1,119 @@
+"""Convolutions that are computed otherwise: the numbers, gradients and gradients of gradients are torch's own."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+import pixlate
+from pixlate.models.networks import convolutions, mode
+from pixlate.models.networks.convolutions import FEW_POSITIONS, InnerConv2d, InnerConvTranspose2d, NarrowConv2d
+from pixlate.models.networks.layers import ReflectionPad
+
+SHAPE = {"stride": 2, "padding": 1}
+Make = Callable[[bool], nn.Module]
+#: Each layer of ours beside torch's; they are made with a bias or without.
+LAYERS: dict[str, tuple[Make, Make]] = {
+    "inner": (lambda b: InnerConv2d(3, 5, 4, bias=b, **SHAPE), lambda b: nn.Conv2d(3, 5, 4, bias=b, **SHAPE)),
+    "inner, transposed": (
+        lambda b: InnerConvTranspose2d(3, 5, 4, bias=b, **SHAPE),
+        lambda b: nn.ConvTranspose2d(3, 5, 4, bias=b, **SHAPE),
+    ),
+    "narrow": (lambda b: NarrowConv2d(3, 2, 7, padding=3, bias=b), lambda b: nn.Conv2d(3, 2, 7, padding=3, bias=b)),
+    "narrow, even": (lambda b: NarrowConv2d(3, 1, 4, bias=b), lambda b: nn.Conv2d(3, 1, 4, bias=b)),
+}
+
+
+def twins(name: str, bias: bool, dtype: torch.dtype) -> tuple[nn.Module, nn.Module]:
+    torch.manual_seed(0)
+    ours, theirs = (make(bias).to(dtype) for make in LAYERS[name])
+    theirs.load_state_dict(ours.state_dict())
+    return ours, theirs
+
+
+def everything(layer: nn.Module, x: Tensor) -> list[Tensor]:
+    """Output, gradients of input and weights, and gradients of the norm of the input's gradient."""
+    x = x.clone().requires_grad_()
+    weights = list(layer.parameters())
+    y = layer(x)
+    found = torch.autograd.grad(y.square().sum(), [x, *weights], create_graph=True)
+    again = torch.autograd.grad(found[0].square().sum(), [x, *weights], allow_unused=True)
+    return [y, *found, *(part for part in again if part is not None)]
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@settings(max_examples=30, deadline=None)
+@given(n=st.integers(1, 3), halves=st.tuples(st.integers(2, 7), st.integers(2, 7)), bias=st.booleans())
+def test_numbers_and_gradients_are_those_of_torch(name: str, n: int, halves: tuple[int, int], bias: bool) -> None:
+    ours, theirs = twins(name, bias, torch.float64)
+    x = torch.randn(n, 3, 2 * halves[0], 2 * halves[1], dtype=torch.float64)
+    for found, expected in zip(everything(ours, x), everything(theirs, x), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_odd_sides_are_computed_too(name: str) -> None:
+    ours, theirs = twins(name, True, torch.float64)
+    x = torch.randn(1, 3, 9, 11, dtype=torch.float64)
+    torch.testing.assert_close(ours(x), theirs(x))
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_bf16_is_rounded_no_more_than_by_torch(name: str) -> None:
+    ours, theirs = twins(name, True, torch.float32)
+    x = torch.randn(1, 3, 8, 8)
+    exact = theirs(x)
+    with torch.autocast("cpu", torch.bfloat16):
+        found, expected = ours(x), theirs(x)
+    assert found.dtype == torch.bfloat16
+    assert (found - exact).abs().mean() < 2 * (expected - exact).abs().mean()
+    found.sum().backward()
+    assert {weight.grad.dtype for weight in ours.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize(("transposed", "side"), [(False, 16), (True, 8)])
+def test_few_positions_are_multiplied_and_many_are_not(
+    monkeypatch: pytest.MonkeyPatch, transposed: bool, side: int
+) -> None:
+    layer = twins("inner, transposed" if transposed else "inner", False, torch.float32)[0]
+    products = []
+    monkeypatch.setattr(convolutions, "_product", lambda conv, x: products.append(tuple(x.shape)) or conv.product(x))
+    assert FEW_POSITIONS == 64
+    layer(torch.zeros(1, 3, side, side))
+    layer(torch.zeros(2, 3, side, side))
+    with mode.set_inference_mode(mode.InferenceMode()):
+        layer(torch.zeros(2, 3, side, side))
+    assert products == [(1, 3, side, side), (2, 3, side, side)]  # the latter at test: one by one, and so few
+
+
+def test_a_image_is_translated_alike_to_the_bit_alone_and_beside_others() -> None:
+    model = pixlate.create_model("pix2pix", netG="unet_128", ngf=16, ndf=4, train=False)
+    A = torch.rand(3, 3, 128, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    together = model.translate({"A": A, "A_paths": ["a", "b", "c"]})["fake_B"]
+    alone = [model.translate({"A": A[i : i + 1], "A_paths": [name]})["fake_B"] for i, name in enumerate("abc")]
+    assert torch.equal(together, torch.cat(alone))
+
+
+@pytest.mark.parametrize("p", [1, 3])
+@given(n=st.integers(1, 2), sides=st.tuples(st.integers(4, 9), st.integers(4, 9)))
+@settings(max_examples=20, deadline=None)
+def test_padding_is_that_of_torch(p: int, n: int, sides: tuple[int, int]) -> None:
+    x = torch.randn(n, 2, *sides, dtype=torch.float64, requires_grad=True)
+    padded, expected = ReflectionPad(p)(x), F.pad(x, (p, p, p, p), mode="reflect")
+    assert torch.equal(padded, expected)
+    weights = torch.randn_like(expected)
+    found, wanted = (torch.autograd.grad((y * weights).sum(), x)[0] for y in (padded, expected))
+    torch.testing.assert_close(found, wanted)
+    assert torch.autograd.gradgradcheck(ReflectionPad(p), (x[:, :1].detach().requires_grad_(),))
+
+
+def test_padding_keeps_sixteen_bits() -> None:
+    x = torch.randn(1, 2, 8, 8, dtype=torch.bfloat16, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert ReflectionPad(1)(x).dtype == torch.bfloat16
+        with torch.no_grad():
+            assert ReflectionPad(1)(x).dtype == torch.bfloat16

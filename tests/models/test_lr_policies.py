@@ -1,0 +1,64 @@
+"""The learning rate over a whole run, policy by policy."""
+
+import pytest
+
+from pixlate import get_plugins
+from pixlate.models.lr_policies import Plateau, Policy, Schedule
+
+SCHEDULE = Schedule(n_epochs=100, n_epochs_decay=100, lr_decay_iters=50)
+
+
+def policy(name: str, schedule: Schedule = SCHEDULE) -> Policy:
+    made: Policy = get_plugins().registry("lr_policy").get(name).load()(schedule)
+    return made
+
+
+def test_linear_is_the_references_of_2025() -> None:
+    linear = policy("linear")
+    assert [linear.factor(epoch) for epoch in (1, 100)] == [1.0, 1.0]
+    assert linear.factor(101) == pytest.approx(100 / 101)
+    assert linear.factor(200) == pytest.approx(1 / 101)
+
+
+def test_step_is_a_tenth_every_fifty_epochs() -> None:
+    step = policy("step")
+    assert [step.factor(epoch) for epoch in (1, 50, 51, 100, 101)] == pytest.approx([1, 1, 0.1, 0.1, 0.01])
+
+
+def test_cosine_never_rises_and_spans_the_decay_epochs() -> None:
+    factors = [policy("cosine").factor(epoch) for epoch in range(1, 201)]
+    assert factors == sorted(factors, reverse=True)
+    assert factors[0] == 1.0
+    assert factors[100] == pytest.approx(0.5)
+    assert 0 < factors[-1] < 1e-3
+
+
+def test_plateau_falls_only_where_the_loss_does_not() -> None:
+    falling, flat = policy("plateau"), policy("plateau")
+    for epoch in range(1, 13):
+        falling.epoch_ended(1 / epoch)
+        flat.epoch_ended(1.0)
+    assert falling.factor(13) == 1.0
+    assert flat.factor(13) == pytest.approx(0.2)
+
+
+def test_plateau_agrees_with_torchs_scheduler() -> None:
+    import torch
+
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode="min", factor=0.2, threshold=0.01, patience=5)
+    ours = policy("plateau")
+    losses = [1.0, 0.9, 0.895, *[0.893] * 9, 0.5, *[0.499] * 14]
+    for epoch, loss in enumerate(losses, 1):
+        theirs.step(loss)
+        ours.epoch_ended(loss)
+        assert ours.factor(epoch + 1) == pytest.approx(optimizer.param_groups[0]["lr"])
+
+
+def test_plateau_remembers_across_a_resume() -> None:
+    first, second = Plateau(SCHEDULE), Plateau(SCHEDULE)
+    for _ in range(7):
+        first.epoch_ended(1.0)
+    second.load_state_dict(first.state_dict())
+    assert second.factor(8) == first.factor(8) == pytest.approx(0.2)

@@ -1,0 +1,229 @@
+"""train.py and test.py as a person types them: real processes, real files, exit codes and single sentences."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+import pytest
+from paths import ROOT
+from PIL import Image
+
+TINY = "--netG unet_128 --load_size 128 --crop_size 128 --ngf 2 --ndf 2 --num_threads 0 --display_id 0 --device cpu"
+SHORT = "--n_epochs 1 --n_epochs_decay 1 --print_freq 1 --display_freq 2"
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with paired and unpaired data, and one finished run of each model."""
+    root = tmp_path_factory.mktemp("work")
+    rng = np.random.default_rng(0)
+    for phase, count in (("train", 3), ("val", 2), ("test", 2)):
+        for number in range(count):
+            noise_image(root / "pairs" / phase / f"{number}.png", rng, 256)
+    for part in ("trainA", "trainB", "testA", "testB"):
+        for number in range(2):
+            noise_image(root / "sets" / part / f"{number}.png", rng, 128)
+    return root
+
+
+def noise_image(path: Path, rng: np.random.Generator, width: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(rng.integers(0, 256, (128, width, 3), dtype=np.uint8)).save(path)
+
+
+def pixels(path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.int64]]":
+    with Image.open(path) as image:
+        return np.asarray(image).astype(np.int64)
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> Command:
+    def call(script: str, words: str, code: int = 0, **environment: str) -> "subprocess.CompletedProcess[str]":
+        done = subprocess.run(
+            [sys.executable, str(ROOT / script), *words.split()],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PIXLATE_PLUGINS": "", **environment},
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        assert done.returncode == code, done.stdout + done.stderr
+        return done
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def trained(run: Command, folder: Path) -> Path:
+    done = run("train.py", f"--model pix2pix --dataroot pairs {TINY} {SHORT}")
+    assert "web/index.html" in done.stdout
+    assert "Next: python test.py --name pairs_pix2pix" in done.stdout
+    return folder / "checkpoints" / "pairs_pix2pix"
+
+
+def test_a_run_leaves_its_files(trained: Path) -> None:
+    names = {path.name for path in trained.iterdir()}
+    assert {"latest_net_G.pth", "latest_net_D.pth", "2_net_G.pth", "latest_state.pt", "options.json"} <= names
+    assert {"train_opt.txt", "loss_log.txt", "losses.jsonl", "timing.jsonl", "web"} <= names
+    assert not [name for name in names if name.startswith(".part")]
+    lines = [json.loads(line) for line in (trained / "losses.jsonl").read_text("utf-8").splitlines()]
+    assert [line["images"] for line in lines] == [1, 2, 3, 4, 5, 6]
+    assert list(lines[0]["losses"]) == ["G_GAN", "G_L1", "D_real", "D_fake"]
+    page = (trained / "web" / "index.html").read_text("utf-8")
+    assert "not trained on" in page
+
+
+def test_the_options_and_their_sources_are_stored(trained: Path) -> None:
+    stored = json.loads((trained / "options.json").read_text("utf-8"))
+    assert stored["options"]["netG"] == "unet_128"
+    assert stored["sources"]["netG"] == "command line"
+    assert stored["options"]["norm"] == "batch"
+    assert stored["sources"]["norm"] == "component"
+    assert stored["sources"]["beta1"] == "default"
+    assert stored["components"]["model"] == {
+        "name": "pix2pix",
+        "plugin": "pixlate.models",
+        "distribution": "pixlate",
+        "version": stored["environment"]["pixlate"],
+    }
+    listing = (trained / "train_opt.txt").read_text("utf-8")
+    assert re.search(r"^ +netG: unet_128 +\t\[default: unet_256\]$", listing, re.M)
+
+
+def test_test_needs_no_other_flag(run: Command, trained: Path, folder: Path) -> None:
+    done = run("test.py", "")
+    assert "testing the newest run, 'pairs_pix2pix'" in done.stdout
+    images = folder / "results" / "pairs_pix2pix" / "test_latest" / "images"
+    labels = ("real_A", "fake_B", "real_B")
+    assert {path.name for path in images.iterdir()} == {f"{i}_{label}.png" for i in range(2) for label in labels}
+    assert pixels(images / "0_fake_B.png").shape == (128, 128, 3)
+
+
+def test_results_do_not_depend_on_workers_or_batches(run: Command, trained: Path, folder: Path) -> None:
+    images = []
+    for words in ("--num_threads 0 --batch_size 1", "--num_threads 2 --batch_size 2"):
+        run("test.py", f"--name pairs_pix2pix --phase train --results_dir r{len(images)} {words}")
+        images = folder / f"r{len(images)}" / "pairs_pix2pix" / "train_latest" / "images"
+        images.append({path.name: pixels(path) for path in sorted(images.iterdir())})
+    assert images[0].keys() == images[1].keys()
+    assert len(images[0]) == 9
+    assert max(int(np.abs(images[0][name] - images[1][name]).max()) for name in images[0]) <= 1
+
+
+def test_one_generator_as_the_references_users_type_it(run: Command, folder: Path) -> None:
+    tiny = "--netG resnet_6blocks --load_size 64 --crop_size 64 --ngf 2 --ndf 2 --num_threads 0 --display_id 0"
+    run("train.py", f"--model cycle_gan --dataroot sets {tiny} --n_epochs 1 --n_epochs_decay 0 --name horses")
+    run("test.py", "--model test --dataroot sets/testA --name horses --model_suffix _A --no_dropout")
+    images = folder / "results" / "horses" / "test_latest" / "images"
+    assert {path.name for path in images.iterdir()} == {
+        f"{i}_{label}.png" for i in range(2) for label in ("real", "fake")
+    }
+    run("test.py", "--name horses")
+    assert (images / "0_rec_A.png").exists()
+
+
+def test_continuing_and_extending(run: Command, trained: Path, folder: Path) -> None:
+    refused = run("train.py", f"--model pix2pix --dataroot pairs {TINY} {SHORT}", code=2)
+    assert "--continue_train" in refused.stderr
+    more = run("train.py", "--name pairs_pix2pix --continue_train --n_epochs 2")
+    assert "Continuing 'pairs_pix2pix' at epoch 3, 6 images seen." in more.stdout
+    lines = (trained / "losses.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["images"] for line in lines] == list(range(1, 10))
+    both = run("train.py", "--name pairs_pix2pix --continue_train --epoch_count 3", code=2)
+    assert "--epoch_count" in both.stderr
+
+
+def test_continuing_where_nothing_was_saved_starts_at_the_beginning(run: Command, folder: Path) -> None:
+    done = run(
+        "train.py",
+        f"--model pix2pix --dataroot pairs {TINY} --n_epochs 1 --n_epochs_decay 0 --name new --continue_train",
+    )
+    assert "starting at the first step" in done.stdout
+
+
+def test_a_config_file_is_below_the_command_line(run: Command, folder: Path) -> None:
+    (folder / "quick.toml").write_text('model = "pix2pix"\nngf = 2\nno_dropout = true\nbeta1 = 0.4\n', "utf-8")
+    run("train.py", f"--config quick.toml --dataroot pairs {TINY} --n_epochs 1 --n_epochs_decay 0 --name c --beta1 0.3")
+    stored = json.loads((folder / "checkpoints" / "c" / "options.json").read_text("utf-8"))
+    assert (stored["options"]["beta1"], stored["sources"]["beta1"]) == (0.3, "command line")
+    assert (stored["options"]["dropout"], stored["sources"]["dropout"]) == (False, "config file")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        ("train.py --model cyclegan", 2, "Did you mean 'cycle_gan'?"),
+        ("train.py --model cut", 2, "pip install pixlate-cut"),
+        ("train.py --model pix2pix --lambda_A 3", 2, "It is an option of model 'cycle_gan'."),
+        ("train.py --model pix2pix --lambda-L2 3", 2, "--lambda-L1"),
+        ("train.py --lr nan", 2, "finite"),
+        ("train.py --lr -1", 2, "--lr"),
+        ("train.py --dataroot nowhere", 1, "does not exist"),
+        ("train.py --dataroot facades", 1, "pixlate download facades"),
+        ("train.py --dataroot pairs --name ../out", 2, "plain name"),
+        ("train.py --dataroot pairs --model pix2pix --config missing.toml", 2, "cannot be read"),
+        ("train.py --dataroot pairs --model pix2pix --name s --crop_size 100 --load_size 100", 1, "multiples of 256"),
+        ("train.py --dataroot pairs --model pix2pix --name s --crop_size 300", 2, "--load_size"),
+        ("train.py --dataroot sets --model pix2pix --name s --phase val", 1, "val"),
+        ("train.py --dataroot pairs --model test --name s", 2, "cannot be trained"),
+        ("train.py --dataroot pairs --model pix2pix --name s --device cuda:77", 2, "not on this machine"),
+        ("test.py --name pairs_pix2pix --norm instance", 2, "trained with norm = batch"),
+        ("test.py --name pairs_pix2pix --epoch 77", 1, "it has"),
+        ("test.py --name pairs_pix2pix --phase night", 1, "night"),
+        ("test.py --name nothing", 1, "no run folder"),
+    ],
+)
+def test_mistakes_are_one_sentence(
+    trained: Path,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    words: str,
+    code: int,
+    sentence: str,
+) -> None:
+    monkeypatch.chdir(folder)
+    script, _, rest = words.partition(".py ")
+    with pytest.raises(SystemExit) as left:
+        import_module(f"pixlate.{script}").main(rest.split())
+    assert left.value.code == code
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert len([line for line in said.splitlines() if line.startswith("Error")]) == 1
+    assert not (trained.parent / "s").exists()
+
+
+def test_a_damaged_checkpoint_is_one_sentence(run: Command, trained: Path) -> None:
+    path = trained / "1_net_G.pth"
+    path.write_bytes(b"not a checkpoint")
+    assert "is damaged" in run("test.py", "--name pairs_pix2pix --epoch 1", code=1).stderr
+
+
+@pytest.mark.parametrize("script", ["train.py", "test.py"])
+def test_help_needs_no_torch(script: str, folder: Path) -> None:
+    code = f"""
+import runpy, sys
+sys.argv = ["x", "--help"]
+try:
+    runpy.run_path({str(ROOT / script)!r}, run_name="__main__")
+except SystemExit as left:
+    assert not left.code
+assert not {{"torch", "PIL", "numpy"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, timeout=60, cwd=ROOT)
+
+
+def test_every_option_has_help_and_both_spellings(run: Command) -> None:
+    text = run("train.py", "--model pix2pix --help").stdout
+    for title in ("Experiment", "Data", "Networks", "Optimisation", "Training", "Model pix2pix", "Viewer visdom"):
+        assert f"\n{title}" in text
+    assert "--n_epochs" in text
+    assert "unet_256" in text, "a component's default is shown"

@@ -1,0 +1,206 @@
+"""The page of a training run."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import images_by_label, make_run, progress
+from pages import Page, browser, colour_of, needs_chromium
+
+from pixlate.errors import DataError
+from pixlate.plugins.run import Progress, Sample
+from pixlate.plugins.viewers.html_page import HtmlPage
+from pixlate.plugins.viewers.loss_log import LossLog
+from pixlate.plugins.viewers.options import HtmlPageOptions
+from pixlate.runs.run import Run
+
+LOSSES = {"G_GAN": 1.0, "G_L1": 25.0}
+
+
+def started(run: Run, **options: Any) -> HtmlPage:
+    viewer = HtmlPage(HtmlPageOptions(**options))
+    viewer.run_started(run)
+    return viewer
+
+
+def read(run: Run) -> Page:
+    return Page(run.folder / "web" / "index.html")
+
+
+def colour(run: Run, file: str) -> int:
+    return colour_of(run.folder / "web" / "images" / file)
+
+
+def test_the_newest_epoch_stands_first(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    viewer = started(run)
+    for epoch in (1, 2):
+        viewer.images_shown(run, progress(epoch, 400), images_by_label())
+    assert read(run).text("h2") == ["epoch [2]", "epoch [1]"]
+    assert [file.name for file in read(run).files()][:3] == [
+        "epoch002_real_A.png",
+        "epoch002_fake_B.png",
+        "epoch002_real_B.png",
+    ]
+    assert all(file.is_file() for file in read(run).files())
+    assert read(run).text("title") == ["Experiment name = facades_pix2pix"]
+
+
+def test_images_change_with_each_epoch_and_every_update_html_freq_images(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    viewer = started(run, update_html_freq=300)
+    seen = []
+    for images, value in ((100, -1.0), (200, -0.5), (320, 0.5), (390, 1.0)):
+        viewer.images_shown(run, progress(1, images), images_by_label(value=value))
+        seen.append(colour(run, "epoch001_fake_B.png"))
+    viewer.images_shown(run, progress(2, 50), images_by_label(value=1.0))
+    assert seen == [0, 0, 191, 191]
+    assert colour(run, "epoch002_fake_B.png") == 255
+
+
+def test_images_not_trained_on_have_a_row_each_under_their_heading(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    viewer = started(run)
+    samples = [
+        Sample("val", "a/b<i>", images_by_label(value=1.0)),
+        Sample("val", "a/b<i>", images_by_label(value=-1.0)),
+    ]
+    viewer.samples_shown(run, progress(1, 100), samples)
+    viewer.images_shown(run, progress(1, 100), images_by_label())
+    page = read(run)
+    assert page.text("b") == [
+        "training images",
+        "not trained on (val)",
+        " · a/b<i>",
+        "not trained on (val)",
+        " · a/b<i>",
+    ]
+    assert len(page.files()) == len(set(page.files())) == 9
+    assert [colour_of(file) for file in page.files()[3::3]] == [255, 0]
+
+
+def test_the_page_looks_again_only_while_the_run_lasts(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    viewer = started(run)
+    assert read(run).refreshes()
+    viewer.epoch_ended(run, progress(1, 400))
+    assert read(run).refreshes()
+    viewer.run_finished(run, None)
+    assert not read(run).refreshes()
+    assert "finished" in read(run).text("span")
+
+
+@pytest.mark.parametrize(
+    ("error", "said"), [(KeyboardInterrupt(), "stopped"), (DataError("<b>x"), "ended by an error: <b>x")]
+)
+def test_the_page_says_how_the_run_ended(tmp_path: Path, error: BaseException, said: str) -> None:
+    run = make_run(tmp_path)
+    started(run).run_finished(run, error)
+    assert said in read(run).text("span")
+
+
+def test_every_loss_has_a_curve(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    viewer = started(run)
+    for images, value in ((100, 2.0), (200, float("nan")), (300, 1.0), (400, 0.5)):
+        viewer.losses_logged(run, progress(1, images), {"G_L1": value, "<D>": 1.0})
+    viewer.epoch_ended(run, progress(1, 400))
+    page = read(run)
+    assert [path["d"] for path in page.all("path")] == [
+        "M75.0 0.0 M225.0 56.0 L300.0 84.0",
+        "M75.0 42.0 L150.0 42.0 L225.0 42.0 L300.0 42.0",
+    ]
+    assert "G_L1" in page.text("div")
+    assert "<D>" in page.text("div")
+
+
+def test_a_continued_run_continues_its_page(tmp_path: Path) -> None:
+    first = make_run(tmp_path)
+    viewer, log = started(first), LossLog()
+    log.run_started(first)
+    for epoch in (1, 2, 3):
+        viewer.images_shown(first, progress(epoch, 400), images_by_label())
+        log.losses_logged(first, progress(epoch, 400), LOSSES)
+        if epoch == 2:
+            sizes = first.log_sizes()
+    first.close()
+    run = make_run(tmp_path, start=progress(2, 400), logs=sizes)
+    viewer = started(run)
+    assert read(run).text("h2") == ["epoch [2]", "epoch [1]"]
+    assert len(read(run).all("path")) == 2
+    viewer.images_shown(run, progress(3, 400), images_by_label())
+    assert read(run).text("h2") == ["epoch [3]", "epoch [2]", "epoch [1]"]
+    assert all(file.is_file() for file in read(run).files())
+
+
+def test_continuing_within_an_epoch_keeps_its_images(tmp_path: Path) -> None:
+    first = make_run(tmp_path)
+    viewer = started(first)
+    viewer.images_shown(first, progress(1, 100), images_by_label())
+    viewer.samples_shown(first, progress(1, 100), [Sample("val", "a", images_by_label())])
+    sizes = first.log_sizes()
+    first.close()
+    run = make_run(tmp_path, start=progress(1, 100), logs=sizes)
+    viewer = started(run)
+    viewer.metrics_measured(run, progress(1, 200), {"SSIM": 0.51234})
+    assert len(read(run).files()) == 6
+    assert "0.5123" in read(run).text("span")
+
+
+@pytest.mark.parametrize("damage", [b"\xff", b"[", b"0", b" "])
+def test_a_damaged_line_costs_its_epoch_alone(tmp_path: Path, damage: bytes) -> None:
+    first = make_run(tmp_path)
+    viewer = started(first)
+    for epoch in (1, 2):
+        viewer.images_shown(first, progress(epoch, 400), images_by_label())
+    sizes = first.log_sizes()
+    first.close()
+    file = first.folder / "web" / "shown.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    assert len(lines) == 2
+    file.write_bytes(damage * (len(lines[0]) - 1) + b"\n" + lines[1])
+    run = make_run(tmp_path, start=progress(2, 400), logs=sizes)
+    started(run)
+    assert read(run).text("h2") == ["epoch [2]"]
+
+
+def test_no_html_writes_nothing(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    viewer = started(run, html=False)
+    viewer.losses_logged(run, progress(1, 1), LOSSES)
+    viewer.images_shown(run, progress(1, 1), images_by_label())
+    viewer.samples_shown(run, progress(1, 1), [Sample("val", "a", images_by_label())])
+    viewer.epoch_ended(run, progress(1, 1))
+    viewer.run_finished(run, None)
+    assert not (tmp_path / "web").exists()
+
+
+def test_the_cost_does_not_grow_with_the_run(tmp_path: Path) -> None:
+    run = make_run(tmp_path, epochs=1000, epoch_size=10)
+    viewer = started(run)
+
+    def seconds(epoch: int) -> float:
+        began = time.perf_counter()
+        position = Progress(epoch, 10, epoch * 10, epoch * 10)
+        viewer.losses_logged(run, position, LOSSES)
+        viewer.images_shown(run, position, images_by_label(size=4))
+        return time.perf_counter() - began
+
+    times = [seconds(epoch) for epoch in range(1, 601)]
+    assert min(times[-20:]) < 5 * min(times[:20]) + 0.01
+
+
+@needs_chromium
+def test_the_page_reads_well_on_a_phone(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    viewer = started(run)
+    for images in (100, 200, 300):
+        viewer.losses_logged(run, progress(1, images), LOSSES)
+    viewer.images_shown(run, progress(1, 300), images_by_label(*(f"image_{n}" for n in range(8))))
+    with browser(run.folder / "web" / "index.html", width=390) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.evaluate("[...document.images].every(i => i.naturalWidth == 16)")
+        widths = page.evaluate("[...document.querySelectorAll('svg')].map(chart => chart.clientWidth)")
+        assert [width > 100 for width in widths] == [True, True]
+        assert all(url.startswith("file:") for url in page.requested)

@@ -1,0 +1,130 @@
+"""The page of a test's results."""
+
+import os
+from pathlib import Path
+
+import pytest
+from fakes import images_by_label
+from pages import Page, browser, needs_chromium, size_of
+
+from pixlate.errors import DataError
+from pixlate.runs.gallery import Gallery
+from pixlate.util.names import ResultNames, safe_name
+
+
+def gallery(folder: Path, *inputs: str, **options: object) -> Page:
+    with Gallery(folder, "Experiment = a, Phase = test, Epoch = latest", **options) as made:  # type: ignore[arg-type]
+        for path in inputs:
+            made.add(path, images_by_label())
+    return Page(folder / "index.html")
+
+
+def test_one_row_per_input_in_order_under_the_reference_s_names(tmp_path: Path) -> None:
+    page = gallery(tmp_path, "/data/testA/b.jpg", "/data/testA/a.jpg")
+    assert page.text("title") == ["Experiment = a, Phase = test, Epoch = latest"]
+    assert page.text("h2") == ["b", "a"]
+    names = [f"{stem}_{label}.png" for stem in "ba" for label in ("real_A", "fake_B", "real_B")]
+    assert [file.relative_to(tmp_path) for file in page.files()] == [Path("images") / name for name in names]
+    assert all(size_of(file) == (16, 16) for file in page.files())
+    assert sorted(os.listdir(tmp_path / "images")) == sorted(names)
+
+
+def test_images_are_lazy_linked_and_as_wide_as_asked(tmp_path: Path) -> None:
+    page = gallery(tmp_path, "a.png", width=99, aspect_ratio=2.0)
+    assert all(image["loading"] == "lazy" for image in page.all("img"))
+    assert [link["href"] for link in page.all("a")] == [image["src"] for image in page.all("img")]
+    assert (page.all("img")[0]["width"], page.all("img")[0]["height"]) == ("16", "32")
+    assert "--width: 99px" in page.all("div")[0]["style"]
+
+
+def test_a_stem_that_is_taken_comes_with_its_folder(tmp_path: Path) -> None:
+    page = gallery(tmp_path, "/d/day/x.jpg", "/d/night/x.jpg", "/d/night/y.jpg")
+    assert page.text("h2") == ["x", "night_x", "y"]
+    assert len(list((tmp_path / "images").iterdir())) == len(set(page.files())) == 9
+
+
+@pytest.mark.parametrize(
+    ("inputs", "names"),
+    [
+        (["/d/a.jpg", "/d/a.png"], ["a", "a_png"]),
+        (["/d/a.jpg", "/d/a.jpg", "/d/a.jpg"], ["a", "a_2", "a_3"]),
+        (["/d/c_b.jpg", "/d/a/b.jpg", "/d/c/b.jpg", "/e/c/b.jpg"], ["c_b", "b", "c_b_2", "c_b_3"]),
+    ],
+)
+def test_no_input_overwrites_another_s_results(inputs: list[str], names: list[str]) -> None:
+    given = ResultNames()
+    assert [given.name(path) for path in inputs] == names
+
+
+@pytest.mark.parametrize("stem", ["new\nline", "<i>&\"'</i>", "Ωß漢 🙂", "a%20b#c?d", "raw\udcff", "x" * 250])
+def test_any_name_of_an_input_is_shown_and_found(tmp_path: Path, stem: str) -> None:
+    page = gallery(tmp_path, f"/d/{stem}.png")
+    assert all(os.path.isfile(os.fsencode(tmp_path) + b"/" + _unquoted(image)) for image in page.all("img"))
+    assert len(page.all("section")) == 1
+    assert page.all("i") == []
+
+
+def _unquoted(image: dict[str, str]) -> bytes:
+    from urllib.parse import unquote_to_bytes
+
+    return unquote_to_bytes(image["src"])
+
+
+def test_long_names_stay_different() -> None:
+    assert safe_name("é" * 200 + "a") != safe_name("é" * 200 + "b")
+    assert len(safe_name("é" * 200).encode()) <= 200
+
+
+def test_an_interrupted_test_lists_what_exists(tmp_path: Path) -> None:
+    def test(made: Gallery) -> None:
+        with made:
+            made.add("a.png", images_by_label())
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        test(Gallery(tmp_path, "t"))
+    assert Page(tmp_path / "index.html").text("h2") == ["a"]
+    assert all(file.is_file() for file in Page(tmp_path / "index.html").files())
+
+
+def test_what_a_killed_test_left_half_written_is_removed(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / ".part-latest").touch()
+    gallery(tmp_path, "a.png")
+    assert not list(tmp_path.rglob(".part-*"))
+
+
+def test_a_full_disk_is_one_sentence_and_the_page_lists_what_exists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replaced = Path.replace
+
+    def full(self: Path, target: Path) -> Path:
+        if target.suffix == ".png" and len(list(tmp_path.glob("images/a_*.png"))) == 3:
+            raise OSError(28, "No space left on device")
+        return replaced(self, target)
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(DataError, match="No space left on device"):
+        gallery(tmp_path, "a.png", "b.png", "c.png")
+    assert Page(tmp_path / "index.html").text("h2") == ["a"]
+
+
+def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="cannot be written"):
+        Gallery(tmp_path / "file" / "results", "t")
+
+
+@needs_chromium
+def test_it_reads_well_on_a_phone_and_in_the_dark(tmp_path: Path) -> None:
+    gallery(tmp_path, *(f"{number}.png" for number in range(40)))
+    with browser(tmp_path / "index.html", width=390, dark=True) as page:
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(15, 18, 21)"
+        boxes = page.evaluate("[...document.images].slice(0, 3).map(i => i.getBoundingClientRect().toJSON())")
+        assert len({box["top"] for box in boxes}) == 1
+        assert all(box["width"] >= 100 for box in boxes)
+        assert all(url.startswith("file:") for url in page.requested)
+        loaded = page.evaluate("[...document.images].filter(i => i.complete && i.naturalWidth).length")
+        assert 3 <= loaded < 120

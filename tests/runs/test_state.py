@@ -1,0 +1,260 @@
+"""The files of a run are whole or absent, whatever the disk does, and damaged ones are noticed."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from trainings import PIX2PIX, differences, make_images, run, state_of, train
+
+from pixlate.errors import CheckpointError, DataError
+from pixlate.runs.checkpoints.snapshot import Snapshot
+from pixlate.runs.checkpoints.state_file import read_state, write_state
+from pixlate.runs.logs import RunLog
+from pixlate.runs.stale_files import remove_leftovers
+
+FULL = """
+import errno, os
+import pixlate.runs.checkpoints.state_file as state
+whole = state._save
+def full(value, file):
+    global left
+    left -= 1
+    if {first} >= left > {last}:
+        file.write(b"a part")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    return whole(value, file)
+left = 0
+state._save = full
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("state")
+    make_images(root / "images")
+    train(root / "whole", *PIX2PIX)
+    return root
+
+
+def copy_of(folder: Path, name: str) -> Path:
+    """A copy of the finished run, under another --checkpoints_dir."""
+    import shutil
+
+    shutil.copytree(folder / "whole", folder / name)
+    return folder / name / "run"
+
+
+def test_a_state_has_its_checksum_beside_it_and_one_before_it(tmp_path: Path) -> None:
+    path, previous = tmp_path / "latest_state.pt", tmp_path / "previous_state.pt"
+    for number in range(3):
+        write_state(path, {"number": number}, keep_as=previous)
+    assert (read_state(path), read_state(previous)) == ({"number": 2}, {"number": 1})
+    for file in (path, previous):
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        assert file.with_name(file.name + ".sha256").read_text() == f"{digest}  {file.name}\n"
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+@pytest.mark.parametrize("damage", [lambda d: d[:-1], lambda d: b"", lambda d: d[:50] + b"?" + d[51:]])
+def test_a_damaged_latest_gives_way_to_the_one_before(folder: Path, damage: object) -> None:
+    here = copy_of(folder, f"damaged{os.urandom(4).hex()}")
+    latest = here / "latest_state.pt"
+    data = latest.read_bytes()
+    latest.unlink()  # its other names keep what they have
+    latest.write_bytes(damage(data))  # type: ignore[operator]
+    more = train(here.parent, "--continue_train")
+    assert "is damaged" in more.output
+    assert "Going on from the state before it, at 24 images." in more.output
+    assert differences(folder / "whole" / "run", here) == []
+
+
+def test_the_one_before_is_not_replaced_by_a_damaged_one(folder: Path) -> None:
+    here = copy_of(folder, "twice damaged")
+    (here / "latest_state.pt").write_bytes(b"nothing")
+    dies = "import os; from pixlate.runs.training import Trainer; Trainer.begin_step = lambda *a: os._exit(9)"
+    train(here.parent, "--continue_train", "--n_epochs", "5", before=dies, expect=9)
+    assert read_state(here / "latest_state.pt")["position"]["images"] == 24
+    assert read_state(here / "previous_state.pt")["position"]["images"] == 24
+
+
+def test_two_damaged_states_are_one_sentence(folder: Path) -> None:
+    here = copy_of(folder, "both damaged")
+    for name in ("latest_state.pt", "previous_state.pt"):
+        (here / name).write_bytes(b"nothing")
+    failed = train(here.parent, "--continue_train", expect=1)
+    assert failed.output.count("is damaged") == 2
+    assert failed.output.splitlines()[-1].startswith("Error: ")
+    assert "There is no older state" in failed.output
+
+
+def test_a_full_disk_is_said_once_and_training_goes_on(folder: Path) -> None:
+    here = folder / "full for a while"
+    full = FULL.format(first=-4, last=-6)
+    output = train(here, *PIX2PIX, before=full).output
+    assert "cannot be written: No space left on device" in output
+    assert "training goes on" in output
+    assert "Traceback" not in output
+    missing = ["1_net_D.pth is missing", "1_net_G.pth is missing"]  # their epoch ended while the disk was full
+    assert differences(folder / "whole" / "run", here / "run") == missing
+    assert not list((here / "run").glob(".part-*"))
+
+
+def test_the_last_save_failing_is_an_error(folder: Path) -> None:
+    here = folder / "full at the end"
+    failed = train(here, *PIX2PIX, before=FULL.format(first=-6, last=-10000), expect=1)
+    assert failed.output.splitlines()[-1].startswith("Error: '")
+    assert "No space left on device" in failed.output.splitlines()[-1]
+    more = train(here, "--continue_train")
+    assert "Continuing 'run'" in more.output
+    assert differences(folder / "whole" / "run", here / "run") == []
+
+
+def test_a_folder_that_vanishes_ends_in_one_sentence(folder: Path) -> None:
+    gone = """
+import shutil
+from pixlate.runs.training import Trainer
+end_step = Trainer.end_step
+def removing(self, at, batch):
+    shutil.rmtree(self.run.folder, ignore_errors=True)
+    return end_step(self, at, batch)
+Trainer.end_step = removing
+"""
+    failed = train(folder / "vanished", *PIX2PIX, before=gone, expect=1)
+    assert "No such file or directory" in failed.output.splitlines()[-1]
+    assert "Traceback" not in failed.output
+
+
+def test_options_that_cannot_be_stored_end_the_run_before_it_starts(folder: Path) -> None:
+    refuse = """
+import errno, os
+import pixlate.options.command.stored as stored
+def refuse(path, data, **how):
+    raise stored_error(path)
+def stored_error(path):
+    from pixlate.util.files import cannot_write
+    return cannot_write(path, OSError(errno.EROFS, os.strerror(errno.EROFS)))
+stored.write_whole = refuse
+"""
+    failed = train(folder / "read only", *PIX2PIX, before=refuse, expect=1)
+    assert failed.output.splitlines()[-1].startswith("Error: '")
+    assert "options.json' cannot be written: Read-only file system" in failed.output.splitlines()[-1]
+    assert "(epoch: 1" not in failed.output
+
+
+def test_a_page_that_the_disk_refused_is_written_when_it_can_be(folder: Path) -> None:
+    refuse = """
+import errno, os
+import pixlate.util.html as html
+from pixlate.util.files import cannot_write
+write, calls = html.write_whole, []
+def refuse(path, data):
+    calls.append(path)
+    if 2 <= len(calls) <= 4:
+        error = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        raise cannot_write(path, error) from error
+    write(path, data)
+html.write_whole = refuse
+"""
+    output = train(folder / "page", *PIX2PIX, before=refuse).output
+    assert output.count("will try again") == 1
+    assert "left out" not in output
+    page = (folder / "page" / "run" / "web" / "index.html").read_text()
+    assert "finished" in page
+    assert "epoch [3]" in page
+
+
+def test_a_log_is_cut_back_to_what_the_state_had_seen(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    path.write_text("one\ntwo\nthr")
+    RunLog(path).close()
+    assert path.read_text() == "one\ntwo\n"
+    log = RunLog(path, 4)
+    log.write("zwei")
+    log.close()
+    assert path.read_text() == "one\nzwei\n"
+
+
+def test_a_log_shorter_than_it_was_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "log.txt").write_text("one\ntw")
+    RunLog(tmp_path / "log.txt", 8).close()
+    assert (tmp_path / "log.txt").read_text() == "one\n"
+    assert "lost its end" in caplog.messages[0]
+
+
+def test_lines_that_the_disk_refuses_wait(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log = RunLog(tmp_path / "log.txt")
+    log.write("one")
+    real, log._file = log._file, open("/dev/full", "ab", buffering=0)  # noqa: SIM115
+    log.write("two")
+    log.write("three")
+    assert len(caplog.messages) == 1
+    assert "No space left on device" in caplog.messages[0]
+    with pytest.raises(DataError, match="No space left"):
+        log.flush()
+    log._file.close()
+    log._file = real
+    log.write("four")
+    log.close()
+    assert (tmp_path / "log.txt").read_text() == "one\ntwo\nthree\nfour\n"
+
+
+def test_a_log_is_no_way_out_of_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "outside").write_text("mine\n")
+    (tmp_path / "log.txt").symlink_to(tmp_path / "outside")
+    with pytest.raises(DataError, match=r"log\.txt"):
+        RunLog(tmp_path / "log.txt", 0)
+    assert (tmp_path / "outside").read_text() == "mine\n"
+
+
+def test_unfinished_files_go_and_those_of_living_processes_stay(tmp_path: Path) -> None:
+    dead = run("--help").number
+    for folder in (tmp_path, tmp_path / "web" / "images"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (f".part-{dead}-1", ".part-latest_state.pt", f".part-{os.getppid()}-1"):
+            (folder / name).touch()
+    remove_leftovers(tmp_path)
+    assert {path.name for path in tmp_path.rglob(".part-*")} == {f".part-{os.getppid()}-1"}
+
+
+def test_a_snapshot_is_of_its_moment_and_uses_its_memory_again() -> None:
+    weight, steps = torch.ones(4, 3, 2, 2).to(memory_format=torch.channels_last), torch.tensor(1)
+    snapshot = Snapshot()
+    first = snapshot.take({"weight": weight, "more": [(steps, 5, "x")]})
+    weight += 1
+    assert torch.equal(first["weight"], torch.ones(4, 3, 2, 2))
+    assert first["weight"].is_contiguous()
+    assert first["more"][0][1:] == (5, "x")
+    place = first["weight"].data_ptr()
+    second = snapshot.take({"weight": weight, "more": [(steps, 5, "x")]})
+    assert second["weight"].data_ptr() == place
+    assert torch.equal(second["weight"], weight)
+    third = snapshot.take({"weight": weight[:2], "more": [steps.double()]})
+    assert third["weight"].shape == (2, 3, 2, 2)
+    assert third["more"][0].dtype == torch.float64
+
+
+def test_reading_says_what_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="No such file"):
+        read_state(tmp_path / "none.pt")
+    with pytest.raises(CheckpointError, match="Is a directory"):
+        read_state(tmp_path)
+
+
+def test_states_of_other_programs_are_refused_in_a_sentence(folder: Path) -> None:
+    here = copy_of(folder, "other states")
+    (here / "previous_state.pt").unlink()
+    (here / "latest_state.pt.sha256").unlink()
+    state = state_of(here)
+    for change, sentence in (
+        ({"format": 2}, "newer pixlate"),
+        ({"position": {"epoch": "x"}}, "not the state of a run"),
+        ({"tags": ["../../x"]}, "not the state of a run"),
+        ({"logs": {"losses.jsonl": -1}}, "not the state of a run"),
+        ({"model": {"networks": {}}}, "does not fit the model"),
+    ):
+        torch.save(state | change, here / "latest_state.pt")
+        failed = train(here.parent, "--continue_train", expect=1)
+        assert sentence in failed.output
+        assert failed.output.splitlines()[-1].startswith("Error: ")

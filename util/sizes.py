@@ -1,0 +1,36 @@
+"""Which image sizes networks take."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import lcm
+
+
+@dataclass(frozen=True)
+class SideRule:
+    """What each side of an image must be for a network: a multiple of `multiple`, and at least `minimum` pixels."""
+
+    multiple: int = 1
+    minimum: int = 1
+
+    @classmethod
+    def of(cls, networks: Iterable[object]) -> "SideRule":
+        """The rule for several networks at once, from their attributes `size_multiple` and `minimum_size`."""
+        modules = list(networks)
+        multiple = lcm(*(int(getattr(module, "size_multiple", 1)) for module in modules))
+        return cls(multiple, max((int(getattr(module, "minimum_size", 1)) for module in modules), default=1))
+
+    def fits(self, *sides: int) -> bool:
+        """Whether all sides are allowed."""
+        return all(side % self.multiple == 0 and side >= self.minimum for side in sides)
+
+    def at_least(self, side: int) -> int:
+        """The smallest allowed side that is not below `side`."""
+        return -(-max(side, self.minimum) // self.multiple) * self.multiple
+
+    def nearest(self, side: int) -> int:
+        """The allowed side nearest to `side`."""
+        return max(self.at_least(1), (side + self.multiple // 2) // self.multiple * self.multiple)
+
+    def __str__(self) -> str:
+        parts = [f"multiples of {self.multiple}"] if self.multiple > 1 else []
+        return " and ".join([*parts, *([f"{self.minimum} or more"] if self.minimum > 1 else [])])
