@@ -1,20 +1,22 @@
 """`pixlate plugins`, the lists of components, and `pixlate new-plugin`."""
 
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from paths import ROOT
 
 from pixlate import get_plugins
 from pixlate.__main__ import main
 from pixlate.errors import OptionError
-from pixlate.plugins.commands.scaffold import package_files, write_package
+from pixlate.plugins.commands.scaffold import TEMPLATES, package_files, template_files, write_package
 from pixlate.plugins.registry import KINDS
 from pixlate.plugins.testing import check_model
 
 Install = Callable[..., Path]
-Said = pytest.CaptureFixture[str]
+Output = pytest.CaptureFixture[str]
 
 GOOD = """
     from pixlate.plugins import hookimpl
@@ -30,27 +32,27 @@ GOOD = """
 BROKEN = "import nothing_of_that_name"
 
 
-def pixlate(*words: str) -> int:
-    with pytest.raises(SystemExit) as ended:
-        main(list(words))
-    return int(ended.value.code or 0)
+def pixlate(*args: str) -> int:
+    with pytest.raises(SystemExit) as exited:
+        main(list(args))
+    return int(exited.value.code or 0)
 
 
-def test_plugins_are_listed_with_what_they_do(installed_plugin: Install, capsys: Said) -> None:
+def test_plugins_are_listed_with_what_they_do(installed_plugin: Install, capsys: Output) -> None:
     installed_plugin(GOOD, entry="good", version="1.2")
     installed_plugin(BROKEN, entry="broken", distribution="pixlate-bad", version="0.3")
     assert pixlate("plugins") == 0
-    said = capsys.readouterr()
-    lines = {line.split()[0]: line for line in said.out.splitlines()}
+    output = capsys.readouterr()
+    lines = {line.split()[0]: line for line in output.out.splitlines()}
     assert lines["good"].split(None, 4)[1:] == ["pixlate-good", "1.2", "loaded", "norm frn; hooks run_started"]
     assert "pixlate-bad 0.3" in lines["broken"]
     assert "nothing_of_that_name" in lines["broken"]
     assert "model cycle_gan, pix2pix, test" in lines["pixlate.models"]
-    assert said.err.count("\n") == 1
+    assert output.err.count("\n") == 1
 
 
 def test_plugins_are_listed_for_programs(
-    installed_plugin: Install, capsys: Said, monkeypatch: pytest.MonkeyPatch
+    installed_plugin: Install, capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed_plugin(GOOD, entry="good")
     installed_plugin(GOOD, entry="idle")
@@ -74,18 +76,18 @@ def test_plugins_are_listed_for_programs(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_components_are_listed_a_line_each(kind: str, capsys: Said) -> None:
+def test_components_are_listed_a_line_each(kind: str, capsys: Output) -> None:
     assert pixlate(KINDS[kind].removeprefix("register_").replace("_", "-")) == 0
     lines = capsys.readouterr().out.splitlines()[1:]
     registry = get_plugins().registry(kind)
     assert sorted(line.split()[0] for line in lines) == registry.names()
     for line in lines:
-        made = registry.get(line.split()[0])
-        assert made.help in line
-        assert made.plugin.name in line
+        component = registry.get(line.split()[0])
+        assert component.help in line
+        assert component.plugin.name in line
 
 
-def test_a_plugin_file_can_be_looked_at(tmp_path: Path, capsys: Said, installed_plugin: Install) -> None:
+def test_a_plugin_file_can_be_looked_at(tmp_path: Path, capsys: Output, installed_plugin: Install) -> None:
     file = tmp_path / "mine.py"
     file.write_text(
         "from pixlate.plugins import hookimpl\n\n@hookimpl\ndef register_norms(register):\n    register('frn', print)\n"
@@ -96,7 +98,7 @@ def test_a_plugin_file_can_be_looked_at(tmp_path: Path, capsys: Said, installed_
     assert "there is no such file" in capsys.readouterr().err
 
 
-def test_a_command_of_a_plugin(installed_plugin: Install, capsys: Said) -> None:
+def test_a_command_of_a_plugin(installed_plugin: Install, capsys: Output) -> None:
     installed_plugin("""
         import click
         from pixlate.plugins import hookimpl
@@ -111,7 +113,7 @@ def test_a_command_of_a_plugin(installed_plugin: Install, capsys: Said) -> None:
     assert capsys.readouterr().out == "good day\n"
 
 
-def test_no_plugin_takes_a_command_that_exists(installed_plugin: Install, capsys: Said) -> None:
+def test_no_plugin_takes_a_command_that_exists(installed_plugin: Install, capsys: Output) -> None:
     installed_plugin(
         """
         import click
@@ -124,29 +126,29 @@ def test_no_plugin_takes_a_command_that_exists(installed_plugin: Install, capsys
         entry="greedy",
     )
     assert pixlate("train", "--help") == 0
-    said = capsys.readouterr()
-    assert "--n_epochs" in said.out
-    assert said.err.count("\n") == 1
-    assert "plugin greedy" in said.err
-    assert "'train' is there already" in said.err
+    output = capsys.readouterr()
+    assert "--n_epochs" in output.out
+    assert output.err.count("\n") == 1
+    assert "plugin greedy" in output.err
+    assert "'train' is there already" in output.err
 
 
 # --- new-plugin ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", ["", "Mine", "1st", "a b", "../x", "x/y", "a--b", "a" * 41, "pixlate-", "-x", "émail"])
-def test_names_that_cannot_be(name: str, tmp_path: Path) -> None:
+def test_invalid_names_are_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="no name for a plugin"):
         write_package(get_plugins(), name, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
-def test_names_that_are_taken(tmp_path: Path) -> None:
+def test_names_that_are_taken_are_refused(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="a model is named 'cycle_gan' already"):
         write_package(get_plugins(), "cycle-gan", tmp_path)
 
 
-def test_nothing_is_overwritten(tmp_path: Path, capsys: Said) -> None:
+def test_nothing_is_overwritten(tmp_path: Path, capsys: Output) -> None:
     assert pixlate("new-plugin", "mine", "--folder", str(tmp_path / "new")) == 0
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
     assert len(before) == 6
@@ -155,10 +157,47 @@ def test_nothing_is_overwritten(tmp_path: Path, capsys: Said) -> None:
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path, capsys: Said) -> None:
+def test_a_folder_that_cannot_be_written(tmp_path: Path, capsys: Output) -> None:
     (tmp_path / "file").write_text("")
     assert pixlate("new-plugin", "mine", "--folder", str(tmp_path / "file")) != 0
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_every_file_of_the_template_is_written_under_the_new_name() -> None:
+    files = package_files(get_plugins(), "mine")
+    assert set(files) == {
+        "README.md",
+        "pixlate_mine.py",
+        "pixlate_mine_model.py",
+        "pyproject.toml",
+        "tests/conftest.py",
+        "tests/test_mine.py",
+    }
+    assert len(files) == len(template_files("model"))
+    assert not [path for path, text in files.items() if "example" in text.lower()]
+
+
+def test_every_file_of_the_template_is_packaged() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    patterns = settings["package-data"]["pixlate.plugins.commands"]
+    folder = ROOT / settings["package-dir"]["pixlate.plugins.commands"]
+    packaged = {path for pattern in patterns for path in folder.glob(pattern)}
+    assert packaged >= {TEMPLATES / "model" / name for name in template_files("model")}
+
+
+def test_a_name_may_contain_the_placeholder() -> None:
+    files = package_files(get_plugins(), "my-example")
+    assert 'name = "pixlate-my-example"' in files["pyproject.toml"]
+    assert 'my_example = "pixlate_my_example"' in files["pyproject.toml"]
+    assert "class MyExampleModel(BaseModel[MyExampleConfig])" in files["pixlate_my_example_model.py"]
+
+
+def test_what_tools_leave_in_the_template_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pixlate.plugins.commands.scaffold.TEMPLATES", tmp_path)
+    for name in ("a.py", ".pytest_cache/README.md", "__pycache__/a.pyc"):
+        (tmp_path / "model" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "model" / name).write_text("")
+    assert list(template_files("model")) == ["a.py"]
 
 
 def test_the_plugin_module_needs_no_torch() -> None:

@@ -1,0 +1,3 @@
+"""pixlate's fixtures for the tests of plugins."""
+
+pytest_plugins = ["pixlate.plugins.testing"]
