@@ -75,7 +75,7 @@ def dataroot_of(text: str) -> Path:
         return folder
     if folder.exists():
         raise DataError(f"--dataroot {shown(folder)} is a file; it must be the folder that holds the images.")
-    from pixlate.data.download.fetching import DATASETS
+    from pixlate.data.download.catalogue import DATASETS
 
     known = folder.name in DATASETS
     advice = f"'pixlate download {folder.name}' fetches it" if known else "check the path, or use --dataroot demo"

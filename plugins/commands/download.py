@@ -21,27 +21,29 @@ import click
     "--url", default="", metavar="ADDRESS", help="another server [default: PIXLATE_DOWNLOAD_URL, else Berkeley's]"
 )
 def download_command(name: str | None, root: Path, url: str) -> None:
-    """Fetch a public data set into ./datasets/NAME; without NAME, list them."""
-    from pixlate.data.download.fetching import DATASETS, download, remote
+    """Download a public data set to ./datasets/NAME; without NAME, list them."""
+    from pixlate.data.download.catalogue import DATASETS, remote
+    from pixlate.data.download.fetching import download
 
     if name is None:
-        for known, source in DATASETS.items():
-            click.echo(f"{known:24}{source.layout:11}{source.about}")
+        for dataset, source in DATASETS.items():
+            click.echo(f"{dataset:24}{source.layout:11}{source.about}")
         return
     source = remote(name)
     if (root / name).exists():
-        click.echo(f"{root / name} is there already.")
+        click.echo(f"{root / name} exists already.")
     else:
-        with _Progress(name) as progress:
+        with _ProgressBar(name) as progress:
             download(name, root, base_url=url, report=progress.report)
     model = "pix2pix" if source.layout == "aligned" else "cycle_gan"
     click.echo(f"Next: python train.py --model {model} --dataroot {root / name}")
 
 
-class _Progress:
-    """A bar on a terminal; a line at the end anywhere else."""
+class _ProgressBar:
+    """A progress bar on a terminal; one line at the end where stderr is no terminal."""
 
     def __init__(self, name: str) -> None:
+        # Imported here, because `pixlate --help` imports every command: rich would make it slower.
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -66,17 +68,17 @@ class _Progress:
         self._task = self._bar.add_task(name, total=None)
 
     def report(self, done: int, total: int | None) -> None:
-        """Show how far it is."""
+        """Show how many bytes have been received, and of how many where that is known."""
         self._done = done
         self._bar.update(self._task, completed=done, total=total)
         if total is not None and done == total:
             self._bar.update(self._task, description=f"{self._name}: unpacking")
 
-    def __enter__(self) -> "_Progress":
+    def __enter__(self) -> "_ProgressBar":
         self._bar.start()
         return self
 
     def __exit__(self, *error: object) -> None:
         self._bar.stop()
         if self._bar.disable and error[0] is None:
-            click.echo(f"{self._name}: {self._done / 1e6:.1f} MB fetched and unpacked", file=sys.stderr)
+            click.echo(f"{self._name}: {self._done / 1e6:.1f} MB downloaded and unpacked", file=sys.stderr)

@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pixlate.data.download.archive import unpack
-from pixlate.data.download.fetching import DATASETS, download
+from pixlate.data.download.catalogue import DATASETS
+from pixlate.data.download.fetching import download
 from pixlate.errors import DataError, OptionError
 from pixlate.plugins.commands.download import download_command
 
@@ -31,7 +32,7 @@ class Server(ThreadingHTTPServer):
         self.files: dict[str, bytes] = {}
         self.version = "1"
         self.breaks: list[int] = []  # bytes after which the next answers stop
-        self.asked: list[str] = []
+        self.ranges: list[str] = []  # the Range header of every request, empty where it has none
         self.address = f"http://127.0.0.1:{self.server_port}"
 
 
@@ -40,14 +41,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         data = self.server.files.get(self.path.lstrip("/"))
-        wanted = self.headers.get("Range", "")
-        self.server.asked.append(wanted)
+        requested = self.headers.get("Range", "")
+        self.server.ranges.append(requested)
         if data is None:
             self.send_error(404)
             return
         start = 0
-        if wanted and self.headers.get("If-Range") == f'"{self.server.version}"':
-            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        if requested and self.headers.get("If-Range") == f'"{self.server.version}"':
+            start = int(requested.removeprefix("bytes=").removesuffix("-"))
         if start >= len(data):
             self.send_response(416)
             self.send_header("Content-Range", f"bytes */{len(data)}")
@@ -128,14 +129,14 @@ def test_a_zip_without_a_folder_of_its_own(server: Server, tmp_path: Path) -> No
 def test_what_is_there_is_left_alone(server: Server, tmp_path: Path) -> None:
     (tmp_path / "facades").mkdir()
     assert download("facades", tmp_path, base_url=server.address) == tmp_path / "facades"
-    assert server.asked == []
+    assert server.ranges == []
 
 
 def test_a_connection_that_breaks_is_continued(server: Server, facades: bytes, tmp_path: Path) -> None:
     server.breaks = [100_000]
     folder = download("facades", tmp_path, base_url=server.address)
     assert contents(folder)["train/1.jpg"] == IMAGES["facades/train/1.jpg"]
-    assert server.asked == ["", "bytes=100000-"]
+    assert server.ranges == ["", "bytes=100000-"]
 
 
 def test_an_interrupted_download_is_continued_by_the_next(server: Server, facades: bytes, tmp_path: Path) -> None:
@@ -144,7 +145,7 @@ def test_an_interrupted_download_is_continued_by_the_next(server: Server, facade
         download("facades", tmp_path, base_url=server.address)
     assert not (tmp_path / "facades").exists()
     folder = download("facades", tmp_path, base_url=server.address)
-    assert server.asked[-1] == "bytes=80000-"
+    assert server.ranges[-1] == "bytes=80000-"
     assert contents(folder)["val/2.jpg"] == b"two"
 
 
@@ -163,7 +164,7 @@ def test_a_whole_part_is_not_fetched_again(server: Server, facades: bytes, tmp_p
         download("facades", tmp_path, base_url=server.address)
     (tmp_path / ".facades.part").write_bytes(facades)
     download("facades", tmp_path, base_url=server.address)
-    assert server.asked[-1] == f"bytes={len(facades)}-"
+    assert server.ranges[-1] == f"bytes={len(facades)}-"
 
 
 def test_offline_is_one_sentence(tmp_path: Path) -> None:
@@ -202,10 +203,10 @@ def test_the_command(server: Server, facades: bytes, tmp_path: Path, monkeypatch
     first = CliRunner().invoke(download_command, ["facades"], catch_exceptions=False)
     assert first.exit_code == 0
     assert "train.py --model pix2pix --dataroot datasets/facades" in first.stdout
-    assert "MB fetched" in first.stderr
+    assert "MB downloaded" in first.stderr
     assert (tmp_path / "datasets" / "facades" / "train" / "1.jpg").exists()
     again = CliRunner().invoke(download_command, ["facades"], catch_exceptions=False)
-    assert "is there already" in again.stdout
+    assert "exists already" in again.stdout
     listing = CliRunner().invoke(download_command, [], catch_exceptions=False).stdout
     assert all(name in listing for name in DATASETS)
 
@@ -232,15 +233,33 @@ def test_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
         unpack(tmp_path / "archive", tmp_path / "folder")
 
 
+@pytest.mark.skipif(not hasattr(tarfile, "data_filter"), reason="needs tarfile's filters")
+def test_no_link_in_the_folder_leads_outside(tmp_path: Path) -> None:
+    for name in ("outside", "folder"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "folder" / "images").symlink_to(tmp_path / "outside")
+    (tmp_path / "archive").write_bytes(tar({"images/x": b"1"}))
+    with pytest.raises(DataError, match=r"is refused: .*outside the destination"):
+        unpack(tmp_path / "archive", tmp_path / "folder")
+    assert contents(tmp_path / "outside") == {}
+
+
+def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_bytes(tar({"a/x": b"1", "./a/x": b"2"}))
+    with pytest.raises(DataError, match="cannot be written: File exists"):
+        unpack(tmp_path / "archive", tmp_path / "folder")
+    assert contents(tmp_path / "folder") == {"a/x": b"1"}
+
+
 def test_bombs_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "archive"
     for pack in (tar, zipped):
         path.write_bytes(pack({"a": bytes(100_000), "b": bytes(100_000)}))
         with pytest.raises(DataError, match="more than 150000 bytes"):
-            unpack(path, tmp_path / pack.__name__, most_bytes=150_000)
+            unpack(path, tmp_path / pack.__name__, max_bytes=150_000)
         assert sum(len(data) for data in contents(tmp_path / pack.__name__).values()) <= 150_000
     with pytest.raises(DataError, match="more than 1 file"):
-        unpack(path, tmp_path / "many", most_files=1)
+        unpack(path, tmp_path / "many", max_files=1)
 
 
 def test_an_empty_archive_is_refused(tmp_path: Path) -> None:

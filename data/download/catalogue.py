@@ -1,0 +1,63 @@
+"""The public data sets that `pixlate download` knows, as their authors publish them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pixlate.errors import DataError, OptionError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A data set on a server.
+
+    - archive: its path there; layout: "aligned" or "unaligned", the `--dataset_mode` that reads it.
+    - about: what it shows, and how many training images its authors count.
+    """
+
+    archive: str
+    layout: str
+    about: str
+
+
+def remote(name: str) -> Remote:
+    """The data set of that name. Raises OptionError for an unknown name, DataError for one that nobody may pass on."""
+    if name == "cityscapes":
+        raise DataError(CITYSCAPES)
+    if name not in DATASETS:
+        raise OptionError(f"no data set is named '{name}'.{did_you_mean(name, DATASETS)}")
+    return DATASETS[name]
+
+
+def _paired(name: str, about: str) -> Remote:
+    return Remote(f"pix2pix/datasets/{name}.tar.gz", "aligned", about)
+
+
+def _unpaired(name: str, about: str) -> Remote:
+    return Remote(f"cyclegan/datasets/{name}.zip", "unaligned", about)
+
+
+DATASETS: Mapping[str, Remote] = {
+    "facades": _paired("facades", "building fronts and label maps, 400 pairs to train on"),
+    "maps": _paired("maps", "aerial photographs and maps, 1,096 pairs"),
+    "edges2shoes": _paired("edges2shoes", "shoes and their edges, 50,000 pairs"),
+    "edges2handbags": _paired("edges2handbags", "handbags and their edges, 137,000 pairs"),
+    "night2day": _paired("night2day", "landscapes by night and day, 20,000 pairs"),
+    "horse2zebra": _unpaired("horse2zebra", "939 horses, 1,177 zebras"),
+    "apple2orange": _unpaired("apple2orange", "996 apples, 1,020 oranges"),
+    "summer2winter_yosemite": _unpaired("summer2winter_yosemite", "1,273 summer and 854 winter photographs"),
+    "monet2photo": _unpaired("monet2photo", "1,074 paintings by Monet, 6,853 photographs"),
+    "cezanne2photo": _unpaired("cezanne2photo", "584 paintings by Cezanne, 6,853 photographs"),
+    "ukiyoe2photo": _unpaired("ukiyoe2photo", "1,433 Ukiyo-e prints, 6,853 photographs"),
+    "vangogh2photo": _unpaired("vangogh2photo", "401 paintings by Van Gogh, 6,853 photographs"),
+    "iphone2dslr_flower": _unpaired("iphone2dslr_flower", "1,813 telephone and 3,316 camera images of flowers"),
+    "ae_photos": _unpaired("ae_photos", "photographs of the artistic style transfer examples"),
+    "facades_unpaired": _unpaired("facades", "facades as two separate folders"),
+    "maps_unpaired": _unpaired("maps", "maps as two separate folders"),
+    "mini": _unpaired("mini", "a few unpaired images, to try things with"),
+    "mini_pix2pix": _unpaired("mini_pix2pix", "a few pairs, to try things with"),
+}
+CITYSCAPES = (
+    "the licence of Cityscapes lets nobody pass it on: fetch gtFine_trainvaltest.zip and "
+    "leftImg8bit_trainvaltest.zip from https://www.cityscapes-dataset.com, and put photographs in "
+    "datasets/cityscapes/A/train and their label maps, under the same names, in datasets/cityscapes/B/train."
+)
