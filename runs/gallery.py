@@ -10,7 +10,7 @@ from dominate.dom_tag import dom_tag
 from torch import Tensor
 
 from pixlate.util.files import make_folder
-from pixlate.util.html import Shown, content_width, image_row, page, rendered, save_page, visible
+from pixlate.util.html import PageImage, content_width, image_row, page, rendered, save_page, visible
 from pixlate.util.image_io import ImageWriter, stretched_size, to_image
 from pixlate.util.names import ResultNames, safe_name
 
@@ -66,7 +66,7 @@ class Gallery:
             image = to_image(tensor)
             self._writer.write(image, file, aspect_ratio=self._aspect_ratio)
             size = stretched_size(image, self._aspect_ratio)
-            shown.append(Shown(label, f"images/{file.name}", *size))
+            shown.append(PageImage(label, f"images/{file.name}", *size))
         section = tags.section(tags.h2(visible(name)), image_row(shown, self._width))
         self._rows.append((rendered(section), list(files.values())))
         if time.monotonic() >= self._next_page:

@@ -1,4 +1,4 @@
-"""Small charts as inline SVG: one per curve, each on a scale of its own, so that no loss hides another."""
+"""Small line charts as inline SVG: one per curve, each with a scale of its own, so that no loss hides another."""
 
 import math
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from dominate.dom_tag import dom_tag
 
 from .html import visible
 
-WIDTH, HEIGHT = 300.0, 84.0
+WIDTH, HEIGHT = 300.0, 84.0  # the chart's coordinates; the style sheet stretches them to the card
 Points = Sequence[tuple[float, float]]
 
 
 def chart(name: str, points: Points, last: float, unit: str) -> dom_tag:
-    """A card with a curve: its name and last value above, the ends of both axes around it.
+    """A card with one curve: its name and last value above, the ends of both axes around it.
 
-    Points are (x, y) with rising x; one whose y is not finite makes a gap.
+    Points are (x, y) with ascending x from 0; one whose y is not finite makes a gap. `unit` is what x counts.
     """
     finite = [y for _, y in points if math.isfinite(y)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)
@@ -36,22 +36,22 @@ def chart(name: str, points: Points, last: float, unit: str) -> dom_tag:
 
 
 def outline(points: Points, low: float, high: float, right: float) -> str:
-    """The path of a curve in the chart's coordinates; a single point becomes a short line."""
-    steps: list[str] = []
-    pen = "M"
+    """The curve as the commands of an SVG path, in the chart's coordinates; a single point becomes a short line."""
+    commands: list[str] = []
+    command = "M"  # move to the first point, and to the first after a gap; L draws a line
     for x, y in points:
         if not math.isfinite(y):
-            pen = "M"
+            command = "M"
             continue
-        across = WIDTH * x / right if right else 0.0
-        down = HEIGHT * (high - y) / (high - low) if high > low else HEIGHT / 2
-        steps.append(f"{pen}{across:.1f} {down:.1f}")
-        pen = "L"
-    return " ".join(steps) + (" h1" if len(steps) == 1 else "")
+        left = WIDTH * x / right if right else 0.0
+        top = HEIGHT * (high - y) / (high - low) if high > low else HEIGHT / 2
+        commands.append(f"{command}{left:.1f} {top:.1f}")
+        command = "L"
+    return " ".join(commands) + (" h1" if len(commands) == 1 else "")
 
 
 def number(value: float) -> str:
-    """A number as people read it, in about three digits."""
+    """A number for people to read: about three digits, in scientific notation when very large or small."""
     if not math.isfinite(value):
         return str(value)
     if value and not 0.001 <= abs(value) < 100_000:

@@ -1,4 +1,4 @@
-"""From tensors to image files: 8-bit conversion, and PNG files that are whole or absent."""
+"""From tensors to image files: conversion to 8 bits, and PNG files that are written whole or not at all."""
 
 import io
 import zlib
@@ -14,14 +14,14 @@ from torch import Tensor
 
 from .files import write_whole
 
-Pixels8 = NDArray[np.uint8]
+ImageArray = NDArray[np.uint8]  # H×W×3, RGB
 
 
-def to_image(tensor: Tensor) -> Pixels8:
-    """An H×W×3 8-bit image from a tensor in [-1, 1], N×C×H×W (its first image) or C×H×W.
+def to_image(tensor: Tensor) -> ImageArray:
+    """An 8-bit RGB image, H×W×3, from a tensor in [-1, 1], C×H×W or N×C×H×W, of which it takes the first image.
 
-    (x + 1) / 2 · 255, cut to whole numbers, not rounded. One channel is repeated to grey; two are shown
-    as red and green, and of more than three the first three. NaN becomes black.
+    (x + 1) / 2 · 255, truncated instead of rounded, as the reference does; values outside the range are clamped, and
+    NaN becomes black. One channel is repeated to grey, two are shown as red and green, of more the first three.
     """
     values = (tensor[0] if tensor.ndim == 4 else tensor).detach().float()
     channels = values.shape[0]
@@ -29,12 +29,12 @@ def to_image(tensor: Tensor) -> Pixels8:
         values = values.expand(3, -1, -1)
     elif channels == 2:
         values = torch.cat([values, values.new_full((1, *values.shape[1:]), -1)])
-    shown = ((values[:3].permute(1, 2, 0) + 1) / 2.0 * 255.0).nan_to_num(nan=0.0).clamp(0, 255)
-    return shown.to(torch.uint8).cpu().contiguous().numpy()
+    pixels = ((values[:3].permute(1, 2, 0) + 1) / 2.0 * 255.0).nan_to_num(nan=0.0).clamp(0, 255)
+    return pixels.to(torch.uint8).cpu().contiguous().numpy()
 
 
-def stretched_size(image: Pixels8, aspect_ratio: float) -> tuple[int, int]:
-    """Width and height after height : width is multiplied by `aspect_ratio`; one side keeps its length."""
+def stretched_size(image: ImageArray, aspect_ratio: float) -> tuple[int, int]:
+    """Width and height after height : width is multiplied by `aspect_ratio`. The side that would shrink stays."""
     height, width = image.shape[:2]
     if aspect_ratio > 1:
         height = max(1, int(height * aspect_ratio))
@@ -43,33 +43,33 @@ def stretched_size(image: Pixels8, aspect_ratio: float) -> tuple[int, int]:
     return width, height
 
 
-def save_png(image: Pixels8, path: Path, *, aspect_ratio: float = 1.0) -> None:
-    """Write a PNG file, whole or not at all. Raises DataError where it cannot."""
-    file = Image.fromarray(image)
+def save_png(image: ImageArray, path: Path, *, aspect_ratio: float = 1.0) -> None:
+    """Write a PNG file, whole or not at all. Raises DataError when it cannot be written."""
+    output = Image.fromarray(image)
     size = stretched_size(image, aspect_ratio)
-    if size != file.size:
-        file = file.resize(size, Image.Resampling.BICUBIC)
+    if size != output.size:
+        output = output.resize(size, Image.Resampling.BICUBIC)
     data = io.BytesIO()
-    # Run lengths at level 1: a third of the default's time for photographs, and files as small.
-    file.save(data, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
+    # Run-length encoding at level 1: a third of the default's time for photographs, and files as small.
+    output.save(data, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
     write_whole(path, data.getvalue())
 
 
 class ImageWriter:
-    """Writes PNG files in the background.
+    """Writes PNG files in background threads: compression, which takes longest, runs without the interpreter's lock.
 
-    At most `waiting` images are held; beyond that `write` waits, so that memory stays bounded. The first
-    failure is raised by the next `write`, or by `close`, as a DataError.
+    At most `max_pending` images are held in memory; beyond that `write` waits. The first failure is raised by a later
+    `write`, or by `close`, as a DataError.
     """
 
-    def __init__(self, threads: int = 2, waiting: int = 64) -> None:
+    def __init__(self, threads: int = 2, max_pending: int = 64) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="images")
-        self._waiting = waiting
+        self._max_pending = max_pending
         self._tasks: list[Future[None]] = []
 
-    def write(self, image: Pixels8, path: Path, *, aspect_ratio: float = 1.0) -> None:
-        """Write one image soon."""
-        while self._tasks and (self._tasks[0].done() or len(self._tasks) >= self._waiting):
+    def write(self, image: ImageArray, path: Path, *, aspect_ratio: float = 1.0) -> None:
+        """Queue one image."""
+        while self._tasks and (self._tasks[0].done() or len(self._tasks) >= self._max_pending):
             self._tasks.pop(0).result()
         self._tasks.append(self._pool.submit(save_png, image, path, aspect_ratio=aspect_ratio))
 
@@ -80,7 +80,7 @@ class ImageWriter:
             task.result()
 
     def close(self) -> None:
-        """Write what is left and stop; raise the first failure."""
+        """Write the images that are left and stop the threads; raise the first failure."""
         self._pool.shutdown()
         self.flush()
 

@@ -1,4 +1,4 @@
-"""The one style sheet of every page: light and dark, desktop and phone, nothing from outside the page."""
+"""The style sheet of all pages: light and dark, desktop and phone; it loads no fonts and nothing else."""
 
 STYLE = """
 :root {

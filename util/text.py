@@ -1,4 +1,4 @@
-"""Text that people read: file names that cannot break a line or a terminal."""
+"""Text for messages: file names that cannot break a line or a terminal, lists, numbers with their nouns."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -6,13 +6,12 @@ from collections.abc import Iterable, Sequence
 
 def shown(path: str | os.PathLike[str]) -> str:
     """A path between quotes, on one line: control characters and broken encodings appear escaped."""
-    text = os.fspath(path)
-    plain = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-    return f"'{''.join(plain)}'"
+    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in os.fspath(path))
+    return f"'{''.join(escaped)}'"
 
 
 def listed(items: Iterable[str], most: int = 5) -> str:
-    """The first few items with commas, and how many more there are."""
+    """The first items with commas between them, and how many more there are: "a, b and 3 more"."""
     items = list(items)
     more = len(items) - most
     return ", ".join(items[:most]) + (f" and {more} more" if more > 0 else "")
@@ -24,7 +23,7 @@ def counted(number: int, one: str, many: str = "") -> str:
 
 
 def one_line(error: BaseException) -> str:
-    """What an error says, on one line and without the final full stop; its kind where it says nothing."""
+    """An error's message on one line, without its full stop; the name of its class where it has none."""
     text = " ".join(str(error).split()).rstrip(".")
     return text or type(error).__name__
 

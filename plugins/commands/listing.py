@@ -1,4 +1,4 @@
-"""Tables of plugins and of what they registered."""
+"""Tables of plugins and of the components that they register."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ STYLES = {"loaded": "green", "disabled": "dim", "broken": "red"}
 
 
 def plugins_table(plugins: Plugins) -> Table:
-    """A row for each plugin: name, where it is from, status, and what it does or why it does not."""
+    """A row for each plugin: name, origin, status, and what it registers or why it is not loaded."""
     rows = [
         (
             Text(info.name, style="bold"),
@@ -32,32 +32,35 @@ def plugins_table(plugins: Plugins) -> Table:
 
 
 def plugins_json(plugins: Plugins) -> str:
-    """The same for programs: a list of objects, with the components and hooks of each plugin."""
+    """The plugins for programs: a list of objects, with the components and hooks of each."""
     return json.dumps([_facts(info) for info in plugins.infos], indent=2)
 
 
 def components_table(registry: Registry) -> Table:
-    """A row for each component: name, help, and the plugin that it is from."""
+    """A row for each component: name, help, and the plugin that registered it."""
     rows = [
         (
-            Text(made.name, style="bold"),
-            Text(f"{made.role}: {made.help}" if made.role else made.help),
-            Text(f"{made.plugin.name} ({made.plugin.origin})", style="dim"),
+            Text(component.name, style="bold"),
+            Text(f"{component.role}: {component.help}" if component.role else component.help),
+            Text(f"{component.plugin.name} ({component.plugin.origin})", style="dim"),
         )
-        for made in sorted(registry, key=lambda made: (made.role, made.name))
+        for component in sorted(registry, key=lambda component: (component.role, component.name))
     ]
     return _table(("name", "what", "plugin"), rows)
 
 
 def show(table: Table) -> None:
-    """Print a table: as wide as the terminal, or whole lines where there is none."""
+    """Print a table: as wide as the terminal, or a line for each row where stdout is no terminal.
+
+    rich would wrap rows at 80 columns there, and break the lines that other programs read.
+    """
     if sys.stdout.isatty():
         Console(highlight=False).print(table)
         return
-    wide = Console(width=10_000, highlight=False, no_color=True)
-    with wide.capture() as lines:
-        wide.print(table)
-    click.echo("\n".join(line.rstrip() for line in lines.get().splitlines()))
+    console = Console(width=10_000, highlight=False, no_color=True)
+    with console.capture() as capture:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[Text]]) -> Table:
@@ -71,9 +74,10 @@ def _contents(info: PluginInfo) -> str:
     names: dict[str, list[str]] = {}
     for kind, name in info.registered:
         names.setdefault(kind, []).append(name)
-    parts = [f"{kind} {', '.join(found)}" for kind, found in names.items()]
-    others = [hook for hook in info.hooks if not hook.startswith("register_") or hook == "register_commands"]
-    return "; ".join([*parts, *([f"hooks {', '.join(others)}"] if others else [])])
+    parts = [f"{kind} {', '.join(kind_names)}" for kind, kind_names in names.items()]
+    # What the other register_* hooks do is listed already, by what they registered.
+    hooks = [hook for hook in info.hooks if not hook.startswith("register_") or hook == "register_commands"]
+    return "; ".join([*parts, *([f"hooks {', '.join(hooks)}"] if hooks else [])])
 
 
 def _facts(info: PluginInfo) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The commands of `pixlate` beside train and test: what there is, and the beginning of a new plugin."""
+"""The commands of `pixlate` beside train and test: list plugins and components, start a plugin, download data sets.
+
+Each imports what it needs when it runs, because `pixlate --help` imports this module.
+"""
 
 from pathlib import Path
 
@@ -11,7 +14,8 @@ from pixlate.plugins.registry import KINDS
 
 from .download import download_command
 
-WORDS = {"model": "models", "dataset": "data sets", "lr_policy": "learning-rate policies", "init": "initialisations"}
+#: The plurals of kinds that the name of their hook does not give as people write them.
+PLURALS = {"model": "models", "dataset": "data sets", "lr_policy": "learning-rate policies", "init": "initialisations"}
 
 
 @hookimpl
@@ -29,11 +33,11 @@ plugin_files = click.option(
 
 
 @click.command("plugins")
-@click.option("--json", "as_json", is_flag=True, help="as JSON, with the components and hooks of each")
+@click.option("--json", "as_json", is_flag=True, help="as JSON, with each plugin's components and hooks")
 @plugin_files
 @click.pass_obj
 def list_plugins(plugins: Plugins, as_json: bool, files: tuple[str, ...]) -> None:
-    """List all plugins: what each registers, or why it is left out."""
+    """List all plugins: what each registers, or why it is not loaded."""
     from .listing import plugins_json, plugins_table, show
 
     load_files(plugins, files)
@@ -46,18 +50,24 @@ def list_plugins(plugins: Plugins, as_json: bool, files: tuple[str, ...]) -> Non
 @click.command("new-plugin")
 @click.argument("name")
 @click.option(
-    "--folder", type=click.Path(path_type=Path), default=".", metavar="FOLDER", help="where the new folder goes"
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=".",
+    metavar="FOLDER",
+    help="where the package's folder is created",
 )
 @click.pass_obj
 def new_plugin(plugins: Plugins, name: str, folder: Path) -> None:
-    """Write a new plugin package, with a model and its tests, to begin from."""
+    """Write a new plugin package, with a model and its tests, to start from."""
     from .scaffold import write_package
 
     package = write_package(plugins, name, folder)
     click.echo(f"Wrote {package}: read its README.md. Next:\n  pip install -e {package}\n  pytest {package}")
 
 
-def _listing(kind: str, word: str) -> click.Command:
+def _listing(kind: str, command: str) -> click.Command:
+    """The command that lists the components of one kind."""
+
     @click.pass_obj
     def show_components(plugins: Plugins, files: tuple[str, ...]) -> None:
         from .listing import components_table, show
@@ -65,7 +75,6 @@ def _listing(kind: str, word: str) -> click.Command:
         load_files(plugins, files)
         show(components_table(plugins.registry(kind)))
 
-    noun = WORDS.get(kind, word)
-    return click.command(word, help=f"List all {noun}, and the plugin that each comes from.")(
-        plugin_files(show_components)
-    )
+    noun = PLURALS.get(kind, command)
+    help = f"List all {noun}, and the plugin that each comes from."
+    return click.command(command, help=help)(plugin_files(show_components))

@@ -1,4 +1,4 @@
-"""The console: a live line of progress on a terminal, plain lines everywhere else."""
+"""The console: a live progress line on a terminal, plain lines everywhere else."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -16,33 +16,34 @@ from pixlate.plugins.run import Progress, Run
 
 from .loss_log import loss_line
 
-PAUSE = 0.2  # seconds between two drawings of the live line
+REDRAW = 0.2  # seconds between two updates of the live line
 
 
 class Console:
-    """Shows how a run is getting on."""
+    """Prints the progress of a run: position, speed, losses, metrics and checkpoints."""
 
     def __init__(self, config: object = None, *, terminal: Terminal | None = None) -> None:
         self._terminal = terminal
         self._live: Live | None = None
         self._losses: Mapping[str, float] = {}
-        self._next = 0.0
-        self._epoch_began = 0.0
+        self._next_redraw = 0.0
+        self._epoch_started = 0.0
 
     @hookimpl
     def run_started(self, run: Run) -> None:
         """Start the live line, on a terminal that can move its cursor."""
-        self._epoch_began = time.monotonic()
+        self._epoch_started = time.monotonic()
         terminal = self._terminal = self._terminal or Terminal()
         if terminal.is_terminal and not terminal.is_dumb_terminal:
+            # Without auto_refresh there is no thread that draws during a step: drawing costs nothing between updates.
             self._live = Live(console=terminal, auto_refresh=False, transient=True)
             self._live.start()
             self._draw(run, run.start)
 
     @hookimpl
     def step_ended(self, run: Run, progress: Progress) -> None:
-        """Draw the live line again, when the last drawing is a moment ago."""
-        if self._live is not None and time.monotonic() >= self._next:
+        """Update the live line, at most once in `REDRAW` seconds."""
+        if self._live is not None and time.monotonic() >= self._next_redraw:
             self._draw(run, progress)
 
     @hookimpl
@@ -50,48 +51,50 @@ class Console:
         """Show the losses."""
         self._losses = losses
         if self._live is None:
-            self._say(loss_line(progress, run.timing(), losses))
+            self._print(loss_line(progress, run.timing(), losses))
         else:
             self._draw(run, progress)
 
     @hookimpl
     def epoch_ended(self, run: Run, progress: Progress) -> None:
-        """Say how long the epoch took."""
+        """Print how long the epoch took."""
         now = time.monotonic()
-        seconds, self._epoch_began = now - self._epoch_began, now
-        self._say(f"End of epoch {progress.epoch} / {run.n_epochs} \t Time Taken: {seconds:.0f} sec")
+        seconds, self._epoch_started = now - self._epoch_started, now
+        self._print(f"End of epoch {progress.epoch} / {run.n_epochs} \t Time Taken: {seconds:.0f} sec")
 
     @hookimpl
     def metrics_measured(self, run: Run, progress: Progress, metrics: Mapping[str, float]) -> None:
-        """Show what was measured."""
+        """Print the metrics."""
         values = " ".join(f"{name}: {value:.4g}" for name, value in metrics.items())
-        where = f"(epoch: {progress.epoch}, iters: {progress.epoch_images})"
-        self._say(f"{where} measured on images not trained on: {values}")
+        position = f"(epoch: {progress.epoch}, iters: {progress.epoch_images})"
+        self._print(f"{position} metrics on held-out images: {values}")
 
     @hookimpl
     def checkpoint_saved(self, run: Run, progress: Progress, paths: Sequence[Path]) -> None:
-        """Say that work is safe up to here."""
+        """Print that a checkpoint was saved, where there is no live line."""
         if self._live is None:
-            self._say(f"saved the model (total_iters {progress.images})")
+            self._print(f"saved the model (total_iters {progress.images})")
 
     @hookimpl
     def run_finished(self, run: Run, error: BaseException | None) -> None:
-        """Give the terminal back."""
+        """Remove the live line and restore the terminal's cursor."""
         if self._live is not None:
             self._live.stop()
             self._live = None
 
-    def _say(self, line: str) -> None:
-        print(line, flush=True)  # above the live line, which takes over standard output while it is shown
+    def _print(self, line: str) -> None:
+        # Above the live line, which redirects standard output while it is shown. Flushed at once, because output to a
+        # file or pipe is what people watch a run by.
+        print(line, flush=True)
 
     def _draw(self, run: Run, progress: Progress) -> None:
         if self._live is not None:
             self._live.update(progress_line(run, progress, self._losses), refresh=True)
-            self._next = time.monotonic() + PAUSE
+            self._next_redraw = time.monotonic() + REDRAW
 
 
 def progress_line(run: Run, progress: Progress, losses: Mapping[str, float]) -> RenderableType:
-    """Epoch, iteration, images per second and time left beside a bar; below them the losses."""
+    """Epoch, a progress bar, images of the epoch, images per second and time left; below them the losses."""
     timing = run.timing()
     row = Table.grid(padding=(0, 2), expand=False)
     for _ in range(5):
@@ -108,6 +111,6 @@ def progress_line(run: Run, progress: Progress, losses: Mapping[str, float]) -> 
 
 
 def duration(seconds: float) -> str:
-    """A time as hours, minutes and seconds: "1:02:03"."""
+    """Seconds as hours, minutes and seconds: "1:02:03"."""
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"

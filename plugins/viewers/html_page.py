@@ -1,57 +1,60 @@
-"""The HTML page: web/index.html in the run's folder shows what is learnt, while it is learnt and after."""
+"""The HTML page: web/index.html in the run's folder shows losses and images during a training and after it."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from torch import Tensor
 
+from pixlate.errors import Interrupted
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.run import Progress, Run, RunLog, Sample
 from pixlate.util.files import make_folder
-from pixlate.util.html import Shown
+from pixlate.util.html import PageImage
 from pixlate.util.image_io import save_png, to_image
 from pixlate.util.names import ResultNames, safe_name
 
 from .history import History
-from .options import HtmlPageOptions
-from .training_page import Epoch, Row, TrainingPage
+from .plugin import HtmlPageOptions
+from .training_page import EpochRecord, ImageRow, TrainingPage
+
+EPOCHS = "web/shown.jsonl"
 
 
 class HtmlPage:
     """Keeps the page and its images, images/epoch<n>_<label>.png, up to date.
 
-    An epoch's training images change with the first display of the epoch and whenever `update_html_freq`
-    images have passed, those that are not trained on at every display. What the page shows is kept line by
-    line in web/shown.jsonl, so that a continued run continues its page.
+    An epoch's training images change at the first display of the epoch and whenever `update_html_freq` images have
+    passed, the held-out images at every display. What the page shows is recorded line by line in web/shown.jsonl, a
+    log that is cut back to the checkpoint on resume, so that a resumed run continues its page.
     """
 
     def __init__(self, config: HtmlPageOptions) -> None:
         self._config = config
-        self._page: TrainingPage | None = None
+        self._page: TrainingPage | None = None  # None with --no_html
         self._log: RunLog | None = None
-        self._epoch = Epoch(0)
+        self._epoch = EpochRecord(0)
         self._history = History(1)
-        self._shown_at = 0
-        self._last: Progress | None = None
+        self._images_at_display = 0
+        self._progress: Progress | None = None
 
     @hookimpl
     def run_started(self, run: Run) -> None:
-        """Create the page, or take up that of earlier sessions."""
+        """Create the page, or continue that of earlier sessions."""
         if not self._config.html:
             return
         make_folder(run.folder / "web" / "images")
-        self._log = run.open_log("web/shown.jsonl")
+        self._log = run.open_log(EPOCHS)
         self._history = History(run.epoch_size).read(run.folder, until=run.start.images)
         self._page = TrainingPage(run.name, self._history, self._config.display_winsize)
-        self._shown_at = run.start.images
-        for epoch in earlier_epochs(run.folder / "web" / "shown.jsonl", run.start.images):
+        self._images_at_display = run.start.images
+        for epoch in earlier_epochs(run.folder / EPOCHS, run.start.images):
             self._page.show(epoch)
             self._epoch = epoch
         self._save(run, run.start)
 
     @hookimpl
     def losses_logged(self, run: Run, progress: Progress, losses: Mapping[str, float]) -> None:
-        """Lengthen the curves."""
+        """Extend the curves; the page is written at the next display."""
         self._history.add(progress.epoch, progress.epoch_images, losses)
 
     @hookimpl
@@ -59,32 +62,33 @@ class HtmlPage:
         """Show the step's images, when they are due."""
         if self._page is None:
             return
-        epoch = self._at(progress)
-        every = self._config.update_html_freq
-        if not epoch.trained or progress.images // every > self._shown_at // every:
-            epoch.trained = [Row("training images", "", self._images(run, progress, "", images))]
-            self._keep(run, progress)
-        self._shown_at = progress.images
+        epoch = self._epoch_of(progress)
+        frequency = self._config.update_html_freq
+        if not epoch.training or progress.images // frequency > self._images_at_display // frequency:
+            epoch.training = [ImageRow("training images", "", self._save_images(run, progress, "", images))]
+            self._update(run, progress)
+        self._images_at_display = progress.images
 
     @hookimpl
     def samples_shown(self, run: Run, progress: Progress, samples: Sequence[Sample]) -> None:
-        """Show what the model makes of images that it does not learn from."""
+        """Show the translations of held-out samples, a row each."""
         if self._page is None:
             return
         names = ResultNames()
-        rows = self._at(progress).unseen = []
+        rows = []
         for sample in samples:
             name = names.name(f"{sample.phase}_{safe_name(sample.name)}.png")
-            images = self._images(run, progress, f"{name}_", sample.images)
-            rows.append(Row(f"not trained on ({sample.phase})", sample.name, images))
-        self._keep(run, progress)
+            images = self._save_images(run, progress, f"{name}_", sample.images)
+            rows.append(ImageRow(f"held-out images ({sample.phase})", sample.name, images))
+        self._epoch_of(progress).held_out = rows
+        self._update(run, progress)
 
     @hookimpl
     def metrics_measured(self, run: Run, progress: Progress, metrics: Mapping[str, float]) -> None:
-        """Show what was measured beside the epoch's images."""
+        """Show the metrics above the epoch's images."""
         if self._page is not None:
-            self._at(progress).metrics.update(metrics)
-            self._keep(run, progress)
+            self._epoch_of(progress).metrics.update(metrics)
+            self._update(run, progress)
 
     @hookimpl
     def epoch_ended(self, run: Run, progress: Progress) -> None:
@@ -93,57 +97,60 @@ class HtmlPage:
 
     @hookimpl
     def run_finished(self, run: Run, error: BaseException | None) -> None:
-        """Write the page that stays: it says how the run ended, and browsers leave it alone."""
-        self._save(run, None, state=ending(error))
+        """Write the final page, which says how the run ended and is no longer reloaded."""
+        self._save(run, None, state=final_state(error))
 
-    def _at(self, progress: Progress) -> Epoch:
+    def _epoch_of(self, progress: Progress) -> EpochRecord:
         if self._epoch.number != progress.epoch:
-            self._epoch = Epoch(progress.epoch)
+            self._epoch = EpochRecord(progress.epoch)
         self._epoch.images = progress.images
         return self._epoch
 
-    def _images(self, run: Run, progress: Progress, name: str, images: Mapping[str, Tensor]) -> list[Shown]:
-        shown = []
+    def _save_images(self, run: Run, progress: Progress, prefix: str, images: Mapping[str, Tensor]) -> list[PageImage]:
+        page_images = []
         for label, tensor in images.items():
             image = to_image(tensor)
-            file = f"images/epoch{progress.epoch:03d}_{name}{safe_name(label)}.png"
+            file = f"images/epoch{progress.epoch:03d}_{prefix}{safe_name(label)}.png"
             save_png(image, run.folder / "web" / file)
-            shown.append(Shown(label, file, width=image.shape[1], height=image.shape[0]))
-        return shown
+            page_images.append(PageImage(label, file, width=image.shape[1], height=image.shape[0]))
+        return page_images
 
-    def _keep(self, run: Run, progress: Progress) -> None:
+    def _update(self, run: Run, progress: Progress) -> None:
+        """Record the current epoch, and write the page with it."""
         if self._log is not None and self._page is not None:
             self._log.write(self._epoch.to_json())
             self._page.show(self._epoch)
             self._save(run, progress)
 
     def _save(self, run: Run, progress: Progress | None, state: str = "training") -> None:
-        self._last = progress or self._last
-        if self._page is None or self._last is None:
+        """Write the page; without a progress, which the end of a run does not tell, the last one stands."""
+        self._progress = progress or self._progress
+        if self._page is None or self._progress is None:
             return
         facts = {
             "state": state,
-            "epoch": f"{self._last.epoch} of {run.n_epochs}",
-            "images seen": f"{self._last.images:,}",
+            "epoch": f"{self._progress.epoch} of {run.n_epochs}",
+            "images seen": f"{self._progress.images:,}",
             "model": str(run.options.get("model", "")),
         }
-        shown = {name: fact for name, fact in facts.items() if fact}
-        self._page.save(run.folder / "web" / "index.html", shown, running=progress is not None)
+        known = {name: fact for name, fact in facts.items() if fact}
+        self._page.save(run.folder / "web" / "index.html", known, running=progress is not None)
 
 
-def earlier_epochs(file: Path, until: int) -> list[Epoch]:
-    """The epochs that earlier sessions showed, in order, each as it was shown last."""
-    found: dict[int, Epoch] = {}
+def earlier_epochs(file: Path, until: int) -> list[EpochRecord]:
+    """The epochs of earlier sessions up to a number of images, in order, each as it was recorded last."""
+    records: dict[int, EpochRecord] = {}
     if file.is_file():
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-            epoch = Epoch.from_json(line)
-            if epoch is not None and epoch.images <= until:
-                found[epoch.number] = epoch
-    return [found[number] for number in sorted(found)]
+            record = EpochRecord.from_json(line)
+            if record is not None and record.images <= until:
+                records[record.number] = record
+    return [records[number] for number in sorted(records)]
 
 
-def ending(error: BaseException | None) -> str:
+def final_state(error: BaseException | None) -> str:
     """How a run ended, in a few words."""
     if error is None:
         return "finished"
-    return "stopped" if isinstance(error, KeyboardInterrupt | SystemExit) else f"ended by an error: {error}"
+    stopped = isinstance(error, Interrupted | KeyboardInterrupt | SystemExit)  # a person or a scheduler wanted it
+    return "stopped" if stopped else f"ended by an error: {error}"

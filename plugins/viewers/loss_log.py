@@ -1,27 +1,23 @@
-"""The loss log: loss_log.txt for people, losses.jsonl and timing.jsonl for programs."""
+"""The loss log: loss_log.txt for people, losses.jsonl and timing.jsonl for programs; and the reader of losses.jsonl."""
 
 import json
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
 
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.run import Progress, Run, RunLog, Timing
 
-from .history import LOSSES, strict_number
-
-
-def loss_line(progress: Progress, timing: Timing, losses: Mapping[str, float]) -> str:
-    """A line of loss_log.txt, in the form that scripts for the reference's log of 2018 to 2024 parse."""
-    seconds = f"time: {timing.compute:.3f}, data: {timing.data:.3f}"
-    values = "".join(f"{name}: {value:.3f} " for name, value in losses.items())
-    return f"(epoch: {progress.epoch}, iters: {progress.epoch_images}, {seconds}) {values}"
+LOSSES = "losses.jsonl"
 
 
 class LossLog:
     """Writes every logged loss.
 
-    losses.jsonl holds no clock values: two runs of the same options and seed write the same file, however
-    often they were interrupted. What the clock says is in timing.jsonl.
+    losses.jsonl contains no clock values: two runs of the same options and seed write the same file, however often
+    they were interrupted. Clock values are in timing.jsonl.
     """
 
     def __init__(self, config: object = None) -> None:
@@ -31,7 +27,7 @@ class LossLog:
 
     @hookimpl
     def run_started(self, run: Run) -> None:
-        """Open the logs and head the session."""
+        """Open the logs, and write the heading of this session."""
         self._text = run.open_log("loss_log.txt")
         self._losses = run.open_log(LOSSES)
         self._timing = run.open_log("timing.jsonl")
@@ -43,15 +39,57 @@ class LossLog:
         if self._text is None or self._losses is None or self._timing is None:
             return
         timing = run.timing()
-        where = {
+        position = {
             "epoch": progress.epoch,
             "epoch_images": progress.epoch_images,
             "images": progress.images,
             "step": progress.step,
         }
         values = {name: strict_number(float(value)) for name, value in losses.items()}
-        clock = {"compute": timing.compute, "data": timing.data, "rate": timing.rate, "left": timing.left}
-        numbers = {name: strict_number(value) for name, value in clock.items()}
+        seconds = {"compute": timing.compute, "data": timing.data, "rate": timing.rate, "left": timing.left}
+        clock = {name: strict_number(value) for name, value in seconds.items()}
         self._text.write(loss_line(progress, timing, losses))
-        self._losses.write(json.dumps({**where, "losses": values}, allow_nan=False))
-        self._timing.write(json.dumps({**where, "clock": time.time(), **numbers}, allow_nan=False))
+        self._losses.write(json.dumps({**position, "losses": values}, allow_nan=False))
+        self._timing.write(json.dumps({**position, "clock": time.time(), **clock}, allow_nan=False))
+
+
+def loss_line(progress: Progress, timing: Timing, losses: Mapping[str, float]) -> str:
+    """A line of loss_log.txt, in the form of the reference's log of 2018 to 2024, which people's scripts parse."""
+    seconds = f"time: {timing.compute:.3f}, data: {timing.data:.3f}"
+    values = "".join(f"{name}: {value:.3f} " for name, value in losses.items())
+    return f"(epoch: {progress.epoch}, iters: {progress.epoch_images}, {seconds}) {values}"
+
+
+def read_losses(folder: Path, until: int) -> Iterator[dict[str, Any]]:
+    """The records of a run's losses.jsonl up to a number of images; unfinished and damaged lines are skipped.
+
+    Lines beyond that number were written by an interrupted session after its last checkpoint; a resumed run, which
+    starts from the checkpoint, writes them again.
+    """
+    file = folder / LOSSES
+    if not file.is_file():
+        return
+    with file.open(encoding="utf-8", errors="replace") as lines:
+        for line in lines:
+            record = _parsed(line)
+            if record is not None and record["images"] <= until:
+                yield record
+
+
+def strict_number(value: float) -> float | str:
+    """A number as strict JSON can hold it; else "NaN", "Infinity" or "-Infinity", which `float` reads."""
+    if math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    """The record of one line; None for an unfinished or damaged line."""
+    if not line.endswith("\n"):
+        return None
+    try:
+        record = json.loads(line)
+        position = {name: int(record[name]) for name in ("epoch", "epoch_images", "images")}
+        return {**record, **position, "losses": {name: float(value) for name, value in record["losses"].items()}}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

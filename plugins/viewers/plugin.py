@@ -1,14 +1,63 @@
-"""The built-in viewers, registered as any plugin registers its own."""
+"""The built-in viewers, registered as any plugin registers its own, and their options.
 
+Nothing here imports torch or a viewer's library, so that `--help` stays fast.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import click
+
+from pixlate.options.fields import option
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.registry import Register
 
-from .options import (
-    HtmlPageOptions,
-    TensorBoardOptions,
-    VisdomOptions,
-    WandbOptions,
-)
+COUNT = click.IntRange(min=1)
+
+
+@dataclass(frozen=True)
+class HtmlPageOptions:
+    """The page of a training run, web/index.html."""
+
+    TITLE: ClassVar[str] = "HTML page"
+
+    html: bool = option(True, "write the run's page web/index.html", flag="--no_html")
+    update_html_freq: int = option(
+        1000, "images between two changes of an epoch's training images on the page", type=COUNT
+    )
+    display_winsize: int = option(256, "width of images on the page, in pixels", type=COUNT)
+
+
+@dataclass(frozen=True)
+class VisdomOptions:
+    """Curves and images in a visdom server."""
+
+    TITLE: ClassVar[str] = "visdom"
+
+    display_id: int = option(1, "first window; 0 or less is no visdom", type=click.INT)
+    display_server: str = option("http://localhost", "address of the server", metavar="URL")
+    display_port: int = option(8097, "port of the server", type=click.IntRange(1, 65535))
+    display_env: str = option("main", "environment on the server")
+    display_ncols: int = option(4, "images side by side; 0 gives each a window", type=click.INT)
+
+
+@dataclass(frozen=True)
+class TensorBoardOptions:
+    """Scalars and images in the run's folder tensorboard/."""
+
+    TITLE: ClassVar[str] = "TensorBoard"
+
+    tensorboard: bool = option(False, "write curves and images for TensorBoard")
+
+
+@dataclass(frozen=True)
+class WandbOptions:
+    """Curves and images in a project of Weights & Biases."""
+
+    TITLE: ClassVar[str] = "Weights & Biases"
+
+    use_wandb: bool = option(False, "send curves and images to Weights & Biases")
+    wandb_project_name: str = option("CycleGAN-and-pix2pix", "project that the run belongs to")
 
 
 @hookimpl
@@ -19,7 +68,7 @@ def register_viewers(register: Register) -> None:
         "html_page",
         "pixlate.plugins.viewers.html_page:HtmlPage",
         config=HtmlPageOptions,
-        help="the page of a training, web/index.html",
+        help="the page of a training run, web/index.html",
     )
     register(
         "visdom",

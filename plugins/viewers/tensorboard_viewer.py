@@ -12,13 +12,13 @@ from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.run import Progress, Run, Sample
 from pixlate.util.image_io import to_image
 
-from .options import TensorBoardOptions
+from .plugin import TensorBoardOptions
 
 
 class TensorBoardViewer:
-    """Writes scalars under loss/ and metrics/, images under images/ and "not trained on"/, by images seen.
+    """Writes scalars under loss/ and metrics/, images under images/ and held-out/, by the number of images seen.
 
-    Raises OptionError when it is asked for and not installed.
+    Raises OptionError when `--tensorboard` is given and TensorBoard is not installed.
     """
 
     def __init__(self, config: TensorBoardOptions) -> None:
@@ -29,10 +29,10 @@ class TensorBoardViewer:
 
     @hookimpl
     def run_started(self, run: Run) -> None:
-        """Open the writer; what an interrupted session wrote beyond the saved state is not shown any more."""
+        """Open the writer; events that an interrupted session wrote after its last checkpoint are hidden."""
         if not self._config.tensorboard:
             return
-        with warnings.catch_warnings():
+        with warnings.catch_warnings():  # raised inside TensorBoard's own imports
             warnings.simplefilter("ignore", DeprecationWarning)
             from torch.utils.tensorboard import SummaryWriter
         self._writer = SummaryWriter(run.folder / "tensorboard", purge_step=run.start.images + 1)
@@ -44,7 +44,7 @@ class TensorBoardViewer:
 
     @hookimpl
     def metrics_measured(self, run: Run, progress: Progress, metrics: Mapping[str, float]) -> None:
-        """Write what was measured."""
+        """Write the metrics."""
         self._scalars("metrics", progress, metrics)
 
     @hookimpl
@@ -54,13 +54,13 @@ class TensorBoardViewer:
 
     @hookimpl
     def samples_shown(self, run: Run, progress: Progress, samples: Sequence[Sample]) -> None:
-        """Write what the model makes of images that it does not learn from."""
+        """Write the translations of held-out samples."""
         for sample in samples:
-            self._images(f"not trained on/{sample.phase} {sample.name}", progress, sample.images)
+            self._images(f"held-out/{sample.phase} {sample.name}", progress, sample.images)
 
     @hookimpl
     def epoch_ended(self, run: Run, progress: Progress) -> None:
-        """Put everything on the disk."""
+        """Flush to the disk."""
         if self._writer is not None:
             self._writer.flush()
 

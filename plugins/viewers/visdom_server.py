@@ -1,9 +1,12 @@
-"""The connection to a visdom server: a thread that sends the newest of everything whenever somebody listens."""
+"""Sends windows to a visdom server from a thread, which keeps the newest content of each until a server answers.
+
+visdom's own client waits for every answer and prints a stack trace for every failure: a training would stop whenever
+its server is slow, and fill the terminal when there is none.
+"""
 
 import logging
 import math
 import socket
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -15,15 +18,17 @@ import numpy as np
 from dominate import tags
 
 from pixlate.util.html import visible
-from pixlate.util.image_io import Pixels8
+from pixlate.util.image_io import ImageArray
 
-RETRY = 30.0  # seconds until the next look for a server that did not answer
-PATIENCE = 5.0  # seconds that a connection, an answer or the last words may take
+RETRY = 30.0  # seconds between two attempts to connect
+TIMEOUT = 5.0  # seconds for a connection, for an answer, and for what is left to send at the end
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Curves:
-    """A window of curves: (epoch and its fraction, value) by name."""
+    """A window with curves: points (epoch and its fraction, value) by name."""
 
     window: str
     title: str
@@ -36,137 +41,139 @@ class Panel:
 
     window: str
     title: str
-    pixels: Pixels8
+    image: ImageArray
     width: int
 
 
 @dataclass(frozen=True)
 class Labels:
-    """A window with a table of labels, laid out as the images of a grid are."""
+    """A window with a table of labels, in rows and columns as the images of a grid are."""
 
     window: str
     title: str
     rows: list[list[str]]
 
 
-class VisdomServer(threading.Thread):
-    """Keeps the newest content of each window and sends it when it can.
+Content = Curves | Panel | Labels
 
-    When no server answers, one line on stderr says so; the next look is `RETRY` seconds later. Memory stays
-    bounded, for newer content replaces older, and a server that comes late or restarts is given everything.
+
+class VisdomServer(threading.Thread):
+    """A connection that may fail: keeps the newest content of each window, and sends it when a server answers.
+
+    When none answers, one warning is logged, and a connection is tried again every `RETRY` seconds. Memory is bounded,
+    because newer content of a window replaces older; a server that starts late or restarts receives every window.
     """
 
     def __init__(self, server: str, port: int, env: str, *, retry: float = RETRY) -> None:
-        super().__init__(name="visdom", daemon=True)
+        super().__init__(name="visdom", daemon=True)  # a daemon, so that no server can keep the process from exiting
         parts = urlsplit(server if "//" in server else f"http://{server}")
         self._address = (parts.hostname or "localhost", port)
         self._url, self._env, self._retry = f"{parts.scheme}://{parts.netloc}", env, retry
-        self._windows: dict[str, Curves | Panel | Labels] = {}
+        self._condition = threading.Condition()  # guards the next three, and wakes the thread
+        self._windows: dict[str, Content] = {}
         self._unsent: set[str] = set()
-        self._wake = threading.Condition()
         self._closing = False
         self._client: Any = None
-        self._complained = False
+        self._offline = False  # no server answered, and a warning was logged
 
     def draw(self, curves: Curves) -> None:
-        """Have curves shown."""
+        """Show curves in their window."""
         self._put(curves)
 
     def show(self, panel: Panel, *, labels: Sequence[str] = (), labels_window: str = "", columns: int = 1) -> None:
-        """Have an image shown, and the labels of its parts."""
+        """Show an image in its window, and the labels of its parts in another."""
         self._put(panel)
         if labels_window:
             rows = [list(labels[start : start + columns]) for start in range(0, len(labels), columns)]
             self._put(Labels(labels_window, f"{panel.title} labels", rows))
 
     def close(self) -> None:
-        """Send what is left where a server listens, and end; without one, end at once."""
-        with self._wake:
+        """Send what is left, and end the thread; at once where no server answered."""
+        with self._condition:
             self._closing = True
-            self._wake.notify()
-        if not self._complained:
-            self.join(PATIENCE)
+            self._condition.notify()
+        if not self._offline:
+            self.join(TIMEOUT)
 
     def run(self) -> None:
-        """Send what is new, and look for the server when it is missing."""
+        """Send what is new until `close`, and connect again after a failure. Runs in the thread."""
         while True:
-            with self._wake:
-                self._wake.wait_for(lambda: self._unsent or self._closing)
-                if self._closing and (self._complained or not self._unsent):
+            with self._condition:
+                self._condition.wait_for(lambda: self._unsent or self._closing)
+                if self._closing and (self._offline or not self._unsent):
                     return
-                waiting = [self._windows[name] for name in sorted(self._unsent)]
+                contents = [self._windows[window] for window in sorted(self._unsent)]
                 self._unsent.clear()
             try:
                 self._connect()
-                for content in waiting:
+                for content in contents:
                     _send(self._client, content)
-            except Exception as error:
-                self._lose(error)
+            except Exception as error:  # visdom and its libraries raise whatever they like
+                self._disconnect(error)
 
-    def _put(self, content: Curves | Panel | Labels) -> None:
-        with self._wake:
+    def _put(self, content: Content) -> None:
+        with self._condition:
             self._windows[content.window] = content
             self._unsent.add(content.window)
-            self._wake.notify()
+            self._condition.notify()
 
     def _connect(self) -> None:
         if self._client is not None:
             return
-        socket.create_connection(self._address, timeout=PATIENCE).close()
+        # A plain connection first: it fails quickly and quietly where nothing listens, as visdom's client does not.
+        socket.create_connection(self._address, timeout=TIMEOUT).close()
         self._client = _client(self._url, self._address[1], self._env)
-        self._complained = False
+        self._offline = False
 
-    def _lose(self, error: Exception) -> None:
-        """Say once that the server is away, keep everything for it, and wait a while."""
+    def _disconnect(self, error: Exception) -> None:
+        """Warn once that no server answers, mark every window as unsent, and wait until the next attempt."""
         self._client = None
-        if not self._complained:
-            self._complained = True
-            where = f"{self._address[0]}:{self._address[1]}"
-            print(
-                f"visdom: no server answers at {where} ({_cause(error)}): nothing is shown there until one does. "
-                "--display_id 0 turns this off.",
-                file=sys.stderr,
+        if not self._offline:
+            self._offline = True
+            address = f"{self._address[0]}:{self._address[1]}"
+            log.warning(
+                f"no visdom server answers at {address} ({_cause(error)}): nothing is shown there until one does. "
+                "--display_id 0 turns this off."
             )
         end = time.monotonic() + self._retry
-        with self._wake:
+        with self._condition:
             self._unsent.update(self._windows)
             while not self._closing and time.monotonic() < end:
-                self._wake.wait(end - time.monotonic())
+                self._condition.wait(end - time.monotonic())
 
 
 def _client(url: str, port: int, env: str) -> Any:
-    """visdom's client, except that no answer is waited for without end."""
+    """visdom's client, with a timeout for every answer, which its own requests do not have."""
     logging.getLogger("visdom").setLevel(logging.ERROR)  # it warns about every session that it opens
     from visdom import Visdom
 
     def post(self: Any, url: str, data: Any = None) -> Any:
-        return self.session.post(url, data=data or {}, timeout=PATIENCE).text
+        return self.session.post(url, data=data or {}, timeout=TIMEOUT).text
 
-    patient: Any = type("Patient", (Visdom,), {"_handle_post": post})
-    return patient(server=url, port=port, env=env, use_incoming_socket=False, raise_exceptions=True)
+    # visdom may not be installed, and has no types: the subclass is made where it is needed.
+    client: Any = type("ClientWithTimeout", (Visdom,), {"_handle_post": post})
+    return client(server=url, port=port, env=env, use_incoming_socket=False, raise_exceptions=True)
 
 
-def _send(client: Any, content: Curves | Panel | Labels) -> None:
+def _send(client: Any, content: Content) -> None:
     options: dict[str, Any] = {"title": content.title}
     if isinstance(content, Curves):
-        longest = max(len(line) for line in content.lines.values())
-        xs, ys = (
-            np.array([[point[axis] for point in _padded(line, longest)] for line in content.lines.values()]).T
-            for axis in (0, 1)
-        )
+        length = max(len(line) for line in content.lines.values())
+        lines = [_padded(line, length) for line in content.lines.values()]
+        xs, ys = (np.array([[point[axis] for point in line] for line in lines]).T for axis in (0, 1))
         options |= {"legend": list(content.lines), "xlabel": "epoch", "ylabel": "loss"}
         client.line(X=xs, Y=ys, win=content.window, opts=options)
     elif isinstance(content, Panel):
-        height, width = content.pixels.shape[:2]
+        height, width = content.image.shape[:2]
         options |= {"width": content.width, "height": round(content.width * height / width)}
-        client.image(content.pixels.transpose(2, 0, 1), win=content.window, opts=options)
+        client.image(content.image.transpose(2, 0, 1), win=content.window, opts=options)
     else:
         cells = [tags.tr([tags.td(visible(label)) for label in row]) for row in content.rows]
         client.text(tags.table(cells).render(), win=content.window, opts=options)
 
 
 def _padded(line: list[tuple[float, float]], length: int) -> list[tuple[float, float]]:
-    """A curve of that length: one that began later starts with gaps."""
+    """A curve of that length, as visdom's matrix of curves needs: one that began later starts with a gap."""
     start = line[0][0] if line else 0.0
     return [(start, math.nan)] * (length - len(line)) + line
 

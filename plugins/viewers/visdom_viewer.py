@@ -1,4 +1,4 @@
-"""visdom: loss curves and images in a browser, from a server that may come and go."""
+"""visdom: loss curves and images in a browser, through a server that may start late, stop and restart."""
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -8,20 +8,21 @@ from torch import Tensor
 
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.run import Progress, Run, Sample
-from pixlate.util.image_io import Pixels8, to_image
+from pixlate.util.image_io import ImageArray, to_image
 
 from .history import History
-from .options import VisdomOptions
+from .plugin import VisdomOptions
 from .visdom_server import Curves, Panel, VisdomServer
 
 GAP = 2  # white pixels around each image of a grid
 
 
 class VisdomViewer:
-    """Four windows, from `display_id` on: loss curves, the step's images, their labels, images not trained on.
+    """Four windows, from `display_id` on: loss curves, the step's images, their labels, held-out images.
 
-    Everything is sent from a thread of its own: a server that is missing or slow costs the training nothing.
-    With `display_ncols` 0 every image of the step has its own window instead of the grid and its labels.
+    The numbers of the windows are the reference's. Everything is sent by a thread: a server that is missing or slow
+    does not delay the training. With `display_ncols` 0 each image of the step has a window of its own in place of the
+    grid and its labels.
     """
 
     def __init__(self, config: VisdomOptions) -> None:
@@ -32,7 +33,8 @@ class VisdomViewer:
 
     @hookimpl
     def run_started(self, run: Run) -> None:
-        """Look for the server, and send the curves of earlier sessions."""
+        """Start the thread that sends, and show the curves of earlier sessions."""
+        # visdom is on by default, as in the reference, so its absence is no error.
         if self._config.display_id <= 0 or find_spec("visdom") is None:
             return
         self._width = int(run.options.get("display_winsize", 256))
@@ -44,7 +46,7 @@ class VisdomViewer:
 
     @hookimpl
     def losses_logged(self, run: Run, progress: Progress, losses: Mapping[str, float]) -> None:
-        """Lengthen the curves."""
+        """Extend the curves."""
         if self._server is not None:
             self._history.add(progress.epoch, progress.epoch_images, losses)
             self._send_curves(run)
@@ -61,43 +63,49 @@ class VisdomViewer:
                 self._server.show(Panel(f"{number}", label, array, self._width))
             return
         columns = min(self._config.display_ncols, len(arrays))
-        sheet = grid(list(arrays.values()), columns)
-        panel = Panel(f"{first}", f"{run.name} images", sheet, self._width * columns)
+        image = grid(list(arrays.values()), columns)
+        panel = Panel(f"{first}", f"{run.name} images", image, self._width * columns)
         self._server.show(panel, labels=list(arrays), labels_window=f"{first + 1}", columns=columns)
 
     @hookimpl
     def samples_shown(self, run: Run, progress: Progress, samples: Sequence[Sample]) -> None:
-        """Show what the model makes of images that it does not learn from, a row each."""
+        """Show the translations of held-out samples, a row each."""
         if self._server is None or not samples:
             return
         rows = [[to_image(tensor) for tensor in sample.images.values()] for sample in samples]
         columns = max(len(row) for row in rows)
+        # Behind the windows of the step's images, of which each has one where there is no grid.
         window = self._config.display_id + 3 + (len(samples[0].images) if self._config.display_ncols <= 0 else 0)
         image = grid([image for row in rows for image in row], columns)
-        title = f"{run.name} not trained on: {', '.join(samples[0].images)}"
+        title = f"{run.name} held-out images: {', '.join(samples[0].images)}"
         self._server.show(Panel(f"{window}", title, image, self._width * columns))
 
     @hookimpl
     def run_finished(self, run: Run, error: BaseException | None) -> None:
-        """Send what is left, if somebody is listening."""
+        """Send what is left, where a server answers."""
         if self._server is not None:
             self._server.close()
 
     def _send_curves(self, run: Run) -> None:
         if self._server is not None and self._history.curves:
             curves = self._history.curves.items()
+            # The reference counts epochs from 1: its x is the epoch and its fraction, a history's the epochs completed.
             lines = {name: [(x + 1, y) for x, y in curve.points()] for name, curve in curves}
             title = f"{run.name} loss over time"
             self._server.draw(Curves(f"{self._config.display_id}", title, lines))
 
 
-def grid(images: Sequence[Pixels8], columns: int) -> Pixels8:
-    """Images side by side on white, in rows of so many; smaller ones keep their size."""
+def grid(images: Sequence[ImageArray], columns: int) -> ImageArray:
+    """Images side by side on white, in rows of so many; smaller images keep their size.
+
+    torchvision's `make_grid` takes images of one size only, and samples differ with `--preprocess none`; and nothing
+    else in a training imports torchvision, which takes about 2 s and 180 MB.
+    """
     height = max(image.shape[0] for image in images) + 2 * GAP
     width = max(image.shape[1] for image in images) + 2 * GAP
     rows = -(-len(images) // columns)
-    sheet = np.full((rows * height, columns * width, 3), 255, np.uint8)
+    canvas = np.full((rows * height, columns * width, 3), 255, np.uint8)
     for number, image in enumerate(images):
         top, left = number // columns * height + GAP, number % columns * width + GAP
-        sheet[top : top + image.shape[0], left : left + image.shape[1]] = image
-    return sheet
+        canvas[top : top + image.shape[0], left : left + image.shape[1]] = image
+    return canvas

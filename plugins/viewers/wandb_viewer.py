@@ -12,16 +12,16 @@ from pixlate.plugins.run import Progress, Run, Sample
 from pixlate.util.files import write_whole
 from pixlate.util.image_io import to_image
 
-from .options import WandbOptions
+from .plugin import WandbOptions
 
 ID_FILE = "wandb_id.txt"
 
 
 class WandbViewer:
-    """Logs losses, metrics and images by images seen.
+    """Logs losses, metrics and images by the number of images seen.
 
-    The id of the run is kept in wandb_id.txt, so that a continued training continues its curves. Raises
-    OptionError when it is asked for and not installed.
+    The id that Weights & Biases gives to the run is kept in wandb_id.txt, so that a resumed training continues its
+    curves. Raises OptionError when `--use_wandb` is given and wandb is not installed.
     """
 
     def __init__(self, config: WandbOptions) -> None:
@@ -33,33 +33,34 @@ class WandbViewer:
 
     @hookimpl
     def run_started(self, run: Run) -> None:
-        """Open the run, anew or where the training goes on."""
+        """Start a run, or resume that of earlier sessions."""
         if not self._config.use_wandb:
             return
-        import wandb
+        import wandb  # slow, and an optional dependency
 
-        kept = run.folder / ID_FILE
-        known = kept.read_text(encoding="utf-8").strip() if run.start.images and kept.is_file() else None
+        id_file = run.folder / ID_FILE
+        # A training from the start is a new run, even in the folder of an older one (--overwrite).
+        run_id = id_file.read_text(encoding="utf-8").strip() if run.start.images and id_file.is_file() else None
         self._run = wandb.init(
             project=self._config.wandb_project_name,
             name=run.name,
-            id=known,
+            id=run_id,
             resume="allow",
             dir=run.folder,
             config=dict(run.options),
-            settings=wandb.Settings(console="off", silent=True),
+            settings=wandb.Settings(console="off", silent=True),  # the console viewer prints already
         )
         self._image = wandb.Image
-        write_whole(kept, f"{self._run.id}\n".encode())
+        write_whole(id_file, f"{self._run.id}\n".encode())
 
     @hookimpl
     def losses_logged(self, run: Run, progress: Progress, losses: Mapping[str, float]) -> None:
-        """Log the losses under their names."""
+        """Log the losses under their own names, as the reference does."""
         self._log(progress, losses)
 
     @hookimpl
     def metrics_measured(self, run: Run, progress: Progress, metrics: Mapping[str, float]) -> None:
-        """Log what was measured."""
+        """Log the metrics."""
         self._log(progress, {f"metrics/{name}": value for name, value in metrics.items()})
 
     @hookimpl
@@ -69,26 +70,25 @@ class WandbViewer:
 
     @hookimpl
     def samples_shown(self, run: Run, progress: Progress, samples: Sequence[Sample]) -> None:
-        """Log what the model makes of images that it does not learn from."""
+        """Log the translations of held-out samples."""
         for sample in samples:
-            self._images(f"not trained on/{sample.phase} {sample.name}", progress, sample.images)
+            self._images(f"held-out/{sample.phase} {sample.name}", progress, sample.images)
 
     @hookimpl
     def run_finished(self, run: Run, error: BaseException | None) -> None:
-        """Close the run, as failed after an error."""
+        """Finish the run, as failed after an error."""
         if self._run is not None:
             self._run.finish(exit_code=0 if error is None else 1)
             self._run = None
 
     def _images(self, group: str, progress: Progress, images: Mapping[str, Tensor]) -> None:
-        if self._run is not None:
-            self._log(
-                progress,
-                {
-                    f"{group}/{label}": self._image(to_image(tensor), caption=f"{label} - Step {progress.images}")
-                    for label, tensor in images.items()
-                },
-            )
+        if self._run is None:
+            return
+        values = {}
+        for label, tensor in images.items():
+            caption = f"{label} - Step {progress.images}"
+            values[f"{group}/{label}"] = self._image(to_image(tensor), caption=caption)
+        self._log(progress, values)
 
     def _log(self, progress: Progress, values: Mapping[str, Any]) -> None:
         if self._run is not None:

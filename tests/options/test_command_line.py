@@ -78,7 +78,7 @@ def test_a_run_leaves_its_files(trained: Path) -> None:
     assert [line["images"] for line in lines] == [1, 2, 3, 4, 5, 6]
     assert list(lines[0]["losses"]) == ["G_GAN", "G_L1", "D_real", "D_fake"]
     page = (trained / "web" / "index.html").read_text("utf-8")
-    assert "not trained on" in page
+    assert "held-out images" in page
 
 
 def test_the_options_and_their_sources_are_stored(trained: Path) -> None:

@@ -14,7 +14,7 @@ from pixlate.util.image_io import ImageWriter, save_png, to_image
 GREY = np.full((4, 6, 3), 128, np.uint8)
 
 
-def test_values_are_cut_not_rounded() -> None:
+def test_values_are_truncated_not_rounded() -> None:
     tensor = torch.linspace(-1, 1, 1024).reshape(1, 1, 32, 32)
     expected = ((np.tile(tensor[0].numpy(), (3, 1, 1)).transpose(1, 2, 0) + 1) / 2.0 * 255.0).astype(np.uint8)
     assert np.array_equal(to_image(tensor), expected)
@@ -57,7 +57,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path, monkeypa
 
 
 def test_a_writer_finishes_every_image_and_reports_the_first_failure(tmp_path: Path) -> None:
-    with ImageWriter(waiting=2) as writer:
+    with ImageWriter(max_pending=2) as writer:
         for number in range(9):
             writer.write(GREY, tmp_path / f"{number}.png")
     assert len(list(tmp_path.glob("*.png"))) == 9

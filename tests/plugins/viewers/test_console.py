@@ -34,7 +34,7 @@ def test_without_a_terminal_there_are_plain_lines(tmp_path: Path, capsys: pytest
     viewer.run_finished(run, None)
     assert capsys.readouterr().out.splitlines() == [
         "(epoch: 1, iters: 100, time: 0.000, data: 0.000) G_GAN: 0.693 G_L1: 25.000 ",
-        "(epoch: 1, iters: 400) measured on images not trained on: SSIM: 0.5",
+        "(epoch: 1, iters: 400) metrics on held-out images: SSIM: 0.5",
         "saved the model (total_iters 400)",
         "End of epoch 1 / 3 \t Time Taken: 0 sec",
     ]
@@ -48,9 +48,9 @@ def test_on_a_terminal_one_line_is_kept_up_to_date(tmp_path: Path) -> None:
     time.sleep(0.01)
     run.moved(progress(1, 100))
     viewer.losses_logged(run, progress(1, 100), LOSSES)
-    said = output(console)
+    text = output(console)
     for part in ("epoch 1/3", "100/400", "images/s", "left", "G_GAN 0.693  G_L1 25.000"):
-        assert part in said
+        assert part in text
     viewer.epoch_ended(run, progress(1, 400))
     assert "End of epoch 1 / 3" in output(console)
     viewer.run_finished(run, KeyboardInterrupt())

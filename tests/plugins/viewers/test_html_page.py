@@ -8,11 +8,11 @@ import pytest
 from fakes import images_by_label, make_run, progress
 from pages import Page, browser, colour_of, needs_chromium
 
-from pixlate.errors import DataError
+from pixlate.errors import DataError, Interrupted
 from pixlate.plugins.run import Progress, Sample
 from pixlate.plugins.viewers.html_page import HtmlPage
 from pixlate.plugins.viewers.loss_log import LossLog
-from pixlate.plugins.viewers.options import HtmlPageOptions
+from pixlate.plugins.viewers.plugin import HtmlPageOptions
 from pixlate.runs.run import Run
 
 LOSSES = {"G_GAN": 1.0, "G_L1": 25.0}
@@ -59,7 +59,7 @@ def test_images_change_with_each_epoch_and_every_update_html_freq_images(tmp_pat
     assert colour(run, "epoch002_fake_B.png") == 255
 
 
-def test_images_not_trained_on_have_a_row_each_under_their_heading(tmp_path: Path) -> None:
+def test_held_out_images_have_a_row_each_under_their_heading(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     viewer = started(run)
     samples = [
@@ -71,9 +71,9 @@ def test_images_not_trained_on_have_a_row_each_under_their_heading(tmp_path: Pat
     page = read(run)
     assert page.text("b") == [
         "training images",
-        "not trained on (val)",
+        "held-out images (val)",
         " · a/b<i>",
-        "not trained on (val)",
+        "held-out images (val)",
         " · a/b<i>",
     ]
     assert len(page.files()) == len(set(page.files())) == 9
@@ -92,12 +92,17 @@ def test_the_page_looks_again_only_while_the_run_lasts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "said"), [(KeyboardInterrupt(), "stopped"), (DataError("<b>x"), "ended by an error: <b>x")]
+    ("error", "state"),
+    [
+        (KeyboardInterrupt(), "stopped"),
+        (Interrupted("Stopped by SIGTERM.", 143), "stopped"),
+        (DataError("<b>x"), "ended by an error: <b>x"),
+    ],
 )
-def test_the_page_says_how_the_run_ended(tmp_path: Path, error: BaseException, said: str) -> None:
+def test_the_page_says_how_the_run_ended(tmp_path: Path, error: BaseException, state: str) -> None:
     run = make_run(tmp_path)
     started(run).run_finished(run, error)
-    assert said in read(run).text("span")
+    assert state in read(run).text("span")
 
 
 def test_every_loss_has_a_curve(tmp_path: Path) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from fakes import make_run, progress
 
-from pixlate.plugins.viewers.history import Curve, History, read_losses
-from pixlate.plugins.viewers.loss_log import LossLog
+from pixlate.plugins.viewers.history import Curve, History
+from pixlate.plugins.viewers.loss_log import LossLog, read_losses
 
 LOSSES = {"G_GAN": 0.69314718, "G_L1": 25.0}
 
@@ -81,7 +81,7 @@ def test_the_history_ends_where_the_run_goes_on_and_before_a_torn_line(tmp_path:
 
 
 def test_a_curve_stays_small_and_keeps_its_mean() -> None:
-    curve = Curve(limit=10)
+    curve = Curve(max_points=10)
     for x in range(1000):
         curve.add(x, x % 7)
     points = curve.points()
@@ -91,7 +91,7 @@ def test_a_curve_stays_small_and_keeps_its_mean() -> None:
 
 
 def test_one_nan_does_not_hide_its_neighbours() -> None:
-    curve = Curve(limit=2)
+    curve = Curve(max_points=2)
     for value in (1.0, math.nan, 3.0, 3.0):
         curve.add(0, value)
     assert [y for _, y in curve.points()] == [7 / 3] or all(math.isfinite(y) for _, y in curve.points())

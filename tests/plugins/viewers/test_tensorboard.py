@@ -10,7 +10,7 @@ from PIL import Image
 
 from pixlate.errors import OptionError
 from pixlate.plugins.run import Sample
-from pixlate.plugins.viewers.options import TensorBoardOptions
+from pixlate.plugins.viewers.plugin import TensorBoardOptions
 from pixlate.plugins.viewers.tensorboard_viewer import TensorBoardViewer
 
 pytest.importorskip("tensorboard")
@@ -37,11 +37,11 @@ def test_scalars_and_images_come_back(tmp_path: Path) -> None:
     events = read(tmp_path)
     assert [(event.step, event.value) for event in events.Scalars("loss/G_L1")] == [(100, 12.5), (200, 25.0)]
     assert events.Scalars("metrics/SSIM")[0].value == 0.5
-    [shown] = events.Images("images/fake_B")
-    assert shown.step == 400
-    with Image.open(BytesIO(shown.encoded_image_string)) as image:
+    [event] = events.Images("images/fake_B")
+    assert event.step == 400
+    with Image.open(BytesIO(event.encoded_image_string)) as image:
         assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
-    assert events.Images("not trained on/val a/fake_B")
+    assert events.Images("held-out/val a/fake_B")
 
 
 def test_a_continued_run_replaces_what_was_lost(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_continued_run_replaces_what_was_lost(tmp_path: Path) -> None:
     assert [(event.step, event.value) for event in events] == [(100, 1.0), (200, 1.0), (300, 2.0), (400, 2.0)]
 
 
-def test_it_is_off_unless_asked_for(tmp_path: Path) -> None:
+def test_it_is_off_by_default(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     viewer = TensorBoardViewer(TensorBoardOptions())
     viewer.run_started(run)

@@ -17,7 +17,7 @@ from fakes import eventually, images_by_label, make_run, progress
 
 from pixlate.plugins.run import Progress, Sample
 from pixlate.plugins.viewers.loss_log import LossLog
-from pixlate.plugins.viewers.options import VisdomOptions
+from pixlate.plugins.viewers.plugin import VisdomOptions
 from pixlate.plugins.viewers.visdom_server import Curves, Panel, VisdomServer
 from pixlate.plugins.viewers.visdom_viewer import VisdomViewer, grid
 
@@ -102,7 +102,7 @@ def test_curves_images_and_labels_appear_in_the_reference_s_windows(running: Ser
     assert windows["2"]["content"]["src"].startswith("data:image/png;base64,")
     assert windows["2"]["width"] == 2 * 256
     assert "fa&lt;k&gt;e" in windows["3"]["content"]
-    assert "not trained on" in windows["4"]["title"]
+    assert "held-out images" in windows["4"]["title"]
 
 
 def test_without_columns_every_image_has_a_window(running: Server, tmp_path: Path) -> None:
@@ -136,8 +136,8 @@ def test_curves_go_on_where_the_run_goes_on(running: Server, tmp_path: Path) -> 
     assert curves["new"]["y"] == [None, None, 1.0]
 
 
-def test_a_missing_server_costs_one_line_and_no_time(
-    absent: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_missing_server_costs_one_warning_and_no_time(
+    absent: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = make_run(tmp_path)
     viewer = VisdomViewer(absent.options())
@@ -148,35 +148,36 @@ def test_a_missing_server_costs_one_line_and_no_time(
         viewer.images_shown(run, progress(1, images), images_by_label())
     viewer.run_finished(run, None)
     assert time.monotonic() - began < 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert said.err.count("\n") == 1
-    assert said.err.startswith(f"visdom: no server answers at 127.0.0.1:{absent.port} (Connection refused)")
+    assert capsys.readouterr() == ("", "")
+    [message] = caplog.messages
+    assert message.startswith(f"no visdom server answers at 127.0.0.1:{absent.port} (Connection refused)")
+    assert "\n" not in message
 
 
-def test_a_server_that_comes_late_or_restarts_is_given_everything(
-    absent: Server, capsys: pytest.CaptureFixture[str]
+def test_a_server_that_starts_late_or_restarts_receives_every_window(
+    absent: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
     sender = VisdomServer("127.0.0.1", absent.port, "main", retry=0.2)
     sender.start()
     sender.draw(Curves("1", "curves", {"a": [(1.0, 2.0)]}))
     sender.show(Panel("2", "image", np.zeros((4, 4, 3), np.uint8), 4))
-    eventually(lambda: capsys.readouterr().err)
+    eventually(lambda: caplog.messages)
     for _ in range(2):
         absent.start()
         eventually(lambda: sorted(absent.windows()) == ["1", "2"])
         absent.stop()
+        caplog.clear()
         sender.draw(Curves("1", "curves", {"a": [(1.0, 2.0), (2.0, 3.0)]}))
-        eventually(lambda: "no server answers" in capsys.readouterr().err)
+        eventually(lambda: any("no visdom server answers" in message for message in caplog.messages))
     sender.close()
     sender.join(5)
     assert not sender.is_alive()
 
 
 def test_a_server_that_never_answers_delays_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("pixlate.plugins.viewers.visdom_server.PATIENCE", 0.2)
+    monkeypatch.setattr("pixlate.plugins.viewers.visdom_server.TIMEOUT", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
@@ -188,7 +189,7 @@ def test_a_server_that_never_answers_delays_nothing(
         for images in range(1, 50):
             viewer.losses_logged(run, progress(1, images), LOSSES)
         assert time.monotonic() - began < 1
-        assert eventually(lambda: capsys.readouterr().err).count("\n") == 1
+        assert len(eventually(lambda: caplog.messages)) == 1
         viewer.run_finished(run, None)
 
 
@@ -218,6 +219,6 @@ def test_without_visdom_there_is_silence(
 
 def test_a_grid_holds_images_of_any_size_on_white() -> None:
     small, large = np.zeros((2, 3, 3), np.uint8), np.zeros((4, 4, 3), np.uint8)
-    sheet = grid([small, large, small], columns=2)
-    assert sheet.shape == (16, 16, 3)
-    assert (sheet == 0).all(axis=2).sum() == 2 * 6 + 16
+    image = grid([small, large, small], columns=2)
+    assert image.shape == (16, 16, 3)
+    assert (image == 0).all(axis=2).sum() == 2 * 6 + 16

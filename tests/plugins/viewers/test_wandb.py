@@ -11,7 +11,7 @@ from fakes import eventually, images_by_label, make_run, progress
 
 from pixlate.errors import OptionError
 from pixlate.plugins.run import Progress, Sample
-from pixlate.plugins.viewers.options import WandbOptions
+from pixlate.plugins.viewers.plugin import WandbOptions
 from pixlate.plugins.viewers.wandb_viewer import ID_FILE, WandbViewer
 
 pytest.importorskip("wandb")
@@ -92,7 +92,7 @@ def test_a_continued_training_continues_its_run(tmp_path: Path) -> None:
     assert (tmp_path / ID_FILE).read_text() != first
 
 
-def test_it_is_off_unless_asked_for(tmp_path: Path) -> None:
+def test_it_is_off_by_default(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     viewer = WandbViewer(WandbOptions())
     viewer.run_started(run)
