@@ -30,7 +30,7 @@ def chart(name: str, points: Points, last: float, unit: str) -> dom_tag:
             role="img",
             aria_label=f"{visible(name)}: from {number(low)} to {number(high)}, last {number(last)}",
         ),
-        tags.div(number(low), tags.span(f"{unit} {number(right)}"), cls="ends"),
+        tags.div(number(low), tags.span(f"{unit} {round(right, 2):,g}"), cls="ends"),
         cls="chart",
     )
 

@@ -83,8 +83,8 @@ class Console:
             self._live = None
 
     def _print(self, line: str) -> None:
-        # Above the live line, which redirects standard output while it is shown. Flushed at once, because output to a
-        # file or pipe is what people watch a run by.
+        # rich redirects standard output while there is a live line, and prints above it. Flushed at once, because a
+        # run whose output goes to a file or pipe is watched there.
         print(line, flush=True)
 
     def _draw(self, run: Run, progress: Progress) -> None:

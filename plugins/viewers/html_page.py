@@ -17,14 +17,14 @@ from .history import History
 from .plugin import HtmlPageOptions
 from .training_page import EpochRecord, ImageRow, TrainingPage
 
-EPOCHS = "web/shown.jsonl"
+EPOCHS = "web/epochs.jsonl"
 
 
 class HtmlPage:
     """Keeps the page and its images, images/epoch<n>_<label>.png, up to date.
 
     An epoch's training images change at the first display of the epoch and whenever `update_html_freq` images have
-    passed, the held-out images at every display. What the page shows is recorded line by line in web/shown.jsonl, a
+    passed, the held-out images at every display. What the page shows is recorded line by line in web/epochs.jsonl, a
     log that is cut back to the checkpoint on resume, so that a resumed run continues its page.
     """
 
@@ -152,5 +152,5 @@ def final_state(error: BaseException | None) -> str:
     """How a run ended, in a few words."""
     if error is None:
         return "finished"
-    stopped = isinstance(error, Interrupted | KeyboardInterrupt | SystemExit)  # a person or a scheduler wanted it
+    stopped = isinstance(error, Interrupted | KeyboardInterrupt | SystemExit)  # on purpose
     return "stopped" if stopped else f"ended by an error: {error}"

@@ -1,4 +1,4 @@
-"""Data sets come from a server on this machine: continued, checked, and unpacked into nothing but their folder."""
+"""Data sets come from a local server: resumed, checked, and unpacked into nothing but their folder."""
 
 import io
 import os
@@ -126,20 +126,20 @@ def test_a_zip_without_a_folder_of_its_own(server: Server, tmp_path: Path) -> No
     assert contents(folder) == {"trainA/1.jpg": b"a", "trainB/2.jpg": b"b"}
 
 
-def test_what_is_there_is_left_alone(server: Server, tmp_path: Path) -> None:
+def test_an_existing_folder_is_left_alone(server: Server, tmp_path: Path) -> None:
     (tmp_path / "facades").mkdir()
     assert download("facades", tmp_path, base_url=server.address) == tmp_path / "facades"
     assert server.ranges == []
 
 
-def test_a_connection_that_breaks_is_continued(server: Server, facades: bytes, tmp_path: Path) -> None:
+def test_a_broken_connection_is_resumed(server: Server, facades: bytes, tmp_path: Path) -> None:
     server.breaks = [100_000]
     folder = download("facades", tmp_path, base_url=server.address)
     assert contents(folder)["train/1.jpg"] == IMAGES["facades/train/1.jpg"]
     assert server.ranges == ["", "bytes=100000-"]
 
 
-def test_an_interrupted_download_is_continued_by_the_next(server: Server, facades: bytes, tmp_path: Path) -> None:
+def test_an_interrupted_download_is_resumed_by_the_next(server: Server, facades: bytes, tmp_path: Path) -> None:
     server.breaks = [50_000, 20_000, 10_000]
     with pytest.raises(DataError, match="breaks off"):
         download("facades", tmp_path, base_url=server.address)
@@ -149,7 +149,7 @@ def test_an_interrupted_download_is_continued_by_the_next(server: Server, facade
     assert contents(folder)["val/2.jpg"] == b"two"
 
 
-def test_a_part_of_an_older_version_is_thrown_away(server: Server, facades: bytes, tmp_path: Path) -> None:
+def test_a_part_of_an_older_version_is_discarded(server: Server, facades: bytes, tmp_path: Path) -> None:
     server.breaks = [50_000, 0, 0]
     with pytest.raises(DataError):
         download("facades", tmp_path, base_url=server.address)

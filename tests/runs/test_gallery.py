@@ -13,9 +13,9 @@ from pixlate.util.names import ResultNames, safe_name
 
 
 def gallery(folder: Path, *inputs: str, **options: object) -> Page:
-    with Gallery(folder, "Experiment = a, Phase = test, Epoch = latest", **options) as made:  # type: ignore[arg-type]
+    with Gallery(folder, "Experiment = a, Phase = test, Epoch = latest", **options) as results:  # type: ignore[arg-type]
         for path in inputs:
-            made.add(path, images_by_label())
+            results.add(path, images_by_label())
     return Page(folder / "index.html")
 
 
@@ -29,7 +29,7 @@ def test_one_row_per_input_in_order_under_the_reference_s_names(tmp_path: Path) 
     assert sorted(os.listdir(tmp_path / "images")) == sorted(names)
 
 
-def test_images_are_lazy_linked_and_as_wide_as_asked(tmp_path: Path) -> None:
+def test_images_are_lazy_linked_and_as_wide_as_the_option_says(tmp_path: Path) -> None:
     page = gallery(tmp_path, "a.png", width=99, aspect_ratio=2.0)
     assert all(image["loading"] == "lazy" for image in page.all("img"))
     assert [link["href"] for link in page.all("a")] == [image["src"] for image in page.all("img")]
@@ -52,8 +52,8 @@ def test_a_stem_that_is_taken_comes_with_its_folder(tmp_path: Path) -> None:
     ],
 )
 def test_no_input_overwrites_another_s_results(inputs: list[str], names: list[str]) -> None:
-    given = ResultNames()
-    assert [given.name(path) for path in inputs] == names
+    result_names = ResultNames()
+    assert [result_names.name(path) for path in inputs] == names
 
 
 @pytest.mark.parametrize("stem", ["new\nline", "<i>&\"'</i>", "Ωß漢 🙂", "a%20b#c?d", "raw\udcff", "x" * 250])
@@ -76,13 +76,13 @@ def test_long_names_stay_different() -> None:
 
 
 def test_an_interrupted_test_lists_what_exists(tmp_path: Path) -> None:
-    def test(made: Gallery) -> None:
-        with made:
-            made.add("a.png", images_by_label())
+    def interrupted(results: Gallery) -> None:
+        with results:
+            results.add("a.png", images_by_label())
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        test(Gallery(tmp_path, "t"))
+        interrupted(Gallery(tmp_path, "t"))
     assert Page(tmp_path / "index.html").text("h2") == ["a"]
     assert all(file.is_file() for file in Page(tmp_path / "index.html").files())
 

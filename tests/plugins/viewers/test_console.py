@@ -40,7 +40,7 @@ def test_without_a_terminal_there_are_plain_lines(tmp_path: Path, capsys: pytest
     ]
 
 
-def test_on_a_terminal_one_line_is_kept_up_to_date(tmp_path: Path) -> None:
+def test_on_a_terminal_one_line_is_updated(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     console = terminal()
     viewer = Console(terminal=console)

@@ -80,7 +80,7 @@ def test_held_out_images_have_a_row_each_under_their_heading(tmp_path: Path) -> 
     assert [colour_of(file) for file in page.files()[3::3]] == [255, 0]
 
 
-def test_the_page_looks_again_only_while_the_run_lasts(tmp_path: Path) -> None:
+def test_browsers_reload_the_page_only_while_the_run_is_in_progress(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     viewer = started(run)
     assert read(run).refreshes()
@@ -120,7 +120,7 @@ def test_every_loss_has_a_curve(tmp_path: Path) -> None:
     assert "<D>" in page.text("div")
 
 
-def test_a_continued_run_continues_its_page(tmp_path: Path) -> None:
+def test_a_resumed_run_continues_its_page(tmp_path: Path) -> None:
     first = make_run(tmp_path)
     viewer, log = started(first), LossLog()
     log.run_started(first)
@@ -139,7 +139,7 @@ def test_a_continued_run_continues_its_page(tmp_path: Path) -> None:
     assert all(file.is_file() for file in read(run).files())
 
 
-def test_continuing_within_an_epoch_keeps_its_images(tmp_path: Path) -> None:
+def test_resuming_within_an_epoch_keeps_its_images(tmp_path: Path) -> None:
     first = make_run(tmp_path)
     viewer = started(first)
     viewer.images_shown(first, progress(1, 100), images_by_label())
@@ -154,14 +154,14 @@ def test_continuing_within_an_epoch_keeps_its_images(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"\xff", b"[", b"0", b" "])
-def test_a_damaged_line_costs_its_epoch_alone(tmp_path: Path, damage: bytes) -> None:
+def test_a_damaged_line_loses_only_its_epoch(tmp_path: Path, damage: bytes) -> None:
     first = make_run(tmp_path)
     viewer = started(first)
     for epoch in (1, 2):
         viewer.images_shown(first, progress(epoch, 400), images_by_label())
     sizes = first.log_sizes()
     first.close()
-    file = first.folder / "web" / "shown.jsonl"
+    file = first.folder / "web" / "epochs.jsonl"
     lines = file.read_bytes().splitlines(keepends=True)
     assert len(lines) == 2
     file.write_bytes(damage * (len(lines[0]) - 1) + b"\n" + lines[1])

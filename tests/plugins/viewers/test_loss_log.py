@@ -33,7 +33,7 @@ def test_loss_log_has_the_form_that_scripts_parse(tmp_path: Path) -> None:
         assert losses == "G_GAN: 0.693 G_L1: 25.000 "
 
 
-def test_losses_jsonl_is_exact_and_knows_no_clock(tmp_path: Path) -> None:
+def test_losses_jsonl_is_exact_and_contains_no_clock_values(tmp_path: Path) -> None:
     log_of(tmp_path / "a", 1, 2)
     log_of(tmp_path / "b", 1, 2)
     assert (tmp_path / "a" / "losses.jsonl").read_bytes() == (tmp_path / "b" / "losses.jsonl").read_bytes()
@@ -48,7 +48,7 @@ def test_losses_jsonl_is_exact_and_knows_no_clock(tmp_path: Path) -> None:
     assert set(json.loads(timing)) >= {"clock", "rate", "data", "compute", "left", "images"}
 
 
-def test_losses_that_are_no_numbers_stay_strict_json(tmp_path: Path) -> None:
+def test_nan_and_infinity_are_written_as_strict_json(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     log = LossLog()
     log.run_started(run)
@@ -61,7 +61,7 @@ def test_losses_that_are_no_numbers_stay_strict_json(tmp_path: Path) -> None:
     assert record["losses"]["b"] == math.inf
 
 
-def test_every_session_has_a_head_and_goes_on_below(tmp_path: Path) -> None:
+def test_every_session_appends_its_own_heading(tmp_path: Path) -> None:
     log_of(tmp_path, 1)
     log_of(tmp_path, 2)
     text = (tmp_path / "loss_log.txt").read_text()
@@ -69,7 +69,7 @@ def test_every_session_has_a_head_and_goes_on_below(tmp_path: Path) -> None:
     assert text.index("(epoch: 1,") < text.index("(epoch: 2,")
 
 
-def test_the_history_ends_where_the_run_goes_on_and_before_a_torn_line(tmp_path: Path) -> None:
+def test_the_history_ends_where_the_run_resumes_and_skips_an_unfinished_line(tmp_path: Path) -> None:
     log_of(tmp_path, 1, 2, 3)
     with (tmp_path / "losses.jsonl").open("a") as file:
         file.write('{"epoch": 4, "im')

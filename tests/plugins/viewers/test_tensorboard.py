@@ -44,7 +44,7 @@ def test_scalars_and_images_come_back(tmp_path: Path) -> None:
     assert events.Images("held-out/val a/fake_B")
 
 
-def test_a_continued_run_replaces_what_was_lost(tmp_path: Path) -> None:
+def test_a_resumed_run_replaces_events_after_the_checkpoint(tmp_path: Path) -> None:
     for start, value in ((0, 1.0), (200, 2.0)):
         run = make_run(tmp_path, start=progress(1, start))
         viewer = TensorBoardViewer(TensorBoardOptions(tensorboard=True))

@@ -120,7 +120,7 @@ def test_without_columns_every_image_has_a_window(running: Server, tmp_path: Pat
     assert windows["6"]["width"] == 100
 
 
-def test_curves_go_on_where_the_run_goes_on(running: Server, tmp_path: Path) -> None:
+def test_a_resumed_run_continues_its_curves(running: Server, tmp_path: Path) -> None:
     first = make_run(tmp_path)
     log = LossLog()
     log.run_started(first)
@@ -174,7 +174,7 @@ def test_a_server_that_starts_late_or_restarts_receives_every_window(
     assert not sender.is_alive()
 
 
-def test_a_server_that_never_answers_delays_nothing(
+def test_a_server_that_never_answers_does_not_delay_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("pixlate.plugins.viewers.visdom_server.TIMEOUT", 0.2)
@@ -194,7 +194,7 @@ def test_a_server_that_never_answers_delays_nothing(
 
 
 @pytest.mark.parametrize("number", [0, -1])
-def test_no_positive_display_id_is_no_visdom(tmp_path: Path, number: int) -> None:
+def test_a_display_id_of_0_or_less_turns_visdom_off(tmp_path: Path, number: int) -> None:
     run = make_run(tmp_path)
     viewer = VisdomViewer(VisdomOptions(display_id=number))
     viewer.run_started(run)
@@ -205,7 +205,7 @@ def test_no_positive_display_id_is_no_visdom(tmp_path: Path, number: int) -> Non
     assert viewer._server is None
 
 
-def test_without_visdom_there_is_silence(
+def test_without_visdom_nothing_is_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("pixlate.plugins.viewers.visdom_viewer.find_spec", lambda name: None)

@@ -71,18 +71,18 @@ def _entries(log: bytes) -> Iterator[bytes]:
 
 def test_offline_runs_hold_losses_images_and_options(tmp_path: Path) -> None:
     session(tmp_path, Progress(), 100, 200)
-    kept = records(tmp_path)
-    [run] = [record.run for record in kept if record.HasField("run")][:1]
+    logged_records = records(tmp_path)
+    [run] = [record.run for record in logged_records if record.HasField("run")][:1]
     assert (run.project, run.display_name) == ("mine", "facades_pix2pix")
     assert "lambda_L1" in {update.key for update in run.config.update}
-    history = [record.history for record in kept if record.HasField("history")]
+    history = [record.history for record in logged_records if record.HasField("history")]
     logged = [{".".join(item.nested_key) or item.key: item.value_json for item in line.item} for line in history]
     assert [float(line["G_L1"]) for line in logged] == [12.5, 25.0]
     assert [line.step.num for line in history] == [100, 200]
     assert len(list(tmp_path.glob("wandb/offline-run-*/files/media/images/**/*.png"))) == 4
 
 
-def test_a_continued_training_continues_its_run(tmp_path: Path) -> None:
+def test_a_resumed_training_continues_its_run(tmp_path: Path) -> None:
     session(tmp_path, Progress(), 100)
     first = (tmp_path / ID_FILE).read_text()
     session(tmp_path, progress(1, 100), 200)
