@@ -22,7 +22,7 @@ REDRAW = 0.2  # seconds between two updates of the live line
 class Console:
     """Prints the progress of a run: position, speed, losses, metrics and checkpoints."""
 
-    def __init__(self, config: object = None, *, terminal: Terminal | None = None) -> None:
+    def __init__(self, *, terminal: Terminal | None = None) -> None:
         self._terminal = terminal
         self._live: Live | None = None
         self._losses: Mapping[str, float] = {}

@@ -20,7 +20,7 @@ class LossLog:
     they were interrupted. Clock values are in timing.jsonl.
     """
 
-    def __init__(self, config: object = None) -> None:
+    def __init__(self) -> None:
         self._text: RunLog | None = None
         self._losses: RunLog | None = None
         self._timing: RunLog | None = None
