@@ -17,14 +17,14 @@ from .history import History
 from .plugin import HtmlPageOptions
 from .training_page import EpochRecord, ImageRow, TrainingPage
 
-EPOCHS = "web/epochs.jsonl"
+SHOWN = "web/shown.jsonl"
 
 
 class HtmlPage:
     """Keeps the page and its images, images/epoch<n>_<label>.png, up to date.
 
     An epoch's training images change at the first display of the epoch and whenever `update_html_freq` images have
-    passed, the held-out images at every display. What the page shows is recorded line by line in web/epochs.jsonl, a
+    passed, the held-out images at every display. What the page shows is recorded line by line in web/shown.jsonl, a
     log that is cut back to the checkpoint on resume, so that a resumed run continues its page.
     """
 
@@ -43,11 +43,11 @@ class HtmlPage:
         if not self._config.html:
             return
         make_folder(run.folder / "web" / "images")
-        self._log = run.open_log(EPOCHS)
+        self._log = run.open_log(SHOWN)
         self._history = History(run.epoch_size).read(run.folder, until=run.start.images)
         self._page = TrainingPage(run.name, self._history, self._config.display_winsize)
         self._images_at_display = run.start.images
-        for epoch in earlier_epochs(run.folder / EPOCHS, run.start.images):
+        for epoch in earlier_epochs(run.folder / SHOWN, run.start.images):
             self._page.show(epoch)
             self._epoch = epoch
         self._save(run, run.start)
@@ -64,8 +64,8 @@ class HtmlPage:
             return
         epoch = self._epoch_of(progress)
         frequency = self._config.update_html_freq
-        if not epoch.training or progress.images // frequency > self._images_at_display // frequency:
-            epoch.training = [ImageRow("training images", "", self._save_images(run, progress, "", images))]
+        if not epoch.trained or progress.images // frequency > self._images_at_display // frequency:
+            epoch.trained = [ImageRow("training images", "", self._save_images(run, progress, "", images))]
             self._update(run, progress)
         self._images_at_display = progress.images
 
@@ -80,7 +80,7 @@ class HtmlPage:
             name = names.name(f"{sample.phase}_{safe_name(sample.name)}.png")
             images = self._save_images(run, progress, f"{name}_", sample.images)
             rows.append(ImageRow(f"held-out images ({sample.phase})", sample.name, images))
-        self._epoch_of(progress).held_out = rows
+        self._epoch_of(progress).unseen = rows
         self._update(run, progress)
 
     @hookimpl

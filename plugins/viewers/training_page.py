@@ -31,14 +31,14 @@ class EpochRecord:
     """What the page shows of one epoch.
 
     - number: of the epoch, from 1; images: seen in the run when it was last updated.
-    - training: the row of the step's images; held_out: a row for each held-out sample.
+    - trained: the row of the step's images; unseen: a row for each held-out sample.
     - metrics: measured on held-out samples, by name.
     """
 
     number: int
     images: int = 0
-    training: list[ImageRow] = field(default_factory=list)
-    held_out: list[ImageRow] = field(default_factory=list)
+    trained: list[ImageRow] = field(default_factory=list)
+    unseen: list[ImageRow] = field(default_factory=list)
     metrics: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -50,7 +50,7 @@ class EpochRecord:
         """The record of such a line; None for a damaged line."""
         try:
             values: dict[str, Any] = json.loads(line)
-            rows = {name: _image_rows(values[name]) for name in ("training", "held_out")}
+            rows = {name: _image_rows(values[name]) for name in ("trained", "unseen")}
             return cls(**{**values, **rows})
         except (ValueError, TypeError, KeyError):
             return None
@@ -72,7 +72,7 @@ class TrainingPage:
 
     def show(self, epoch: EpochRecord) -> None:
         """Put an epoch on the page, or replace its section."""
-        counts = [len(row.images) for row in epoch.training + epoch.held_out]
+        counts = [len(row.images) for row in epoch.trained + epoch.unseen]
         self._page_width = max(self._page_width, content_width(counts, self._width))
         self._sections[epoch.number] = rendered(epoch_section(epoch, self._width))
 
@@ -97,7 +97,7 @@ def epoch_section(epoch: EpochRecord, width: int) -> dom_tag:
     if epoch.metrics:
         values = [tags.li(tags.span(visible(name)), f"{value:.4g}") for name, value in epoch.metrics.items()]
         section.add(tags.ul(values, cls="facts"))
-    for row in epoch.training + epoch.held_out:
+    for row in epoch.trained + epoch.unseen:
         section.add(tags.h3(tags.b(row.group), " · " + visible(row.name) if row.name else ""))
         section.add(image_row(row.images, width))
     return section

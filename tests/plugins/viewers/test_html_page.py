@@ -161,7 +161,7 @@ def test_a_damaged_line_loses_only_its_epoch(tmp_path: Path, damage: bytes) -> N
         viewer.images_shown(first, progress(epoch, 400), images_by_label())
     sizes = first.log_sizes()
     first.close()
-    file = first.folder / "web" / "epochs.jsonl"
+    file = first.folder / "web" / "shown.jsonl"
     lines = file.read_bytes().splitlines(keepends=True)
     assert len(lines) == 2
     file.write_bytes(damage * (len(lines[0]) - 1) + b"\n" + lines[1])
