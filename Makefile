@@ -13,8 +13,9 @@ lint:  ## style and types
 	uv run ruff format --check .
 	bash .ci/types
 
-docs:  ## docs/options.md, and the site in build/site
+docs:  ## docs/options.md, the files shown in docs/plugins.md, and the site in build/site
 	uv run python docs/options_page.py
+	uv run python docs/plugins_page.py
 	bash .ci/docs
 
 bench:  ## measurements; ARGS="--reference DIR" beside a checkout of the reference
