@@ -25,9 +25,7 @@ def files() -> dict[str, str]:
 def page() -> str:
     """The page with the files as they are now. Raises KeyError for a file that is not there."""
     texts = files()
-    return BLOCK.sub(
-        lambda block: f"<!-- {block[1]} -->\n```{block[2]}\n{texts[block[1]]}```", PAGE.read_text("utf-8")
-    )
+    return BLOCK.sub(lambda block: f"<!-- {block[1]} -->\n```{block[2]}\n{texts[block[1]]}```", PAGE.read_text("utf-8"))
 
 
 if __name__ == "__main__":
