@@ -15,7 +15,7 @@ LAYERS: dict[str, tuple[Kind, Kind, tuple[int, int, int, int, int], int]] = {
     "U-Net, 16×16 to 8×8": (InnerConv2d, nn.Conv2d, (512, 512, 4, 2, 1), 16),
     "U-Net, 2×2 to 4×4": (InnerConvTranspose2d, nn.ConvTranspose2d, (1024, 512, 4, 2, 1), 2),
     "U-Net, 8×8 to 16×16": (InnerConvTranspose2d, nn.ConvTranspose2d, (1024, 512, 4, 2, 1), 8),
-    "ResNet, the last": (NarrowConv2d, nn.Conv2d, (64, 3, 7, 1, 0), 262),
+    "ResNet, last layer": (NarrowConv2d, nn.Conv2d, (64, 3, 7, 1, 0), 262),
 }
 
 

@@ -44,7 +44,7 @@ TRAININGS: Ours = {
 def training(settings: Settings) -> list[str]:
     """Training steps, in plain fp32, by default, and compiled."""
     peaks = {"fp32": peak(torch.float32), "bf16": peak(torch.bfloat16)}
-    lines = [f"Largest product of matrices: {peaks['fp32']:.0f} GFLOP/s in fp32, {peaks['bf16']:.0f} in bf16.", ""]
+    lines = [f"Peak of a large matrix product: {peaks['fp32']:.0f} GFLOP/s in fp32, {peaks['bf16']:.0f} in bf16.", ""]
     for model, batch in settings.cases:
         ours = {name: TRAININGS[name] for name in settings.sides}
         what, spec = f"{model}, batch {batch}", {"model": model, "batch": batch}
@@ -55,7 +55,7 @@ def training(settings: Settings) -> list[str]:
         flops = step_flops(model, batch)
         at_peak = " and ".join(f"{flops / rate:.2f} s in {dtype}" for dtype, rate in peaks.items())
         rows = [row for times in rounds for row in compared(what, times)]
-        lines += [table(COMPARED, rows), "", f"{flops:.0f} GFLOP: at the peak {at_peak}.", ""]
+        lines += [table(COMPARED, rows), "", f"{flops:.0f} GFLOP; at the peak rate {at_peak}.", ""]
         medians = {name: times[name].median for times in rounds for name in ours if name in times}
         shares = (f"{name} {flops / time / peaks[_dtype(ours[name])]:.0%}" for name, time in medians.items())
         lines += [f"Share of the peak of their own arithmetic: {', '.join(shares)}.", ""]
@@ -111,8 +111,8 @@ def whole_commands(settings: Settings) -> list[str]:
 #: The parts by their name for `--only`, with their titles.
 PARTS: Mapping[str, tuple[str, Callable[[Settings], list[str]]]] = {
     "training": ("Training steps, 256×256", training),
-    "layers": ("Convolutions, ten times forward and backward", convolutions),
-    "inference": ("Translation alone, 256×256", inference),
+    "layers": ("Convolutions, ten forward and backward passes", convolutions),
+    "inference": ("Inference, 256×256", inference),
     "loading": ("Loading images", loading),
     "saving": ("Saving", saving),
     "commands": ("Whole commands", whole_commands),

@@ -12,9 +12,10 @@ from pixlate.plugins.discovery import load_plugins
 PAGE = Path(__file__).parents[1] / "docs" / "options.md"
 HEAD = """# Options
 
-Every option of `train.py` and `test.py`, as `--help` shows them. `--n_epochs` and `--n-epochs` are one option; a switch
-`--flip / --no_flip` is on or off. Values come from, first to last: the command line, `--config FILE.toml`, the stored
-run (test, and `--continue_train`), the chosen model's and data set's own defaults, the defaults below.
+All options of `train.py` and `test.py`, as in `--help`. `_` and `-` are equivalent: `--n_epochs` and `--n-epochs` are
+the same option. A switch such as `--flip / --no_flip` is on or off. Sources of a value, in order of precedence: the
+command line, `--config FILE.toml`, the stored run (for `test`, and for `train --continue_train`), the defaults of the
+selected model and data set, and the defaults below.
 """
 
 

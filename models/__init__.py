@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pixlate.options.shared import ModelOptions
 
     from .base import BaseModel, Batch, StepResult
+    from .context import ModelContext
     from .gan_loss import GANLoss, gradient_penalty
     from .image_pool import ImagePool
     from .lr_policies import Policy, Schedule

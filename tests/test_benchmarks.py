@@ -64,7 +64,7 @@ def test_sides_are_measured_one_by_one_where_memory_is_short(monkeypatch: pytest
     said = "\n".join(parts.training(settings))
     assert "| pix2pix, batch 1 | fp32 |" in said
     assert "| pix2pix, batch 1 | default |" in said
-    assert "50 GFLOP: at the peak 0.50 s in fp32 and 0.50 s in bf16." in said
+    assert "50 GFLOP; at the peak rate 0.50 s in fp32 and 0.50 s in bf16." in said
     assert "arithmetic: fp32 50%, default 50%." in said
 
 

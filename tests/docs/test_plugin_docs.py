@@ -1,4 +1,4 @@
-"""docs/plugins.md holds: its files are the tested ones, its commands run, its examples work, its tables are true."""
+"""docs/plugins.md is correct: its files are the tested ones, its commands and examples work, its tables complete."""
 
 import dataclasses
 import inspect
@@ -30,13 +30,13 @@ from pixlate.plugins.testing import check_dataset, check_model, write_images
 PAGE = (ROOT / "docs" / "plugins.md").read_text("utf-8")
 HOOKS = {name: item for name, item in vars(hookspecs).items() if hasattr(item, "pixlate_spec")}
 SMALL = "--load_size 36 --crop_size 32 --ngf 2 --ndf 2 --num_threads 0 --device cpu --display_id 0 --save_epoch_freq 1"
-Said = pytest.CaptureFixture[str]
+Output = pytest.CaptureFixture[str]
 Install = Callable[..., Path]
 
 
 @dataclass(frozen=True)
 class Block:
-    """A block of code: the heading it stands under, the file that it says it is, its language and text."""
+    """A block of code: its heading, the file that it shows (from the comment above it), its language and text."""
 
     section: str
     file: str
@@ -45,7 +45,7 @@ class Block:
 
 
 def blocks() -> Iterator[Block]:
-    """The code of the page."""
+    """The blocks of code of the page."""
     for section in re.split(r"(?m)^#{2,3} ", re.sub(r"(?m)^#(?=[^#\n]*$)", "#", PAGE))[1:]:
         heading = section.partition("\n")[0].strip("`")
         for file, language, text in re.findall(r"(?:<!-- (\S+) -->\n)?```(\w+)\n(.*?)```", section, re.DOTALL):
@@ -56,13 +56,13 @@ BLOCKS = list(blocks())
 
 
 def commands(section: str) -> list[list[str]]:
-    """The words of each command in a section."""
+    """The arguments of each command in a section."""
     texts = [block.text for block in BLOCKS if block.section == section and block.language == "console"]
     return [line.removeprefix("$ ").split() for text in texts for line in text.splitlines()]
 
 
 def run(words: list[str], *more: str) -> None:
-    """Run a `pixlate` command of the page, with more words that make it small."""
+    """Run a `pixlate` command of the page, with further arguments that make it fast."""
     assert words[0] == "pixlate"
     with pytest.raises(SystemExit) as ended:
         main([*words[1:], *more])
@@ -87,14 +87,14 @@ def test_no_other_hook_is_documented() -> None:
 def test_the_signature_of_register() -> None:
     (shown,) = [block.text for block in BLOCKS if block.text.startswith("register(")]
     parameters = dict(list(inspect.signature(Register.__call__).parameters.items())[1:])
-    said = [
+    expected = [
         name
-        if made.default is made.empty
-        else f"{name}={made.default if isinstance(made.default, str | None) else '{}'!r}"
-        for name, made in parameters.items()
+        if parameter.default is parameter.empty
+        else f"{name}={parameter.default if isinstance(parameter.default, str | None) else '{}'!r}"
+        for name, parameter in parameters.items()
     ]
-    said = [re.sub(r"='\{\}'", "={}", text).replace("=''", '=""') for text in said]
-    assert shown == f"register({', '.join([*said[:2], '*', *said[2:]])})\n"
+    expected = [re.sub(r"='\{\}'", "={}", text).replace("=''", '=""') for text in expected]
+    assert shown == f"register({', '.join([*expected[:2], '*', *expected[2:]])})\n"
 
 
 @pytest.fixture
@@ -117,17 +117,18 @@ def test_each_example_is_a_plugin_by_itself(examples: Path, caplog: pytest.LogCa
 
 
 def test_the_examples_of_components_work(examples: Path, installed_plugin: Install, tmp_path: Path) -> None:
+    plugins = get_plugins()
     for file in sorted(examples.iterdir()):
-        assert get_plugins().load_file(file).status == "loaded"
+        assert plugins.load_file(file).status == "loaded"
     small = {"netG": "resnet_6blocks", "ngf": 2, "ndf": 2}
-    check_model("pix2pix_quick", ngf=2)
-    check_dataset("stripes", tmp_path)
-    check_model("pix2pix", **small, netD="judge_7x7", gan_mode="smooth_lsgan")
-    check_model("pix2pix", **small, norm="group", init_type="uniform", lr_policy="warm_up")
+    check_model("pix2pix_quick", plugins=plugins, ngf=2)
+    check_dataset("stripes", tmp_path, plugins=plugins)
+    check_model("pix2pix", plugins=plugins, **small, netD="patch_7x7", gan_mode="smooth_lsgan")
+    check_model("pix2pix", plugins=plugins, **small, norm="group", init_type="uniform", lr_policy="warm_up")
 
 
 def test_the_examples_of_events_and_options_work(
-    examples: Path, installed_plugin: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+    examples: Path, installed_plugin: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
     """All at once, in one training."""
     monkeypatch.setenv("PIXLATE_PLUGIN_PATH", str(examples))
@@ -136,9 +137,9 @@ def test_the_examples_of_events_and_options_work(
     dataroot = write_images(tmp_path / "images", "aligned", size=40, count=2)
     words = f"pixlate train --model pix2pix --netG resnet_6blocks --dataroot {dataroot} --name trial {SMALL}"
     run(f"{words} --n_epochs 1 --n_epochs_decay 0 --print_freq 1 --display_freq 2 --csv --note well".split())
-    said = capsys.readouterr()
-    assert said.err == ""
-    assert "1 of 1 epochs" in said.out
+    output = capsys.readouterr()
+    assert output.err == ""
+    assert "1 of 1 epochs" in output.out
     folder = tmp_path / "checkpoints" / "trial"
     assert (folder / "losses.csv").read_text().count("\n") == 2
     assert (folder / "note.txt").read_text() == "well\n"
@@ -146,7 +147,7 @@ def test_the_examples_of_events_and_options_work(
     assert (folder / "newest.png").is_file()
     assert len((folder / "distances.txt").read_text().splitlines()) == 4
     assert (folder / "backup" / "latest_net_G.pth").is_file()
-    assert (folder / "status.txt").read_text() == "done\n"
+    assert (folder / "status.txt").read_text() == "finished\n"
     run(["pixlate", "runs"])
     assert capsys.readouterr().out == "trial\n"
 
@@ -174,12 +175,12 @@ def test_the_one_file_is_the_example() -> None:
 
 
 def test_from_an_empty_folder_to_a_trained_model(
-    installed_plugin: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
+    installed_plugin: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
-    """Each command of the section in turn; only installing is laid out by hand, and what is slow made small."""
+    """Each command of the section in turn; the package is installed by hand, and options make the commands fast."""
     monkeypatch.chdir(tmp_path)
     write_demo(tmp_path / "datasets" / "demo", {"train": 2, "test": 1})
-    new, install, test, train, gallery = commands("A model of your own")[:5]
+    new, install, test, train, gallery = commands("A model as a package")[:5]
     run(new)
 
     assert install == ["pip", "install", "-e", "pixlate-mine"]
@@ -218,7 +219,7 @@ def test_the_commands_in_a_fresh_environment(tmp_path: Path) -> None:
         "pip": ["--quiet", "--no-deps", "--no-build-isolation"],
         "train": SMALL.split(),
     }
-    for words in commands("A model of your own"):
+    for words in commands("A model as a package"):
         whole = [python, "-m", *words, *more.get(words[0], more.get(words[1], []))]
         ended = subprocess.run(whole, cwd=tmp_path, env=environ, text=True, capture_output=True)
         assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -226,13 +227,13 @@ def test_the_commands_in_a_fresh_environment(tmp_path: Path) -> None:
 
 
 def test_the_commands_of_the_one_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed_plugin: Install, capsys: Said
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed_plugin: Install, capsys: Output
 ) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copy(ROOT / "examples" / "one-file" / "sketches.py", tmp_path)
     for phase in ("train", "test"):
         write_images(tmp_path / "photos" / phase, "single", size=40, count=2)
-    train, test = commands("In one file")
+    train, test = commands("A plugin in one file")
     small = [
         *SMALL.split(),
         "--netG",
@@ -245,26 +246,26 @@ def test_the_commands_of_the_one_file(
         "1",
     ]
     run(train, *small)
-    said = capsys.readouterr()
-    assert "smallest distance to a photograph: 0." in said.out
+    output = capsys.readouterr()
+    assert "smallest distance to a photograph: 0." in output.out
     folder = tmp_path / "checkpoints" / "photos_pix2pix"
     assert re.fullmatch(r"2 0\.\d{4}\n", (folder / "sketch_error.txt").read_text())
     run(test)
     assert (tmp_path / "results" / "photos_pix2pix" / "test_latest" / "images" / "0_real_A.png").is_file()
-    assert said.err == capsys.readouterr().err == ""
+    assert output.err == capsys.readouterr().err == ""
 
 
 def test_the_data_set_of_the_one_file(tmp_path: Path, installed_plugin: Install) -> None:
     get_plugins().load_file(ROOT / "examples" / "one-file" / "sketches.py")
     write_images(tmp_path / "train", "single", size=40, count=3)
-    check_dataset("sketches", tmp_path, reach=2)
+    check_dataset("sketches", tmp_path, plugins=get_plugins(), reach=2)
     grey = pixlate.create_dataset("sketches", dataroot=str(tmp_path), input_nc=1, load_size=32, crop_size=32)[0]
     assert grey["A"].shape == (1, 32, 32)
     assert set(grey["A"].unique().tolist()) == {-1.0, 1.0}
     assert grey["B"].shape == (3, 32, 32)
 
 
-def test_the_commands_that_list(capsys: Said) -> None:
+def test_the_commands_that_list(capsys: Output) -> None:
     for words in commands("How plugins are loaded"):
         run(words)
         assert "pix2pix" in capsys.readouterr().out or words[1] == "networks"
@@ -274,7 +275,7 @@ def test_the_commands_that_list(capsys: Said) -> None:
 
 
 def table(section: str) -> list[str]:
-    """What the first column of a section's tables names in code: `a(b)`, `c`."""
+    """The names in the first column of a section's tables: `a(b)`, `c`."""
     (text,) = re.findall(rf"(?ms)^### {section}$(.*?)(?=^##)", PAGE)
     cells = re.findall(r"(?m)^\| (`[^|]*) \|", text)
     return [name for cell in cells for name in re.findall(r"`([^`]+)`", cell)]
@@ -287,10 +288,11 @@ def assert_methods(cls: type, instance: object, names: list[str]) -> None:
         assert hasattr(instance, plain), name
         if arguments:
             parameters = list(inspect.signature(getattr(cls, plain)).parameters.values())[1:]
-            said = [part.split("=")[0].lstrip("*") for part in arguments.rstrip(")").split(", ") if part]
+            documented = [part.split("=")[0].lstrip("*") for part in arguments.rstrip(")").split(", ") if part]
             if plain != "__init__":
-                assert said == [parameter.name for parameter in parameters[: len(said)]], name
-                assert all(parameter.default is not parameter.empty for parameter in parameters[len(said) :]), name
+                assert documented == [parameter.name for parameter in parameters[: len(documented)]], name
+                omitted = parameters[len(documented) :]
+                assert all(parameter.default is not parameter.empty for parameter in omitted), name
 
 
 def test_the_contract_of_models() -> None:
@@ -324,7 +326,8 @@ def test_the_contract_of_losses_and_policies() -> None:
 
 def test_every_option_of_every_component_has_help() -> None:
     plugins = get_plugins()
-    owners = [made.config for kind in ("model", "dataset", "viewer") for made in plugins.registry(kind) if made.config]
+    components = [component for kind in ("model", "dataset", "viewer") for component in plugins.registry(kind)]
+    owners = [component.config for component in components if component.config]
     assert owners
     assert [option.name for owner in owners for option in options_of(owner) if not option.help] == []
 

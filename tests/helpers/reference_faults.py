@@ -97,7 +97,7 @@ class Program:
     def kill_while_saving(self) -> dict[str, int]:
         """Kill a training while it writes its checkpoint, and look at what is left."""
         draw = random.Random(0)
-        found = {"kills": 0, "weights that cannot be read": 0, "could not go on": 0}
+        found = {"kills": 0, "unreadable weights": 0, "could not resume": 0}
         folder = self.root / "runs" / "killed"
         watched = folder / "latest_net_G.pth"
         for _ in range(KILLS):
@@ -113,9 +113,9 @@ class Program:
             try:
                 torch.load(watched, weights_only=True)
             except Exception:
-                found["weights that cannot be read"] += 1
+                found["unreadable weights"] += 1
             code, _ = self.run(*TRAIN, "--continue_train", "--n_epochs", "1", "--n_epochs_decay", "0", name="killed")
-            found["could not go on"] += code != 0
+            found["could not resume"] += code != 0
         return found
 
     def _wait(self, number: int, true: Callable[[], bool]) -> None:
@@ -131,7 +131,7 @@ class Program:
             return f"traceback ({re.split(r'[:(]', last)[0].strip()})"
         if code == 0:
             return "trained on as if nothing were wrong"
-        return "one sentence"
+        return "one-sentence error"
 
     def bad_inputs(self) -> dict[str, str]:
         """Train and test with things that are wrong, one at a time."""
@@ -149,7 +149,7 @@ class Program:
         shutil.copytree(kept, images)
         for what, options in OPTIONS.items():
             answers[what] = self.judge(*self.run(*short, *options, name="options"))
-        answers["a name that leads out of the folder"] = self.judge(*self.run(*short, name="../../up"))
+        answers["a run name that points outside of the folder"] = self.judge(*self.run(*short, name="../../up"))
         return answers
 
     def bad_checkpoints(self) -> dict[str, str]:
@@ -159,7 +159,7 @@ class Program:
         assert code == 0, output
         folder, answers = self.root / "runs" / "weights", {}
         mark = self.root / "executed"
-        for what in ("weights cut short", "weights that run code when unpickled"):
+        for what in ("truncated weights", "weights that run code when unpickled"):
             for name in ("latest_net_G.pth", "latest_state.pt", "previous_state.pt"):
                 if (folder / name).exists():
                     path = folder / name
@@ -215,11 +215,11 @@ def cut_short(path: Path) -> None:
 
 SPOILERS: dict[str, Callable[[Path], object]] = {
     "an empty file among the images": lambda p: (p / "train" / "03.png").write_bytes(b""),
-    "an image cut short": lambda p: cut_short(p / "train" / "03.png"),
-    "a text named .png": lambda p: (p / "train" / "03.png").write_text("hello"),
+    "a truncated image": lambda p: cut_short(p / "train" / "03.png"),
+    "a text file named .png": lambda p: (p / "train" / "03.png").write_text("hello"),
     "a decompression bomb": lambda p: bomb(p / "train" / "03.png"),
-    "images missing (empty folder)": lambda p: [file.unlink() for file in (p / "train").iterdir()],
-    "the folder missing": lambda p: shutil.rmtree(p / "train"),
+    "no images (empty folder)": lambda p: [file.unlink() for file in (p / "train").iterdir()],
+    "a missing folder": lambda p: shutil.rmtree(p / "train"),
     "an image two pixels wide": lambda p: Image.new("RGB", (2, 40)).save(p / "train" / "03.png"),
 }
 OPTIONS = {
