@@ -108,14 +108,14 @@ def test_test_needs_no_other_flag(run: Command, trained: Path, folder: Path) -> 
 
 
 def test_results_do_not_depend_on_workers_or_batches(run: Command, trained: Path, folder: Path) -> None:
-    images = []
+    results = []
     for words in ("--num_threads 0 --batch_size 1", "--num_threads 2 --batch_size 2"):
-        run("test.py", f"--name pairs_pix2pix --phase train --results_dir r{len(images)} {words}")
-        images = folder / f"r{len(images)}" / "pairs_pix2pix" / "train_latest" / "images"
-        images.append({path.name: pixels(path) for path in sorted(images.iterdir())})
-    assert images[0].keys() == images[1].keys()
-    assert len(images[0]) == 9
-    assert max(int(np.abs(images[0][name] - images[1][name]).max()) for name in images[0]) <= 1
+        run("test.py", f"--name pairs_pix2pix --phase train --results_dir r{len(results)} {words}")
+        images = folder / f"r{len(results)}" / "pairs_pix2pix" / "train_latest" / "images"
+        results.append({path.name: pixels(path) for path in sorted(images.iterdir())})
+    assert results[0].keys() == results[1].keys()
+    assert len(results[0]) == 9
+    assert max(int(np.abs(results[0][name] - results[1][name]).max()) for name in results[0]) <= 1
 
 
 def test_one_generator_as_the_references_users_type_it(run: Command, folder: Path) -> None:
