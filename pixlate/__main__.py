@@ -8,7 +8,7 @@ import click
 from pixlate._version import __version__
 from pixlate.default_plugins import get_plugins
 from pixlate.entry import run_and_exit
-from pixlate.options.command.help import SETTINGS
+from pixlate.options.command.parser import SETTINGS
 from pixlate.plugins.manager import Plugins
 
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}

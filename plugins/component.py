@@ -12,24 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from pixlate.errors import OptionError, PixlateError, did_you_mean
-from pixlate.options import shared
 from pixlate.options.fields import options_of
+from pixlate.options.shared import SHARED
 
 #: The kinds whose components have options of their own.
 CONFIGURED = ("model", "dataset", "viewer")
 ROLES = ("generator", "discriminator")
-#: The options of every run: a model or a data set may have other defaults for them, but not declare them again.
-SHARED = frozenset(
-    field.name
-    for owner in (
-        shared.ExperimentOptions,
-        shared.ModelOptions,
-        shared.DataOptions,
-        shared.TrainingOptions,
-        shared.InferenceOptions,
-    )
-    for field in dataclasses.fields(owner)
-)
 RESERVED = frozenset({"plugin", "config", "help"})
 LONGEST = 400  # characters
 #: Not a plugin's own code, in a traceback.
@@ -58,6 +46,11 @@ class PluginInfo:
     def origin(self) -> str:
         """The distribution and its version, or the file."""
         return f"{self.distribution} {self.version}".strip() or self.file
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether it is part of pixlate itself."""
+        return self.distribution == "pixlate"
 
     def __str__(self) -> str:
         return f"plugin {self.name} {'of' if self.distribution else 'in'} {self.origin}"

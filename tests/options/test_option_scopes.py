@@ -20,7 +20,7 @@ from pixlate.errors import OptionError
 from pixlate.options.command.resolve import resolve
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.options.command.stored import StoredRun, read_stored, write_stored
-from pixlate.options.fields import NameOf, OneOf, names_of
+from pixlate.options.fields import NameOf, OneOf, options_by_name
 from pixlate.options.shared import (
     DataOptions,
     ExperimentOptions,
@@ -63,7 +63,7 @@ def option_types() -> dict[str, click.ParamType[Any]]:
     """The types of all options: shared ones, those of built-in models and data sets, and of viewers."""
     components = [part for kind in ("model", "dataset", "viewer") for part in get_plugins().registry(kind)]
     owners = [*SHARED, *(part.config for part in components if part.config)]
-    return {name: option.type for name, option in names_of(owners).items()}
+    return {name: option.type for name, option in options_by_name(owners).items()}
 
 
 def another(name: str, value: Any) -> Any:
@@ -115,7 +115,7 @@ def contradicts(name: str, value: Any) -> bool:
     """Whether test refuses another value of an option."""
     words = [f"--{name}", str(value)]
     if isinstance(value, bool):
-        (option,) = (o for o in names_of(SHARED).values() if o.name == name)
+        (option,) = (o for o in options_by_name(SHARED).values() if o.name == name)
         words = [option.opts[0] if value else option.secondary_opts[0]]
     try:
         resolve("test", ["--name", "run", *words], get_plugins())
