@@ -107,6 +107,14 @@ def test_test_needs_no_other_flag(run: Command, trained: Path, folder: Path) -> 
     assert pixels(images / "0_fake_B.png").shape == (128, 128, 3)
 
 
+def test_the_group_s_commands_print_each_message_once(trained: Path, folder: Path) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PIXLATE_PLUGINS": ""}
+    command = [sys.executable, "-m", "pixlate", "test", "--results_dir", "once"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("testing the newest run") == 1
+
+
 def test_results_do_not_depend_on_workers_or_batches(run: Command, trained: Path, folder: Path) -> None:
     results = []
     for words in ("--num_threads 0 --batch_size 1", "--num_threads 2 --batch_size 2"):
