@@ -64,15 +64,16 @@ def load_files(plugins: Plugins, files: Iterable[str]) -> dict[str, str]:
 
 def find_installed() -> list[tuple[PluginInfo, Importer]]:
     """Every installed plugin with the function that imports it, in the order of their names."""
-    found: list[tuple[PluginInfo, Importer]] = []
-    seen: set[str] = set()
+    installed: dict[str, list[tuple[PluginInfo, Importer]]] = {}
     for dist in distributions():
         plugins = list(_plugins_of(dist))
         if plugins:
-            key = re.sub(r"[-_.]+", "-", plugins[0][0].distribution).lower()
-            found += plugins if key not in seen else []  # an earlier folder of sys.path hides it
-            seen.add(key)
-    return sorted(found, key=lambda plugin: (plugin[0].name, plugin[0].distribution))
+            normalised = re.sub(r"[-_.]+", "-", plugins[0][0].distribution).lower()
+            installed.setdefault(
+                normalised, plugins
+            )  # a distribution in an earlier folder of sys.path hides a later one
+    every = (plugin for plugins in installed.values() for plugin in plugins)
+    return sorted(every, key=lambda plugin: (plugin[0].name, plugin[0].distribution))
 
 
 def check_requirement(line: str) -> None:
@@ -101,7 +102,7 @@ def _plugins_of(dist: Distribution) -> Iterator[tuple[PluginInfo, Importer]]:
             return
         entries = [entry for entry in dist.entry_points if entry.group == GROUP]
     except Exception as error:
-        if _pixlate_requirements(dist):  # of other distributions nothing is said
+        if _pixlate_requirements(dist):  # damaged files of other distributions are not our concern
             name, version = _name_and_version(dist)
             yield PluginInfo(name, name, version), partial(_refuse, f"its entry_points.txt cannot be read: {error}")
         return
