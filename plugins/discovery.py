@@ -68,10 +68,8 @@ def find_installed() -> list[tuple[PluginInfo, Importer]]:
     for dist in distributions():
         plugins = list(_plugins_of(dist))
         if plugins:
-            normalised = re.sub(r"[-_.]+", "-", plugins[0][0].distribution).lower()
-            installed.setdefault(
-                normalised, plugins
-            )  # a distribution in an earlier folder of sys.path hides a later one
+            name = re.sub(r"[-_.]+", "-", plugins[0][0].distribution).lower()
+            installed.setdefault(name, plugins)  # the same distribution in an earlier folder of sys.path hides this one
     every = (plugin for plugins in installed.values() for plugin in plugins)
     return sorted(every, key=lambda plugin: (plugin[0].name, plugin[0].distribution))
 
