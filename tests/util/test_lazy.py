@@ -22,6 +22,7 @@ def test_every_public_name_is_listed_and_exists(package: object) -> None:
 
 
 def test_importing_the_packages_imports_no_torch() -> None:
-    code = "import sys, pixlate, pixlate.data, pixlate.models, pixlate.plugins\ndir(pixlate)\nprint('torch' in sys.modules)"
+    imports = "import sys, pixlate, pixlate.data, pixlate.models, pixlate.plugins"
+    code = f"{imports}\ndir(pixlate)\nprint('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
     assert done.stdout == "False\n"
