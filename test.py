@@ -18,10 +18,8 @@ from pixlate.options.command.resolved import ResolvedOptions
 
 
 def test(resolved: ResolvedOptions) -> None:
-    """Translate every image of the test phase. Raises PixlateError for what a person can mend."""
-    from pixlate.runs.signals import (
-        stop_on_signals,
-    )  # torch is imported from here on: `--help` answers without it
+    """Translate all images of the test phase. Raises PixlateError for a user's mistake, Interrupted on a signal."""
+    from pixlate.runs.signals import stop_on_signals  # torch is imported from here on: `--help` answers without it
     from pixlate.runs.testing import Tester
 
     tester = Tester(resolved)

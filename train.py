@@ -19,7 +19,7 @@ from pixlate.plugins.manager import Plugins
 
 
 def train(resolved: ResolvedOptions, plugins: Plugins) -> None:
-    """Run the training loop. Raises PixlateError for what a person can mend, Interrupted when asked to stop."""
+    """Run the training loop. Raises PixlateError for a user's mistake, Interrupted on a signal."""
     from pixlate.runs.session import open_run  # torch is imported from here on: `--help` answers without it
     from pixlate.runs.signals import stop_on_signals
     from pixlate.runs.training import Trainer

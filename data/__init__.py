@@ -6,7 +6,7 @@ used, because they need torch.
 
 from typing import TYPE_CHECKING
 
-from pixlate.util.lazy import lazily
+from pixlate.util.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from pixlate.options.shared import DataOptions
@@ -43,4 +43,4 @@ __all__ = [
     "size_of",
 ]
 
-__getattr__ = lazily(__name__, _HOMES)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES)

@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pixlate.default_plugins import builtin_plugins
-from pixlate.options.command.parser import FILES, OWNERS
+from pixlate.options.command.parser import FILES
 from pixlate.options.fields import ConfigOption, options_of, title_of
+from pixlate.options.shared import OWNERS
+from pixlate.plugins.component import CONFIGURED
 from pixlate.plugins.discovery import load_plugins
 
 PAGE = Path(__file__).parents[1] / "docs" / "options.md"
@@ -21,15 +23,15 @@ selected model and data set, and the defaults below.
 
 def sections() -> Iterator[tuple[str, list[ConfigOption]]]:
     """The titles and options of every owner, the shared ones first."""
-    titles = {}
+    commands_of: dict[type, list[str]] = {}
     for command, owners in OWNERS.items():
         for owner in owners:
-            titles.setdefault(owner, []).append(command)
-    for owner, commands in titles.items():
+            commands_of.setdefault(owner, []).append(command)
+    for owner, commands in commands_of.items():
         suffix = f" ({commands[0]})" if len(commands) == 1 else ""
         yield f"{title_of(owner)}{suffix}", options_of(owner)
     plugins = load_plugins(builtin_plugins(), {"PIXLATE_PLUGINS": ""})
-    for kind in ("model", "dataset", "viewer"):
+    for kind in CONFIGURED:
         for component in plugins.registry(kind):
             if component.config:
                 yield f"{kind.capitalize()} {component.name}", options_of(component.config)
@@ -47,10 +49,10 @@ def line(option: ConfigOption) -> str:
 def page() -> str:
     """The whole page."""
     parts = [HEAD.rstrip()]
-    told: set[str | None] = set()
-    for title, every in sections():
-        options = [option for option in every if option.name not in told]
-        told |= {option.name for option in options}
+    shown: set[str | None] = set()
+    for title, declared in sections():
+        options = [option for option in declared if option.name not in shown]
+        shown |= {option.name for option in options}
         parts += [f"\n## {title}\n", "| option | default | |", "| --- | --- | --- |", *map(line, options)]
     parts += ["\n## Files\n", "| option | |", "| --- | --- |"]
     parts += [f"| `{option.opts[0]}` | {option.help} |" for option in FILES]

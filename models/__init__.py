@@ -5,7 +5,7 @@ The names here are what a plugin's models are made of; they are imported when fi
 
 from typing import TYPE_CHECKING
 
-from pixlate.util.lazy import lazily
+from pixlate.util.lazy import lazy_exports
 
 if TYPE_CHECKING:
     from pixlate.models.execution.net import Net, frozen
@@ -56,4 +56,4 @@ __all__ = [
     "gradient_penalty",
 ]
 
-__getattr__ = lazily(__name__, _HOMES)
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES)

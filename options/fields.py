@@ -5,12 +5,14 @@
         nce_T: float = option(0.07, "temperature of the patch loss", type=FiniteFloat(min=0, min_open=True))
 
 A field's type gives the parameter type where none is named: bool is a switch `--x/--no-x`, Literal a choice,
-int and float finite numbers. The field's name is the option's name, spelt with `_` or `-` alike.
+int and float finite numbers. The field's name is the option's name, spelt with `_` or `-` alike. `scope` says what
+an option is, and with it who reads back the value that a run was trained with.
 """
 
 import dataclasses
 import math
 from collections.abc import Iterable, Mapping
+from enum import Enum
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import click
@@ -18,6 +20,42 @@ import click
 from pixlate.errors import OptionError, did_you_mean
 
 C = TypeVar("C")
+#: What continuing a run does about another value than the stored one.
+OnChange = Literal["refuse", "list", "ignore"]
+
+
+class Scope(Enum):
+    """What an option is. It decides which commands read back the value that is stored with a run.
+
+    | scope | `--continue_train` | test with the run's model | `--model test` | another value when continuing |
+    | --- | --- | --- | --- | --- |
+    | ARCHITECTURE: of the generator | yes | yes, another is refused | yes, another is refused | refused |
+    | RUN: what every use of the run's networks depends on | yes | yes | yes | refused |
+    | MODEL: what goes with the run's model | yes | yes | no | listed |
+    | TRAINING: how it was trained; a test has its own value | yes | no | no | listed |
+    | INVOCATION: how one command was started | no | no | no | ignored |
+
+    A test reads back only what is an option of test. The last column is the default of `option(on_change=…)`.
+    """
+
+    ARCHITECTURE = "architecture"
+    RUN = "run"
+    MODEL = "model"
+    TRAINING = "training"
+    INVOCATION = "invocation"
+
+    def is_read_back(self, command: str, *, same_model: bool) -> bool:
+        """Whether a command takes the stored value; `same_model`: it uses the model that the run was trained with."""
+        if command == "train":
+            return self is not Scope.INVOCATION
+        return self in (Scope.ARCHITECTURE, Scope.RUN) or (self is Scope.MODEL and same_model)
+
+    @property
+    def on_change(self) -> OnChange:
+        """What continuing a run does about another value, unless the option says otherwise."""
+        if self is Scope.INVOCATION:
+            return "ignore"
+        return "refuse" if self in (Scope.ARCHITECTURE, Scope.RUN) else "list"
 
 
 class FiniteFloat(click.FloatRange):
@@ -46,11 +84,11 @@ class OneOf(click.Choice[str]):
         return f"[{'|'.join(map(str, self.choices))}]"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        folded = {str(choice).lower().replace("-", "_"): choice for choice in self.choices}
-        found = folded.get(str(value).lower().replace("-", "_"))
-        if found is None:
+        by_key = {_key(choice): choice for choice in self.choices}
+        choice = by_key.get(_key(value))
+        if choice is None:
             self.fail(f"{value!r} is not one of {', '.join(map(str, self.choices))}.", param, ctx)
-        return found
+        return choice
 
 
 class NameOf(click.ParamType[str]):
@@ -72,44 +110,28 @@ class NameOf(click.ParamType[str]):
 
 
 class ConfigOption(click.Option):
-    """An option of a config dataclass, shown in `--help` under its owner's title."""
+    """An option that a config dataclass declares: click's, with its scope."""
 
-    title: str = "Options"
+    def __init__(
+        self, *args: Any, scope: Scope = Scope.MODEL, on_change: OnChange | None = None, **keywords: Any
+    ) -> None:
+        super().__init__(*args, **keywords)
+        self.scope = Scope(scope)
+        self.on_change: OnChange = on_change or self.scope.on_change
 
 
-def option(default: Any, help: str, **keywords: Any) -> Any:
+def option(
+    default: Any, help: str, *, scope: Scope = Scope.MODEL, on_change: OnChange | None = None, **keywords: Any
+) -> Any:
     """Declare one option as a dataclass field.
 
-    `keywords` are those of `click.option` (type, metavar, multiple, hidden, …). `flag="--no_x"` on a bool names
-    the switch that turns it off in the reference's spelling; `also=("--old",)` adds older names.
+    - scope: what the option is, see `Scope`.
+    - on_change: "refuse", "list" or "ignore" another value when a run is continued; None: as the scope says.
+    - keywords: those of `click.option` (type, metavar, multiple, hidden, …). `flag="--no_x"` on a bool names the
+      switch that turns it off in the reference's spelling; `also=("--old",)` adds older names.
     """
-    return dataclasses.field(default=default, metadata={"help": help, **keywords})
-
-
-def _parameter_type(annotation: Any) -> Any:
-    if get_origin(annotation) is Literal:
-        return OneOf([str(choice) for choice in get_args(annotation)])
-    plain = [arg for arg in get_args(annotation) if arg is not type(None)] or [annotation]
-    return {int: click.INT, float: FiniteFloat(), str: click.STRING}.get(plain[0], click.STRING)
-
-
-def click_option(owner: type, field: "dataclasses.Field[Any]", title: str) -> ConfigOption:
-    """The command-line option of one dataclass field."""
-    keywords = dict(field.metadata)
-    annotation = get_type_hints(owner)[field.name]
-    also = tuple(keywords.pop("also", ()))
-    if annotation is bool:
-        off = keywords.pop("flag", f"--no_{field.name}")
-        names = [f"--{field.name}/{off}"]
-    else:
-        keywords.setdefault("type", _parameter_type(annotation))
-        names = [f"--{field.name}"]
-    if isinstance(keywords.get("type"), (click.types.IntParamType, click.types.FloatParamType)):
-        keywords.setdefault("metavar", "N" if isinstance(keywords["type"], click.types.IntParamType) else "X")
-    keywords.setdefault("show_default", field.default not in ("", None, ()))
-    made = ConfigOption([field.name, *names, *also], default=field.default, **keywords)
-    made.title = title
-    return made
+    metadata = {"help": help, "scope": scope, "on_change": on_change, **keywords}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def title_of(owner: type) -> str:
@@ -117,22 +139,23 @@ def title_of(owner: type) -> str:
     return str(getattr(owner, "TITLE", owner.__name__))
 
 
-def options_of(owner: type, title: str = "") -> list[ConfigOption]:
+def options_of(owner: type) -> list[ConfigOption]:
     """The command-line options of a config dataclass, in the order of its fields."""
+    types = get_type_hints(owner)
     return [
-        click_option(owner, field, title or title_of(owner))
+        _command_line_option(field, types[field.name])
         for field in dataclasses.fields(owner)
         if "help" in field.metadata
     ]
 
 
-def names_of(owners: Iterable[type]) -> dict[str, ConfigOption]:
-    """All options of several owners by field name; the first owner of a shared name keeps it."""
-    found: dict[str, ConfigOption] = {}
+def options_by_name(owners: Iterable[type]) -> dict[str, ConfigOption]:
+    """All options of several owners by name; where two declare one name, the first owner's."""
+    options: dict[str, ConfigOption] = {}
     for owner in owners:
-        for made in options_of(owner):
-            found.setdefault(str(made.name), made)
-    return found
+        for declared in options_of(owner):
+            options.setdefault(str(declared.name), declared)
+    return options
 
 
 def defaults_of(owners: Iterable[type]) -> dict[str, Any]:
@@ -142,21 +165,25 @@ def defaults_of(owners: Iterable[type]) -> dict[str, Any]:
 
 def component_options(owners: Iterable[type]) -> dict[str, NameOf]:
     """The options whose values are names of components, with the kind that each names."""
-    return {name: made.type for name, made in names_of(owners).items() if isinstance(made.type, NameOf)}
+    options = options_by_name(owners)
+    return {name: declared.type for name, declared in options.items() if isinstance(declared.type, NameOf)}
 
 
-def positive(values: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
-    """The reference's negative switches as ours: `no_dropout=True` becomes `dropout=False`."""
+def without_negations(values: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
+    """The reference's negative switches as ours: `no_dropout=True` becomes `dropout=False`.
+
+    Raises OptionError where both spellings are used and disagree.
+    """
     known = set(known)
-    said: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for name, value in values.items():
         name = name.replace("-", "_")
         if name not in known and name.startswith("no_") and name[3:] in known and isinstance(value, bool):
             name, value = name[3:], not value
-        if name in said and said[name] != value:
-            raise OptionError(f"'{name}' is given twice, with two values: {said[name]!r} and {value!r}.")
-        said[name] = value
-    return said
+        if name in result and result[name] != value:
+            raise OptionError(f"'{name}' is given twice, with two values: {result[name]!r} and {value!r}.")
+        result[name] = value
+    return result
 
 
 def checked(owners: Iterable[type], values: Mapping[str, Any], *, of: str, plugins: Any = None) -> dict[str, Any]:
@@ -165,10 +192,10 @@ def checked(owners: Iterable[type], values: Mapping[str, Any], *, of: str, plugi
     Raises OptionError for an unknown name (with the nearest known one) and for a value out of its range; `of`
     says whose options these are ("model 'pix2pix'"). Names of components are looked up in `plugins`, a plugin manager.
     """
-    known = names_of(owners)
+    known = options_by_name(owners)
     context = click.Context(click.Command("options"), obj=plugins)
     result: dict[str, Any] = {}
-    for name, value in positive(values, known).items():
+    for name, value in without_negations(values, known).items():
         if name not in known:
             raise OptionError(f"{of} has no option '{name}'.{did_you_mean(name, known)}")
         try:
@@ -182,3 +209,29 @@ def build(owner: type[C], values: Mapping[str, Any]) -> C:
     """An instance of a config dataclass from those of the values that it has fields for."""
     names = {field.name for field in dataclasses.fields(owner)}  # type: ignore[arg-type]
     return owner(**{name: value for name, value in values.items() if name in names})
+
+
+def _command_line_option(field: "dataclasses.Field[Any]", annotation: Any) -> ConfigOption:
+    keywords = dict(field.metadata)
+    older_names = tuple(keywords.pop("also", ()))
+    if annotation is bool:
+        off = keywords.pop("flag", f"--no_{field.name}")
+        names = [f"--{field.name}/{off}"]
+    else:
+        keywords.setdefault("type", _parameter_type(annotation))
+        names = [f"--{field.name}"]
+    if isinstance(keywords.get("type"), (click.types.IntParamType, click.types.FloatParamType)):
+        keywords.setdefault("metavar", "N" if isinstance(keywords["type"], click.types.IntParamType) else "X")
+    keywords.setdefault("show_default", field.default not in ("", None, ()))
+    return ConfigOption([field.name, *names, *older_names], default=field.default, **keywords)
+
+
+def _parameter_type(annotation: Any) -> Any:
+    if get_origin(annotation) is Literal:
+        return OneOf([str(choice) for choice in get_args(annotation)])
+    plain = [part for part in get_args(annotation) if part is not type(None)] or [annotation]  # `int | None` is int
+    return {int: click.INT, float: FiniteFloat(), str: click.STRING}.get(plain[0], click.STRING)
+
+
+def _key(choice: object) -> str:
+    return str(choice).lower().replace("-", "_")

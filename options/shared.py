@@ -1,14 +1,16 @@
 """The options that belong to no single component, in one frozen dataclass per reader.
 
-A name that two readers need (`direction`, `seed`) is declared once, in a class both inherit from.
+A name that two readers need (`direction`, `seed`) is declared once, in a class both inherit from. Each field's scope
+says what becomes of its stored value, see `options.fields.Scope`; without one it goes with the run's model.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import ClassVar, Literal
 
 import click
 
-from .fields import FiniteFloat, NameOf, WholeOrInf, option
+from .fields import FiniteFloat, NameOf, Scope, WholeOrInf, option
 
 COUNT = click.IntRange(min=1)
 WHOLE = click.IntRange(min=0)
@@ -23,47 +25,61 @@ class ExperimentOptions:
     TITLE: ClassVar[str] = "Experiment"
 
     dataroot: str = option("", "folder with the images; 'demo' draws a small data set first", metavar="FOLDER")
-    name: str = option("", "name of the run [default: the data's and the model's names]")
-    model: str = option("cycle_gan", "the method to train", type=NameOf("model"))
-    dataset_mode: str = option("unaligned", "how images are found and paired", type=NameOf("dataset"))
-    checkpoints_dir: str = option("./checkpoints", "folder that holds the runs", metavar="FOLDER")
-    suffix: str = option("", "added to the name, filled in from the options: '{netG}_size{load_size}'")
-    device: str = option("auto", "auto, cpu, cuda, cuda:N or mps")
-    gpu_ids: str = option("", "older form of --device: '0' is the first GPU, '-1' the processor", metavar="IDS")
-    verbose: bool = option(False, "print the networks' layers")
+    name: str = option("", "name of the run [default: the data's and the model's names]", scope=Scope.INVOCATION)
+    model: str = option("cycle_gan", "the method to train", type=NameOf("model"), on_change="refuse")
+    dataset_mode: str = option(
+        "unaligned", "how images are found and paired", type=NameOf("dataset"), on_change="refuse"
+    )
+    # A stored checkpoints_dir is not read back: the folder may have been moved, and where it lies now is known.
+    checkpoints_dir: str = option(
+        "./checkpoints", "folder that holds the runs", metavar="FOLDER", scope=Scope.INVOCATION
+    )
+    suffix: str = option(
+        "", "added to the name, filled in from the options: '{netG}_size{load_size}'", scope=Scope.INVOCATION
+    )
+    device: str = option("auto", "auto, cpu, cuda, cuda:N or mps", scope=Scope.TRAINING)
+    gpu_ids: str = option(
+        "", "older form of --device: '0' is the first GPU, '-1' the CPU", metavar="IDS", scope=Scope.TRAINING
+    )
+    verbose: bool = option(False, "print the networks' layers", scope=Scope.TRAINING, on_change="ignore")
 
 
 @dataclass(frozen=True)
 class Seeded:
     """Where randomness comes from."""
 
-    seed: int = option(0, "a run is a function of its options and this number", type=click.IntRange(0, 2**63 - 1))
+    seed: int = option(
+        0, "random seed: a run is a function of its options and it", type=click.IntRange(0, 2**63 - 1), scope=Scope.RUN
+    )
 
 
 @dataclass(frozen=True)
 class Channels:
     """What models and data sets must agree on."""
 
-    input_nc: int = option(3, "channels of the input images: 3 colour, 1 grey", type=COUNT)
-    output_nc: int = option(3, "channels of the output images: 3 colour, 1 grey", type=COUNT)
-    direction: Literal["AtoB", "BtoA"] = option("AtoB", "which side is the input")
+    input_nc: int = option(3, "channels of the input images: 3 colour, 1 grey", type=COUNT, scope=Scope.ARCHITECTURE)
+    output_nc: int = option(3, "channels of the output images: 3 colour, 1 grey", type=COUNT, scope=Scope.ARCHITECTURE)
+    direction: Literal["AtoB", "BtoA"] = option("AtoB", "which side is the input", scope=Scope.RUN)
 
 
 @dataclass(frozen=True)
 class NetworkOptions(Channels):
-    """The architecture: a trained run keeps these."""
+    """The networks: a trained run keeps these."""
 
     TITLE: ClassVar[str] = "Networks"
 
-    netG: str = option("resnet_9blocks", "generator", type=NameOf("network", role="generator"))
-    netD: str = option("basic", "discriminator", type=NameOf("network", role="discriminator"))
-    ngf: int = option(64, "channels of the generator's first layer", type=COUNT)
-    ndf: int = option(64, "channels of the discriminator's first layer", type=COUNT)
-    n_layers_D: int = option(3, "depth of the discriminator 'n_layers'", type=COUNT)
-    norm: str = option("instance", "normalisation between layers", type=NameOf("norm"))
-    dropout: bool = option(True, "dropout in the generator", flag="--no_dropout")
-    init_type: str = option("normal", "how weights start", type=NameOf("init"))
-    init_gain: float = option(0.02, "scale of the starting weights", type=WEIGHT)
+    netG: str = option(
+        "resnet_9blocks", "generator", type=NameOf("network", role="generator"), scope=Scope.ARCHITECTURE
+    )
+    netD: str = option("basic", "discriminator", type=NameOf("network", role="discriminator"), scope=Scope.RUN)
+    ngf: int = option(64, "channels of the generator's first layer", type=COUNT, scope=Scope.ARCHITECTURE)
+    ndf: int = option(64, "channels of the discriminator's first layer", type=COUNT, scope=Scope.RUN)
+    n_layers_D: int = option(3, "depth of the discriminator 'n_layers'", type=COUNT, scope=Scope.RUN)
+    norm: str = option("instance", "normalisation layer", type=NameOf("norm"), scope=Scope.ARCHITECTURE)
+    dropout: bool = option(True, "dropout in the generator", flag="--no_dropout", scope=Scope.ARCHITECTURE)
+    # Initial weights are in the checkpoint of a run that has started: another initialisation changes nothing there.
+    init_type: str = option("normal", "weight initialisation", type=NameOf("init"), scope=Scope.RUN, on_change="list")
+    init_gain: float = option(0.02, "scale of the initial weights", type=WEIGHT, scope=Scope.RUN, on_change="list")
 
 
 @dataclass(frozen=True)
@@ -73,21 +89,28 @@ class OptimisationOptions(Seeded):
     TITLE: ClassVar[str] = "Optimisation"
 
     n_epochs: int = option(100, "epochs at the full learning rate", type=WHOLE, also=("--niter",))
-    n_epochs_decay: int = option(100, "epochs over which the rate falls to zero", type=WHOLE, also=("--niter_decay",))
+    n_epochs_decay: int = option(
+        100, "epochs over which the learning rate falls to zero", type=WHOLE, also=("--niter_decay",)
+    )
     lr: float = option(0.0002, "learning rate of Adam", type=RATE)
-    beta1: float = option(0.5, "Adam's first momentum (the second is 0.999)", type=FiniteFloat(0, 1, max_open=True))
-    gan_mode: str = option("lsgan", "what the discriminator is asked", type=NameOf("loss"))
-    lambda_gp: float = option(10.0, "gradient penalty of wgangp; 0 is the reference's behaviour", type=WEIGHT)
-    pool_size: int = option(50, "earlier fakes kept to show the discriminator", type=WHOLE)
-    lr_policy: str = option("linear", "how the learning rate falls", type=NameOf("lr_policy"))
+    beta1: float = option(0.5, "Adam's beta1 (beta2 is 0.999)", type=FiniteFloat(0, 1, max_open=True))
+    gan_mode: str = option("lsgan", "adversarial loss", type=NameOf("loss"))
+    lambda_gp: float = option(
+        10.0, "weight of the gradient penalty of wgangp; 0 is the reference's behaviour", type=WEIGHT
+    )
+    pool_size: int = option(50, "size of the pool of earlier fakes that the discriminator is trained on", type=WHOLE)
+    lr_policy: str = option("linear", "learning-rate schedule", type=NameOf("lr_policy"))
     lr_decay_iters: int = option(50, "epochs between the steps of --lr_policy step", type=COUNT)
     precision: Literal["auto", "fp32", "bf16", "fp16"] = option(
-        "auto", "arithmetic of the networks; auto is bf16 where the hardware really has it"
+        "auto", "arithmetic of the networks; auto is bf16 where the hardware supports it", scope=Scope.TRAINING
     )
     compile: Literal["auto", "on", "off"] = option("auto", "torch.compile the networks; auto leaves it off")
     accumulate: int = option(1, "batches whose gradients are summed for one update", type=COUNT)
     clip_grad: float = option(0.0, "limit of the gradient's norm at each update; 0 is none", type=WEIGHT)
-    ema: bool = option(False, "keep a running average of the generators and test with it")
+    # Whether averages exist is part of a run's state, so that it cannot change half-way.
+    ema: bool = option(
+        False, "keep an exponential moving average of the generators and test with it", on_change="refuse"
+    )
     ema_decay: float = option(0.999, "share of the average kept at each update", type=FiniteFloat(0, 1))
     nonfinite: Literal["skip", "stop", "rollback"] = option(
         "skip", "an update with NaN or infinite gradients is never applied; then: go on, stop, or reload"
@@ -110,21 +133,31 @@ class DataOptions(Channels, Seeded):
     TITLE: ClassVar[str] = "Data"
 
     dataroot: str = option("", "folder with the images", metavar="FOLDER")
-    phase: str = option("train", "which part of the data: the folder's prefix")
-    preprocess: Literal["resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none"] = option(
-        "resize_and_crop", "how images are brought to size"
+    phase: str = option(
+        "train", "which part of the data: the folder's prefix", scope=Scope.TRAINING, on_change="refuse"
     )
-    load_size: int = option(286, "size images are scaled to", type=COUNT)
-    crop_size: int = option(256, "size images are then cut to", type=COUNT)
-    flip: bool = option(True, "mirror half of the images", flag="--no_flip")
-    serial_batches: bool = option(False, "take images in order instead of shuffled")
-    batch_size: int = option(1, "images per batch", type=COUNT)
-    num_threads: int = option(4, "processes that load images; 0 loads in the main one", type=WHOLE)
-    max_dataset_size: int | None = option(None, "use at most so many images", type=WholeOrInf(min=1))
-    on_bad_image: Literal["stop", "skip"] = option("stop", "an image that cannot be read: stop, or use another")
-    max_bad_images: int = option(100, "with --on_bad_image skip: stop after so many", type=WHOLE)
-    cache: Literal["auto", "ram", "disk", "off"] = option("auto", "where decoded images are kept")
-    cache_dir: str = option("", "folder of the disk cache [default: the user's cache folder]", metavar="FOLDER")
+    preprocess: Literal["resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none"] = option(
+        "resize_and_crop", "how images are brought to size", scope=Scope.RUN
+    )
+    load_size: int = option(286, "size images are scaled to", type=COUNT, scope=Scope.TRAINING, on_change="refuse")
+    crop_size: int = option(256, "size images are then cropped to", type=COUNT, scope=Scope.RUN)
+    flip: bool = option(True, "mirror half of the images", flag="--no_flip", scope=Scope.TRAINING)
+    serial_batches: bool = option(False, "take images in order instead of shuffled", scope=Scope.TRAINING)
+    batch_size: int = option(1, "images per batch", type=COUNT, scope=Scope.TRAINING)
+    num_threads: int = option(
+        4, "worker processes that load images; 0 loads in the main process", type=WHOLE, scope=Scope.TRAINING
+    )
+    max_dataset_size: int | None = option(
+        None, "use at most so many images", type=WholeOrInf(min=1), scope=Scope.TRAINING, on_change="refuse"
+    )
+    on_bad_image: Literal["stop", "skip"] = option(
+        "stop", "an image that cannot be read: stop, or use another", scope=Scope.TRAINING
+    )
+    max_bad_images: int = option(100, "with --on_bad_image skip: stop after so many", type=WHOLE, scope=Scope.TRAINING)
+    cache: Literal["auto", "ram", "disk", "off"] = option("auto", "where decoded images are kept", scope=Scope.TRAINING)
+    cache_dir: str = option(
+        "", "folder of the disk cache [default: the user's cache folder]", metavar="FOLDER", scope=Scope.TRAINING
+    )
 
 
 @dataclass(frozen=True)
@@ -134,19 +167,21 @@ class TrainingOptions:
     TITLE: ClassVar[str] = "Training"
 
     print_freq: int = option(100, "images between loss lines", type=COUNT)
-    display_freq: int = option(400, "images between looks at the results", type=COUNT)
+    display_freq: int = option(400, "images between displays of the results", type=COUNT)
     save_latest_freq: int = option(5000, "images between saves of 'latest'", type=COUNT)
     save_epoch_freq: int = option(5, "epochs between saves under the epoch's number", type=COUNT)
     save_by_iter: bool = option(False, "save under iter_<images> beside 'latest'")
-    save_every_minutes: float = option(0.0, "also save 'latest' so often; 0 is off", type=WEIGHT)
+    save_every_minutes: float = option(0.0, "also save 'latest' every so many minutes; 0 is off", type=WEIGHT)
     keep: int = option(0, "numbered checkpoints to keep; 0 keeps all", type=WHOLE)
-    memory: bool = option(False, "say before the first step how much memory training takes, and for what")
-    continue_train: bool = option(False, "go on where the run of this name stopped")
-    resume: Literal["never", "auto"] = option("never", "auto: continue the run if there is one, else start it")
-    overwrite: bool = option(False, "start anew over the run of this name")
-    epoch_count: int | None = option(None, "number of the first epoch [default: 1]", type=COUNT)
-    epoch: str = option("latest", "which checkpoint to continue from")
-    load_iter: int = option(0, "continue from iter_<N> instead", type=WHOLE)
+    memory: bool = option(False, "print before the first step how much memory training takes, and for what")
+    continue_train: bool = option(False, "continue the run of this name where it stopped", scope=Scope.INVOCATION)
+    resume: Literal["never", "auto"] = option(
+        "never", "auto: continue the run if there is one, else start it", scope=Scope.INVOCATION
+    )
+    overwrite: bool = option(False, "start anew over the run of this name", scope=Scope.INVOCATION)
+    epoch_count: int | None = option(None, "number of the first epoch [default: 1]", type=COUNT, scope=Scope.INVOCATION)
+    epoch: str = option("latest", "which checkpoint to continue from", scope=Scope.INVOCATION)
+    load_iter: int = option(0, "continue from iter_<N> instead", type=WHOLE, scope=Scope.INVOCATION)
 
 
 @dataclass(frozen=True)
@@ -157,11 +192,20 @@ class InferenceOptions:
     __test__: ClassVar[bool] = False
 
     results_dir: str = option("./results", "folder for the galleries", metavar="FOLDER")
-    epoch: str = option("latest", "which checkpoint: latest, or an epoch's number")
-    load_iter: int = option(0, "use iter_<N> instead", type=WHOLE)
+    epoch: str = option("latest", "which checkpoint: latest, or an epoch's number", scope=Scope.INVOCATION)
+    load_iter: int = option(0, "use iter_<N> instead", type=WHOLE, scope=Scope.INVOCATION)
     num_test: int | None = option(None, "translate only the first N images", type=WholeOrInf(min=1))
     eval: bool = option(False, "batch norm uses its running statistics and dropout is off")
     aspect_ratio: float = option(1.0, "stretch saved images to this ratio of height to width", type=RATE)
     display_winsize: int = option(256, "width of images on the page, in pixels", type=COUNT)
     use_ema: bool = option(True, "use the averaged generator where the run has one")
-    precision: Literal["fp32", "bf16"] = option("fp32", "arithmetic of the networks")
+    precision: Literal["fp32", "bf16"] = option("fp32", "arithmetic of the networks", scope=Scope.TRAINING)
+
+
+#: Whose options each command has, in the order of `--help`; where two declare one name, the first one's is shown.
+OWNERS: Mapping[str, tuple[type, ...]] = {
+    "train": (ExperimentOptions, DataOptions, NetworkOptions, OptimisationOptions, TrainingOptions),
+    "test": (ExperimentOptions, InferenceOptions, DataOptions, NetworkOptions),
+}
+#: The options of every run.
+SHARED = frozenset(field.name for owners in OWNERS.values() for owner in owners for field in fields(owner))

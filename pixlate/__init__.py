@@ -3,7 +3,7 @@
     translate = pixlate.load("checkpoints/facades_pix2pix")
     translate(Image.open("labels.png")).save("photo.png")
 
-Everything here is stable; what stands in sub-packages is too where docs/plugins.md names it.
+Everything here is stable, and so is what docs/plugins.md names in sub-packages. Names are imported at their first use.
 """
 
 from pathlib import Path
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from pixlate._version import __version__
 
 _HERE = Path(__file__).resolve().parent
-if not (_HERE / "models").is_dir():  # a source tree: the sub-packages lie beside this folder
+if not (_HERE / "models").is_dir():  # a source tree: there the sub-packages lie beside this folder, in a wheel in it
     __path__.append(str(_HERE.parent))
 
-from pixlate.util.lazy import lazily  # noqa: E402
+from pixlate.util.lazy import lazy_exports  # noqa: E402
 
 if TYPE_CHECKING:
     from pixlate.api import create_dataset, create_discriminator, create_generator, create_model, load
@@ -48,8 +48,4 @@ __all__ = [
     "preprocess",
 ]
 
-__getattr__ = lazily(__name__, _HOMES)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+__getattr__, __dir__ = lazy_exports(__name__, _HOMES)

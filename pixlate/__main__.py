@@ -1,4 +1,4 @@
-"""The command `pixlate`: train, test, and what plugins add."""
+"""The command `pixlate`: train, test, and the commands of plugins."""
 
 import sys
 from copy import copy
@@ -8,9 +8,10 @@ import click
 from pixlate._version import __version__
 from pixlate.default_plugins import get_plugins
 from pixlate.entry import run_and_exit
-from pixlate.options.command.help import SETTINGS
+from pixlate.options.command.parser import SETTINGS
 from pixlate.plugins.manager import Plugins
 
+#: Settings of commands that parse their arguments, `--help` among them, by themselves.
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
@@ -24,18 +25,18 @@ def cli() -> None:
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def train(arguments: tuple[str, ...]) -> None:
     """Train a model on a folder of images; `pixlate train --help` lists the options."""
-    from pixlate.train import main as run
+    from pixlate.train import command
 
-    run(list(arguments))
+    command(list(arguments))
 
 
 @cli.command(context_settings=PASS_ON, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> None:
     """Translate images with a trained model; `pixlate test --help` lists the options."""
-    from pixlate.test import main as run
+    from pixlate.test import command
 
-    run(list(arguments))
+    command(list(arguments))
 
 
 def main(args: list[str] | None = None) -> None:
@@ -46,22 +47,22 @@ def main(args: list[str] | None = None) -> None:
 def run_command(args: list[str]) -> None:
     """Run one command of the group. Raises what it raises, and click's errors."""
     plugins = get_plugins()
-    whole = copy(cli)
-    whole.commands = dict(cli.commands)
-    add_commands(whole, plugins)
-    whole.main(args, prog_name="pixlate", standalone_mode=False, obj=plugins)
+    group = copy(cli)  # plugins may change between two calls in one process: `cli` itself stays as it is
+    group.commands = dict(cli.commands)
+    add_commands(group, plugins)
+    group.main(args, prog_name="pixlate", standalone_mode=False, obj=plugins)
 
 
 def add_commands(group: click.Group, plugins: Plugins) -> None:
-    """Add what plugins give to `pixlate`; one that fails, or whose command has a name that is taken, is skipped."""
-    for info, give in list(plugins.implementations("register_commands")):
-        given = click.Group()
+    """Add the commands of plugins to a group; a plugin that fails, or whose command exists already, is skipped."""
+    for info, register_commands in list(plugins.implementations("register_commands")):
+        added = click.Group()
         try:
-            give(cli=given)
-            taken = group.commands.keys() & given.commands.keys()
+            register_commands(cli=added)
+            taken = group.commands.keys() & added.commands.keys()
             if taken:
                 raise ValueError(f"its command '{min(taken)}' is there already")
-            group.commands.update(given.commands)
+            group.commands.update(added.commands)
         except (Exception, SystemExit) as error:
             plugins.skip(info, error)
 

@@ -1,4 +1,4 @@
-"""The public functions: names are resolved here, with the default plugins unless others are given."""
+"""The public functions: names are looked up here, in the default plugins unless others are passed."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -41,8 +41,8 @@ def create_model(
 
     Raises OptionError for an unknown model, option or value.
     """
-    placed = device if isinstance(device, torch.device) else choose_device(device)
-    return models.create_model(plugins or get_plugins(), name, train=train, device=placed, fields=fields, **options)
+    device = device if isinstance(device, torch.device) else choose_device(device)
+    return models.create_model(plugins or get_plugins(), name, train=train, device=device, fields=fields, **options)
 
 
 def create_dataset(

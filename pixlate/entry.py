@@ -9,6 +9,8 @@ import click
 
 from pixlate.errors import Interrupted, PixlateError
 
+Work = Callable[[list[str]], object]
+
 
 class ConsoleHandler(logging.Handler):
     """Prints log records as lines: information on stdout, warnings on stderr."""
@@ -23,7 +25,7 @@ class ConsoleHandler(logging.Handler):
 
 @contextmanager
 def messages_on_console() -> Iterator[None]:
-    """Within this block pixlate's loggers print; a program that imports pixlate hears warnings alone."""
+    """Within this block pixlate's loggers print; a program that imports pixlate configures logging by itself."""
     logger = logging.getLogger("pixlate")
     handler, level, propagate = ConsoleHandler(), logger.level, logger.propagate
     logger.addHandler(handler)
@@ -37,37 +39,41 @@ def messages_on_console() -> Iterator[None]:
         logger.propagate = propagate
 
 
-def run_and_exit(work: Callable[[list[str]], object], args: list[str]) -> None:
+def run_and_exit(work: Work, args: list[str]) -> None:
     """Run a command's work and leave the process with its exit code; errors are one sentence on stderr.
 
     0 done, 1 data and run-time trouble, 2 usage, 130 and 143 interrupted by SIGINT and SIGTERM.
     """
-    code = 0
+    with messages_on_console():
+        code = _exit_code(work, args)
+    sys.exit(code)
+
+
+def _exit_code(work: Work, args: list[str]) -> int:
     try:
-        with messages_on_console():
-            work(args)
-    except click.exceptions.Exit as finished:
-        code = finished.exit_code
+        work(args)
+    except click.exceptions.Exit as finished:  # --help and --version
+        return finished.exit_code
     except click.ClickException as error:
         error.show()
-        code = error.exit_code
+        return error.exit_code
     except PixlateError as error:
         click.echo(f"Error: {error}", err=True)
-        code = error.exit_code
+        return error.exit_code
     except Interrupted as stopped:
         click.echo(str(stopped), err=True)
-        code = stopped.exit_code
+        return stopped.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
-        code = 130
-    except BrokenPipeError:
+        return 130
+    except BrokenPipeError:  # whoever read the output has gone: `pixlate plugins | head -1`
         sys.stderr.close()
-        code = 1
+        return 1
     except (MemoryError, RuntimeError) as error:
-        from pixlate.runs.memory import OUT_OF_MEMORY, is_out_of_memory  # PyTorch's kinds; `--help` does without
+        from pixlate.runs.memory import OUT_OF_MEMORY, is_out_of_memory  # needs torch; `--help` does without
 
         if not is_out_of_memory(error):
             raise
         click.echo(f"Error: {OUT_OF_MEMORY}", err=True)
-        code = 1
-    sys.exit(code)
+        return 1
+    return 0

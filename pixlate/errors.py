@@ -1,4 +1,4 @@
-"""The errors a person can cause, each one sentence: what was given, what is allowed, what to do."""
+"""The errors that a user can cause, each one sentence: what is wrong, what is allowed, what to do."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -32,11 +32,15 @@ class Interrupted(Exception):
         self.exit_code = exit_code
 
 
-def did_you_mean(given: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """A sentence after a space: the nearest of the known names, or their list when none is near."""
     names = sorted(known)
-    folded = {name.lower().replace("-", "_"): name for name in names}
-    near = get_close_matches(given.lower().replace("-", "_"), folded, n=1, cutoff=0.5)
-    if near:
-        return f" Did you mean '{folded[near[0]]}'?"
+    by_key = {_key(known_name): known_name for known_name in names}
+    nearest = get_close_matches(_key(name), by_key, n=1, cutoff=0.5)
+    if nearest:
+        return f" Did you mean '{by_key[nearest[0]]}'?"
     return f" There are: {', '.join(names)}." if names else " There are none."
+
+
+def _key(name: str) -> str:
+    return name.lower().replace("-", "_")

@@ -3,7 +3,7 @@
 A plugin is a module named by an entry point of the group `pixlate`; see docs/plugins.md.
 """
 
-from pixlate.options.fields import FiniteFloat, NameOf, option
+from pixlate.options.fields import FiniteFloat, NameOf, Scope, option
 
 from .component import Component, PluginInfo
 from .hookspecs import hookimpl
@@ -23,6 +23,7 @@ __all__ = [
     "Run",
     "RunLog",
     "Sample",
+    "Scope",
     "Timing",
     "hookimpl",
     "option",

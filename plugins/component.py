@@ -12,35 +12,25 @@ from pathlib import Path
 from typing import Any
 
 from pixlate.errors import OptionError, PixlateError, did_you_mean
-from pixlate.options import shared
 from pixlate.options.fields import options_of
+from pixlate.options.shared import SHARED
 
 #: The kinds whose components have options of their own.
 CONFIGURED = ("model", "dataset", "viewer")
 ROLES = ("generator", "discriminator")
-#: The options of every run: a model or a data set may have other defaults for them, but not declare them again.
-SHARED = frozenset(
-    field.name
-    for owner in (
-        shared.ExperimentOptions,
-        shared.ModelOptions,
-        shared.DataOptions,
-        shared.TrainingOptions,
-        shared.InferenceOptions,
-    )
-    for field in dataclasses.fields(owner)
-)
+#: Names of options that belong to one command line.
 RESERVED = frozenset({"plugin", "config", "help"})
-LONGEST = 400  # characters
-#: Not a plugin's own code, in a traceback.
+#: Characters of an error's message that are shown.
+LONGEST = 400
+#: Packages whose lines in a traceback are not the plugin's own code.
 OURS = ("pixlate", "importlib", "_frozen_importlib", "_frozen_importlib_external", "functools", "pluggy")
 
 
 @dataclass
 class PluginInfo:
-    """One plugin: where it comes from and what became of it.
+    """One plugin: where it comes from and its status.
 
-    - distribution, version: what was installed; empty for a plugin that is one file, whose path is `file`.
+    - distribution, version: as installed; empty for a plugin that is one file, whose path is `file`.
     - status: "loaded", "disabled" (by PIXLATE_PLUGINS) or "broken", and the `reason`.
     - registered: the kind and name of each of its components; hooks: the names of those it implements.
     """
@@ -58,6 +48,11 @@ class PluginInfo:
     def origin(self) -> str:
         """The distribution and its version, or the file."""
         return f"{self.distribution} {self.version}".strip() or self.file
+
+    @property
+    def is_builtin(self) -> bool:
+        """Whether it is part of pixlate itself."""
+        return self.distribution == "pixlate"
 
     def __str__(self) -> str:
         return f"plugin {self.name} {'of' if self.distribution else 'in'} {self.origin}"
@@ -92,20 +87,21 @@ class Component:
             ) from error
 
 
-def check_component(made: Component) -> None:
+def check_component(component: Component) -> None:
     """Raise ValueError, saying what is wrong, for a component that cannot be."""
-    if not isinstance(made.name, str) or not re.fullmatch(r"[A-Za-z0-9][\w-]*", made.name, re.ASCII):
-        raise ValueError(f"{made.name!r} is no name for a {made.kind}: use letters, digits, '_' and '-'")
-    what = f"{made.kind} '{made.name}'"
-    lazy = isinstance(made.target, str) and re.fullmatch(r"[\w.]+:\w+", made.target)
-    if not callable(made.target) and not lazy:
-        raise ValueError(f"{what}: target must be a class or 'module:Name', not {made.target!r}")
-    if not isinstance(made.help, str):
-        raise ValueError(f"{what}: help must be a sentence, not {made.help!r}")
-    _check_role(what, made.kind, made.role)
-    if made.config is not None:
-        _check_config(what, made.kind, made.config)
-    _check_defaults(what, made)
+    name, kind, target = component.name, component.kind, component.target
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z0-9][\w-]*", name, re.ASCII):
+        raise ValueError(f"{name!r} is no name for a {kind}: use letters, digits, '_' and '-'")
+    what = f"{kind} '{name}'"
+    lazy = isinstance(target, str) and re.fullmatch(r"[\w.]+:\w+", target)
+    if not callable(target) and not lazy:
+        raise ValueError(f"{what}: target must be a class or 'module:Name', not {target!r}")
+    if not isinstance(component.help, str):
+        raise ValueError(f"{what}: help must be a sentence, not {component.help!r}")
+    _check_role(what, kind, component.role)
+    if component.config is not None:
+        _check_config(what, kind, component.config)
+    _check_defaults(what, component)
 
 
 def _check_role(what: str, kind: str, role: object) -> None:
@@ -130,33 +126,34 @@ def _check_config(what: str, kind: str, config: type) -> None:
             raise ValueError(f"{what}: write {field.name} of {config.__name__} as option(default, 'help')")
         if field.name in RESERVED or (field.name in SHARED and kind != "viewer"):
             raise ValueError(f"{what} declares --{field.name}, which is an option of every run")
-    options_of(config)  # what click refuses is refused here, before somebody asks for `--help`
+    options_of(config)  # what click refuses is refused now, and not when `--help` is shown
 
 
-def _check_defaults(what: str, made: Component) -> None:
-    if not isinstance(made.defaults, Mapping):
-        raise ValueError(f"{what}: defaults must map names of options to values, not {made.defaults!r}")
-    if made.defaults and made.kind not in ("model", "dataset"):
+def _check_defaults(what: str, component: Component) -> None:
+    if not isinstance(component.defaults, Mapping):
+        raise ValueError(f"{what}: defaults must map names of options to values, not {component.defaults!r}")
+    if component.defaults and component.kind not in ("model", "dataset"):
         raise ValueError(f"{what}: only models and data sets have defaults")
-    own = {field.name for field in dataclasses.fields(made.config)} if made.config else set()
-    for name in made.defaults:
+    own = {field.name for field in dataclasses.fields(component.config)} if component.config else set()
+    for name in component.defaults:
         if name not in SHARED | own:
             raise ValueError(f"{what}: its defaults name no option '{name}'.{did_you_mean(str(name), SHARED | own)}")
 
 
 def cause_of(error: BaseException) -> str:
-    """What went wrong, on one line: the error's kind and words, and the last line of the plugin's own code."""
+    """What went wrong, on one line: the error's kind and message, and the last line of the plugin's own code."""
     try:
-        words = " ".join(str(error).split())
-    except Exception:
-        words = ""
-    words = "".join(c if c.isprintable() else "?" for c in words)[:LONGEST].rstrip(". ")
+        message = " ".join(str(error).split())
+    except Exception:  # an error whose __str__ raises has no message
+        message = ""
+    message = "".join(c if c.isprintable() else "?" for c in message)[:LONGEST].rstrip(". ")
     if isinstance(error, PixlateError):
-        return words
-    return f"{type(error).__name__}: {words}".removesuffix(": ") + _place_of(error)
+        return message
+    return f"{type(error).__name__}: {message}".removesuffix(": ") + _place_of(error)
 
 
 def _place_of(error: BaseException) -> str:
+    """The file and line where the plugin's own code failed; empty where the traceback has none of it."""
     frames = [
         (str(frame.f_globals.get("__name__")), frame.f_code.co_filename, line)
         for frame, line in traceback.walk_tb(error.__traceback__)

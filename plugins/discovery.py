@@ -7,6 +7,7 @@ at by itself.
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from importlib.metadata import Distribution, EntryPoint, distributions
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +22,7 @@ from .manager import Plugins
 log = logging.getLogger(__name__)
 
 GROUP = "pixlate"
-Loader = Callable[[], ModuleType]
+Importer = Callable[[], ModuleType]
 
 
 def load_plugins(builtin: Iterable[ModuleType], environ: Mapping[str, str]) -> Plugins:
@@ -33,11 +34,11 @@ def load_plugins(builtin: Iterable[ModuleType], environ: Mapping[str, str]) -> P
     plugins = Plugins(strict=environ.get("PIXLATE_PLUGINS_STRICT") == "1")
     for module in builtin:
         plugins.load_builtin(module)
-    given = environ.get("PIXLATE_PLUGINS")
-    only = None if given is None else {name.strip() for name in given.split(",") if name.strip()}
-    for info, load in find_installed():
+    names = environ.get("PIXLATE_PLUGINS")
+    only = None if names is None else {name.strip() for name in names.split(",") if name.strip()}
+    for info, import_module in find_installed():
         if only is None or only & {info.name, info.distribution}:
-            plugins.load(info, load)
+            plugins.load(info, import_module)
         else:
             plugins.disable(info)
     for path in files_of(environ.get("PIXLATE_PLUGIN_PATH", "")):
@@ -45,10 +46,7 @@ def load_plugins(builtin: Iterable[ModuleType], environ: Mapping[str, str]) -> P
             plugins.load_file(path)
         else:
             plugins.disable(PluginInfo(path.stem, file=str(path)))
-    known = {name for info in plugins.infos for name in (info.name, info.distribution)} - {"", "pixlate"}
-    known -= {info.name for info in plugins.infos if info.distribution == "pixlate"}
-    for name in sorted((only or set()) - known):
-        log.warning(f"PIXLATE_PLUGINS names '{name}', which is not installed.{did_you_mean(name, known)}")
+    _warn_of_unknown(only or set(), plugins)
     return plugins
 
 
@@ -64,51 +62,16 @@ def load_files(plugins: Plugins, files: Iterable[str]) -> dict[str, str]:
     return {str(path): file_digest(path) for path in plugins.files}
 
 
-def find_installed() -> list[tuple[PluginInfo, Loader]]:
+def find_installed() -> list[tuple[PluginInfo, Importer]]:
     """Every installed plugin with the function that imports it, in the order of their names."""
-    found: list[tuple[PluginInfo, Loader]] = []
-    seen: set[str] = set()
+    installed: dict[str, list[tuple[PluginInfo, Importer]]] = {}
     for dist in distributions():
         plugins = list(_plugins_of(dist))
         if plugins:
-            key = re.sub(r"[-_.]+", "-", plugins[0][0].distribution).lower()
-            found += plugins if key not in seen else []  # an earlier folder of sys.path hides it
-            seen.add(key)
-    return sorted(found, key=lambda plugin: (plugin[0].name, plugin[0].distribution))
-
-
-def _plugins_of(dist: Distribution) -> Iterator[tuple[PluginInfo, Loader]]:
-    try:
-        text = dist.read_text("entry_points.txt") or ""
-        if f"[{GROUP}]" not in text:
-            return
-        entries = [entry for entry in dist.entry_points if entry.group == GROUP]
-    except Exception as error:
-        if any(_is_about_pixlate(line) for line in _requirements(dist)):
-            name, version = _identity(dist)
-            yield PluginInfo(name, name, version), _unreadable(error)
-        return
-    name, version = _identity(dist)
-    for entry in entries:
-        yield PluginInfo(entry.name, name, version), _Load(dist, entry)
-
-
-class _Load:
-    """Imports what an entry point names."""
-
-    def __init__(self, dist: Distribution, entry: EntryPoint) -> None:
-        self._dist, self._entry = dist, entry
-
-    def __call__(self) -> ModuleType:
-        for line in _requirements(self._dist):
-            if _is_about_pixlate(line):
-                check_requirement(line)
-        if not self._entry.pattern.match(self._entry.value):
-            raise OptionError(f"its entry point '{self._entry.value}' names no module")
-        module = self._entry.load()
-        if not isinstance(module, ModuleType):
-            raise OptionError(f"its entry point '{self._entry.value}' must name a module")
-        return module
+            name = re.sub(r"[-_.]+", "-", plugins[0][0].distribution).lower()
+            installed.setdefault(name, plugins)  # the same distribution in an earlier folder of sys.path hides this one
+    every = (plugin for plugins in installed.values() for plugin in plugins)
+    return sorted(every, key=lambda plugin: (plugin[0].name, plugin[0].distribution))
 
 
 def check_requirement(line: str) -> None:
@@ -118,24 +81,59 @@ def check_requirement(line: str) -> None:
     """
     from packaging.requirements import Requirement  # imported here: `--help` without plugins does without it
 
-    needs = Requirement(line)
-    applies = needs.marker is None or needs.marker.evaluate({"extra": ""})
-    if applies and not needs.specifier.contains(__version__, prereleases=True):
-        raise OptionError(f"it needs pixlate{needs.specifier}, and this is pixlate {__version__}")
+    requirement = Requirement(line)
+    applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+    if applies and not requirement.specifier.contains(__version__, prereleases=True):
+        raise OptionError(f"it needs pixlate{requirement.specifier}, and this is pixlate {__version__}")
 
 
-def _is_about_pixlate(line: str) -> bool:
-    return re.match(r"pixlate\s*($|[^\w.\s-])", line.strip(), re.IGNORECASE) is not None
+def _warn_of_unknown(names: set[str], plugins: Plugins) -> None:
+    known = {name for info in plugins.infos if not info.is_builtin for name in (info.name, info.distribution) if name}
+    for name in sorted(names - known):
+        log.warning(f"PIXLATE_PLUGINS names '{name}', which is not installed.{did_you_mean(name, known)}")
 
 
-def _requirements(dist: Distribution) -> list[str]:
+def _plugins_of(dist: Distribution) -> Iterator[tuple[PluginInfo, Importer]]:
     try:
-        return list(dist.requires or ())
-    except Exception:  # metadata that is missing or damaged asks for nothing
+        text = dist.read_text("entry_points.txt") or ""
+        if f"[{GROUP}]" not in text:
+            return
+        entries = [entry for entry in dist.entry_points if entry.group == GROUP]
+    except Exception as error:
+        if _pixlate_requirements(dist):  # damaged files of other distributions are not our concern
+            name, version = _name_and_version(dist)
+            yield PluginInfo(name, name, version), partial(_refuse, f"its entry_points.txt cannot be read: {error}")
+        return
+    name, version = _name_and_version(dist)
+    for entry in entries:
+        yield PluginInfo(entry.name, name, version), partial(_import_entry, dist, entry)
+
+
+def _import_entry(dist: Distribution, entry: EntryPoint) -> ModuleType:
+    for line in _pixlate_requirements(dist):
+        check_requirement(line)
+    if not entry.pattern.match(entry.value):
+        raise OptionError(f"its entry point '{entry.value}' names no module")
+    module = entry.load()
+    if not isinstance(module, ModuleType):
+        raise OptionError(f"its entry point '{entry.value}' must name a module")
+    return module
+
+
+def _refuse(reason: str) -> ModuleType:
+    raise OptionError(reason)
+
+
+def _pixlate_requirements(dist: Distribution) -> list[str]:
+    """The lines of a distribution's Requires-Dist that are about pixlate itself."""
+    try:
+        lines = list(dist.requires or ())
+    except Exception:  # metadata that is missing or damaged requires nothing
         return []
+    return [line for line in lines if re.match(r"pixlate\s*($|[^\w.\s-])", line.strip(), re.IGNORECASE)]
 
 
-def _identity(dist: Distribution) -> tuple[str, str]:
+def _name_and_version(dist: Distribution) -> tuple[str, str]:
     """The name and version of a distribution, from its folder's name where its metadata do not say."""
     folder = Path(str(getattr(dist, "_path", "unnamed"))).stem
     name, _, version = folder.partition("-")
@@ -143,10 +141,3 @@ def _identity(dist: Distribution) -> tuple[str, str]:
         return str(dist.metadata["Name"] or name), str(dist.metadata["Version"] or version)
     except Exception:
         return name, version
-
-
-def _unreadable(error: Exception) -> Loader:
-    def load() -> ModuleType:
-        raise OptionError(f"its entry_points.txt cannot be read: {error}") from error
-
-    return load

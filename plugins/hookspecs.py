@@ -49,7 +49,7 @@ def register_losses(register: Register) -> None:
 
 @hookspec
 def register_inits(register: Register) -> None:
-    """Register initialisations: functions that fill a weight tensor in place, given a gain."""
+    """Register initialisations: functions that fill a weight tensor in place, with a gain."""
 
 
 @hookspec
@@ -59,7 +59,7 @@ def register_lr_policies(register: Register) -> None:
 
 @hookspec
 def register_viewers(register: Register) -> None:
-    """Register viewers: classes made once per run, whose methods marked `hookimpl` are event hooks."""
+    """Register viewers: classes constructed once per run, whose methods marked `hookimpl` are event hooks."""
 
 
 @hookspec

@@ -1,9 +1,9 @@
-"""Loads plugins, each on its own: one that fails is skipped with one line and harms no other."""
+"""The plugins of a process and what they registered; one that fails is skipped with one line and harms no other."""
 
 import functools
 import inspect
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,11 +21,14 @@ from .registry import KINDS, Register, Registry
 
 log = logging.getLogger(__name__)
 
+HOOKS = tuple(name for name, item in vars(hookspecs).items() if hasattr(item, "pixlate_spec"))
+
 
 class Plugins:
     """All plugins of a process, and the registries that they filled.
 
     - infos: every plugin, whatever became of it; files: those that are files, in the order in which they were loaded.
+    - strict: raise what a plugin raises instead of skipping it.
     """
 
     def __init__(self, *, strict: bool = False) -> None:
@@ -34,7 +37,7 @@ class Plugins:
         self._manager = pluggy.PluginManager("pixlate")
         self._manager.add_hookspecs(hookspecs)
         self._registries = {kind: Registry(kind, self.complaints) for kind in KINDS}
-        self._owners: dict[str, PluginInfo] = {}
+        self._loaded: dict[str, PluginInfo] = {}  # by the plugin's name
         self._strict = strict
 
     def registry(self, kind: str) -> Registry:
@@ -54,12 +57,14 @@ class Plugins:
 
     def complaints(self) -> list[str]:
         """A line for every plugin that was skipped."""
-        return [f"warning: {complaint(info)}" for info in self.infos if info.status == "broken"]
+        return [f"warning: {_complaint(info)}" for info in self.infos if info.status == "broken"]
 
     def implementations(self, hook: str) -> Iterator[tuple[PluginInfo, Callable[..., Any]]]:
         """Each plugin's implementation of a hook, to be called one at a time: built-in ones first, then by name."""
         for impl in in_order(getattr(self._manager.hook, hook)):
-            yield self._owners[impl.plugin_name], functools.partial(call_accepted, impl)
+            yield self._loaded[impl.plugin_name], functools.partial(call_accepted, impl)
+
+    # --- loading -----------------------------------------------------------------------------------------------
 
     def load_builtin(self, module: ModuleType) -> None:
         """Load a plugin that is part of pixlate. Raises whatever it raises."""
@@ -67,11 +72,11 @@ class Plugins:
         self._load(info, module)
         self.infos.append(info)
 
-    def load(self, info: PluginInfo, load: Callable[[], ModuleType]) -> None:
-        """Load a plugin, or record why it is skipped and say so."""
-        self._attempt(info, load)
+    def load(self, info: PluginInfo, import_module: Callable[[], ModuleType]) -> None:
+        """Load a plugin, or record why it is skipped and warn."""
+        self._try_to_load(info, import_module)
         if info.status == "broken":
-            log.warning(complaint(info))
+            log.warning(_complaint(info))
 
     def load_file(self, path: Path, *, quiet: bool = False) -> PluginInfo:
         """Load a plugin that is one file, once. The file's code runs: name only files you trust."""
@@ -80,11 +85,11 @@ class Plugins:
             if info.file == str(path) and info.status == "loaded":
                 return info
         info = PluginInfo(path.stem, file=str(path))
-        self._attempt(info, lambda: import_file(path))
+        self._try_to_load(info, lambda: import_file(path))
         if info.status == "loaded":
             self.files.append(path)
         elif not quiet:
-            log.warning(complaint(info))
+            log.warning(_complaint(info))
         return info
 
     def disable(self, info: PluginInfo) -> None:
@@ -93,49 +98,52 @@ class Plugins:
         self.infos.append(info)
 
     def skip(self, info: PluginInfo, error: BaseException) -> None:
-        """Take a plugin out that failed after it was loaded, and say so once."""
-        self._drop(info, error)
-        log.warning(complaint(info))
+        """Take a plugin out that failed after it was loaded, and warn once."""
+        self._take_out(info, error)
+        log.warning(_complaint(info))
 
-    def _drop(self, info: PluginInfo, error: BaseException) -> None:
+    def _try_to_load(self, info: PluginInfo, import_module: Callable[[], ModuleType]) -> None:
+        self.infos.append(info)
+        try:
+            if info.name in self._loaded:
+                raise OptionError(f"its name is taken by {self._loaded[info.name]}")
+            self._load(info, import_module())
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # SystemExit, and whatever else an import may raise
+            self._take_out(info, error)
+
+    def _load(self, info: PluginInfo, module: ModuleType) -> None:
+        """Register a module's hooks and add its components; whoever calls this takes it out again when it raises."""
+        taken = self._manager.get_name(module)
+        if taken:
+            raise OptionError(f"its module {module.__name__} is already that of {self._loaded[taken]}")
+        self._loaded[info.name] = info
+        self._manager.register(module, name=info.name)
+        impls = self._implemented(module)
+        components: list[Component] = []
+        for kind, hook in KINDS.items():
+            if hook in impls:
+                call_accepted(impls[hook], register=Register(kind, info, components))
+        for component in components:  # only when every hook has returned
+            self._registries[component.kind].add(component)
+        info.registered = [(component.kind, component.name) for component in components]
+        info.hooks = list(impls)
+
+    def _take_out(self, info: PluginInfo, error: BaseException) -> None:
+        """Remove all that a plugin registered, hooks and components, and record why."""
         info.status, info.reason = "broken", cause_of(error)
         info.registered.clear()
         info.hooks.clear()
-        if self._owners.get(info.name) is info:
-            del self._owners[info.name]
+        if self._loaded.get(info.name) is info:
+            del self._loaded[info.name]
             if self._manager.has_plugin(info.name):
                 self._manager.unregister(name=info.name)
             for registry in self._registries.values():
                 registry.remove(info)
         if self._strict:
-            log.warning(complaint(info))
+            log.warning(_complaint(info))
             raise error
-
-    def _attempt(self, info: PluginInfo, load: Callable[[], ModuleType]) -> None:
-        self.infos.append(info)
-        try:
-            if info.name in self._owners:
-                raise OptionError(f"its name is taken by {self._owners[info.name]}")
-            self._load(info, load())
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # SystemExit, and whatever else an import may raise
-            self._drop(info, error)
-
-    def _load(self, info: PluginInfo, module: ModuleType) -> None:
-        known = self._manager.get_name(module)
-        if known:
-            raise OptionError(f"its module {module.__name__} is already that of {self._owners[known]}")
-        self._owners[info.name] = info
-        self._manager.register(module, name=info.name)
-        impls = self._implemented(module)
-        collected: list[Component] = []
-        for kind, hook in KINDS.items():
-            if hook in impls:
-                call_accepted(impls[hook], register=Register(kind, info, collected))
-        self._add(collected)
-        info.registered = [(made.kind, made.name) for made in collected]
-        info.hooks = list(impls)
 
     def _implemented(self, module: ModuleType) -> dict[str, pluggy.HookImpl]:
         """What a module implements, by the hooks' names. Raises OptionError for what could never be called."""
@@ -144,32 +152,17 @@ class Plugins:
             (impl,) = (impl for impl in caller.get_hookimpls() if impl.plugin is module)
             if not caller.has_spec():
                 if not impl.optionalhook:
-                    raise OptionError(
-                        f"it implements {caller.name}, which is no hook of pixlate.{did_you_mean(caller.name, _HOOKS)}"
-                    )
+                    hint = did_you_mean(caller.name, HOOKS)
+                    raise OptionError(f"it implements {caller.name}, which is no hook of pixlate.{hint}")
             elif impl.wrapper or impl.hookwrapper or not _is_plain(impl.function):
                 raise OptionError(f"its {caller.name} must be a plain function, not a wrapper, generator or coroutine")
             else:
                 impls[caller.name] = impl
         if not impls:
-            unmarked = [name for name in _HOOKS if callable(getattr(module, name, None))]
+            unmarked = [name for name in HOOKS if callable(getattr(module, name, None))]
             hint = f": its {unmarked[0]} is not marked with @hookimpl" if unmarked else ""
             raise OptionError(f"it implements no hook of pixlate{hint}")
         return impls
-
-    def _add(self, collected: Sequence[Component]) -> None:
-        """Add a plugin's components: all of them, or none where one has a name that is taken."""
-        trial = {kind: Registry(kind) for kind in KINDS}
-        for registry in self._registries.values():
-            for made in registry:
-                trial[made.kind].add(made)
-        for made in collected:
-            trial[made.kind].add(made)
-        for made in collected:
-            self._registries[made.kind].add(made)
-
-
-_HOOKS = tuple(name for name, item in vars(hookspecs).items() if hasattr(item, "pixlate_spec"))
 
 
 def in_order(caller: pluggy.HookCaller) -> list[pluggy.HookImpl]:
@@ -182,8 +175,7 @@ def call_accepted(impl: pluggy.HookImpl, **arguments: Any) -> Any:
     return impl.function(*(arguments[name] for name in impl.argnames))
 
 
-def complaint(info: PluginInfo) -> str:
-    """The line that says why a plugin is skipped."""
+def _complaint(info: PluginInfo) -> str:
     return f"{info} is skipped: {info.reason}"
 
 

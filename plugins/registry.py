@@ -1,4 +1,4 @@
-"""Names and what they stand for: one `Registry` class serves every kind of component."""
+"""Components by name: one `Registry` class serves every kind, and `Register` is what plugins fill it with."""
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -19,9 +19,7 @@ KINDS: Mapping[str, str] = {
     "lr_policy": "register_lr_policies",
     "viewer": "register_viewers",
 }
-
-
-#: Models of packages that are known to exist: an uninstalled one is named where it is asked for.
+#: Models of packages that are known to exist: the error of an unknown name says which package to install.
 ELSEWHERE = {("model", "cut"): "pixlate-cut", ("model", "fastcut"): "pixlate-cut"}
 
 
@@ -43,33 +41,35 @@ class Registry:
 
     def add(self, component: Component) -> None:
         """Add a component. Raises OptionError, naming both plugins, when its name is taken."""
-        first = self._components.setdefault(_key(component.name), component)
-        if first is not component:
+        registered = self._components.setdefault(_key(component.name), component)
+        if registered is not component:
             raise OptionError(
-                f"{self.kind} '{component.name}' of {component.plugin} is already registered by {first.plugin}"
+                f"{self.kind} '{component.name}' of {component.plugin} is already registered by {registered.plugin}"
             )
 
     def remove(self, plugin: PluginInfo) -> None:
         """Take out everything that a plugin registered."""
-        self._components = {key: made for key, made in self._components.items() if made.plugin is not plugin}
+        self._components = {key: kept for key, kept in self._components.items() if kept.plugin is not plugin}
 
     def get(self, name: str, *, role: str = "") -> Component:
         """The component of that name (and role).
 
         Raises UnknownName with the nearest name when there is none, and with a line for every broken plugin.
         """
-        found = self._components.get(_key(name))
-        if found is None or (role and found.role != role):
-            sentence = f"no {role or self.kind.replace('_', ' ')} is named '{name}'."
-            home = ELSEWHERE.get((self.kind, _key(name)))
-            known = did_you_mean(name, self.names(role))
-            sentence += f" {home} has it, which is not installed: pip install {home}." if home else known
-            raise UnknownName("\n".join([sentence, *self._complaints()]), self.kind, name)
-        return found
+        component = self._components.get(_key(name))
+        if component is not None and role in ("", component.role):
+            return component
+        sentence = f"no {role or self.kind.replace('_', ' ')} is named '{name}'."
+        package = ELSEWHERE.get((self.kind, _key(name)))
+        if package:
+            sentence += f" {package} has it, which is not installed: pip install {package}."
+        else:
+            sentence += did_you_mean(name, self.names(role))
+        raise UnknownName("\n".join([sentence, *self._complaints()]), self.kind, name)
 
     def names(self, role: str = "") -> list[str]:
-        """All names, sorted; those of one role where one is given."""
-        return sorted(made.name for made in self if not role or made.role == role)
+        """All names, sorted; those of one role where `role` is not empty."""
+        return sorted(component.name for component in self if role in ("", component.role))
 
     def __iter__(self) -> Iterator[Component]:
         return iter(list(self._components.values()))
@@ -79,9 +79,9 @@ class Registry:
 
 
 class Register:
-    """What a `register_*` hook is given: call it once for every component.
+    """The argument of every `register_*` hook: call it once for each component.
 
-    Registrations are collected, and added to the registry together when the whole plugin has spoken.
+    Registrations are collected, and added to the registries together when all hooks of the plugin have returned.
     """
 
     def __init__(self, kind: str, plugin: PluginInfo, collected: list[Component]) -> None:

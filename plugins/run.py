@@ -1,4 +1,4 @@
-"""What hooks and viewers are told about a run: `Run`, its `Progress`, its `Timing`, and held-out `Sample`s."""
+"""A run as hooks and viewers see it: `Run`, its `Progress`, its `Timing`, and held-out `Sample`s."""
 
 from __future__ import annotations
 

@@ -1,36 +1,22 @@
 """Builds the parser of `train` or `test`: the shared options, then those of the chosen components and of viewers."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import click
 
 from pixlate.errors import OptionError
-from pixlate.options.fields import ConfigOption, options_of
-from pixlate.options.shared import (
-    DataOptions,
-    ExperimentOptions,
-    InferenceOptions,
-    NetworkOptions,
-    OptimisationOptions,
-    TrainingOptions,
-)
-from pixlate.plugins.component import Component
+from pixlate.options.fields import ConfigOption, options_by_name, options_of, title_of
+from pixlate.options.shared import OWNERS
+from pixlate.plugins.component import CONFIGURED, Component
 from pixlate.plugins.manager import Plugins
 
-from .help import SETTINGS, TitledCommand
-
-OWNERS: Mapping[str, tuple[type, ...]] = {
-    "train": (ExperimentOptions, DataOptions, NetworkOptions, OptimisationOptions, TrainingOptions),
-    "test": (ExperimentOptions, InferenceOptions, DataOptions, NetworkOptions),
+#: `--n_epochs` and `--n-epochs` are one option.
+SETTINGS = {
+    "token_normalize_func": lambda token: token.replace("_", "-"),
+    "help_option_names": ["-h", "--help"],
+    "max_content_width": 110,
 }
-#: What a command changes of the shared defaults.
-COMMAND_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
-    "train": {},
-    "test": {"model": "test", "phase": "test", "flip": False, "serial_batches": True, "num_threads": 2},
-}
-#: The kinds of components that have options of their own.
-CONFIGURED = ("model", "dataset", "viewer")
 HELP = {
     "train": """Train a model on a folder of images.
 
@@ -45,6 +31,7 @@ HELP = {
     python test.py --name facades_pix2pix        (a run remembers its options)
     """,
 }
+#: Options that name files. They belong to one command line and are not stored among a run's options.
 FILES = (
     click.Option(
         ["--config"],
@@ -58,82 +45,113 @@ FILES = (
         help="also load the plugin in this file: its code runs",
     ),
 )
+Section = tuple[str, Sequence[click.Option]]  # a title of `--help` and the options under it
+
+
+class TitledCommand(click.Command):
+    """A command whose `--help` shows its options in titled sections, and after them lists of names."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        sections: Sequence[Section],
+        lists: Sequence[tuple[str, Sequence[tuple[str, str]]]],
+        help: str,
+    ) -> None:
+        options = [option for _, options in sections for option in options]
+        super().__init__(name, params=[*options, *FILES], help=help, context_settings=SETTINGS)
+        self.sections = sections
+        self.lists = lists
+
+    @property
+    def declared(self) -> dict[str, ConfigOption]:
+        """The options that config dataclasses declare, by name; plugins' plain click options are not among them."""
+        return {str(option.name): option for option in self.params if isinstance(option, ConfigOption)}
+
+    @property
+    def defaults(self) -> dict[str, Any]:
+        """The declared default of every option by name, those of plugins included."""
+        return {str(option.name): option.default for _, options in self.sections for option in options}
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one section per title, then the lists of names."""
+        titled = {id(option) for _, options in self.sections for option in options}
+        others = [option for option in self.get_params(ctx) if id(option) not in titled]
+        records: dict[str, list[tuple[str, str]]] = {}
+        for title, options in [*self.sections, ("Other", others)]:
+            shown = (option.get_help_record(ctx) for option in options)
+            records.setdefault(title, []).extend(record for record in shown if record is not None)
+        for title, lines in [*records.items(), *self.lists]:
+            if lines:
+                with formatter.section(title):
+                    formatter.write_dl(lines)
 
 
 def build_parser(command: str, plugins: Plugins, components: Sequence[Component]) -> TitledCommand:
-    """The parser of a command with the chosen model and data set."""
-    owners: list[tuple[type, str]] = [(owner, "") for owner in OWNERS[command]]
-    viewers = [made for made in plugins.registry("viewer") if command == "train"]
-    for component in (*components, *viewers):
+    """The parser of a command with the chosen model and data set.
+
+    A plugin whose own options cannot be added is skipped whole, see `Plugins.skip`.
+    """
+    viewers = plugins.registry("viewer") if command == "train" else ()
+    sections: list[Section] = []
+    names: set[str] = set()
+    for title, options in _declared_sections(command, [*components, *viewers]):
+        sections.append((title, [option for option in options if option.name not in names]))
+        names |= {str(option.name) for option in options}
+    sections += _plugin_sections(command, plugins, [option for _, options in sections for option in options])
+    models = sorted((model.name, model.help) for model in plugins.registry("model"))
+    return TitledCommand(f"{command}.py", sections=sections, lists=[("Models", models)], help=HELP[command])
+
+
+def declared_options(plugins: Plugins) -> dict[str, ConfigOption]:
+    """The options of both commands and of all components, by name: every name that a config file may have."""
+    owners = [owner for owners in OWNERS.values() for owner in owners]
+    components = [component for kind in CONFIGURED for component in plugins.registry(kind)]
+    return options_by_name([*owners, *(component.config for component in components if component.config)])
+
+
+def _declared_sections(command: str, components: Iterable[Component]) -> Iterator[tuple[str, list[ConfigOption]]]:
+    for owner in OWNERS[command]:
+        yield title_of(owner), options_of(owner)
+    for component in components:
         if component.config:
-            kind = "data set" if component.kind == "dataset" else component.kind
-            owners.append((component.config, f"{kind.capitalize()} {component.name}{_origin(component)}"))
-    parameters = _parameters(owners)
-    parameters += _plugin_options(command, plugins, parameters)
-    models = sorted((made.name, made.help) for made in plugins.registry("model"))
-    return TitledCommand(
-        f"{command}.py",
-        context_settings=SETTINGS,
-        params=[*parameters, *FILES],
-        help=HELP[command],
-        lists=[("Models", models)],
-    )
+            kind = "Data set" if component.kind == "dataset" else component.kind.capitalize()
+            plugin = component.plugin
+            origin = f" ({plugin.distribution or plugin.file} {plugin.version})" if not plugin.is_builtin else ""
+            yield f"{kind} {component.name}{origin}", options_of(component.config)
 
 
-def declared_defaults(command: str, parser: click.Command) -> dict[str, Any]:
-    """What every option is when nobody says anything."""
-    return {str(p.name): p.default for p in parser.params if isinstance(p, ConfigOption)} | dict(
-        COMMAND_DEFAULTS[command]
-    )
-
-
-def _origin(component: Component) -> str:
-    plugin = component.plugin
-    return "" if plugin.distribution == "pixlate" else f" ({plugin.distribution or plugin.file} {plugin.version})"
-
-
-def _parameters(owners: Iterable[tuple[type, str]]) -> list[click.Parameter]:
-    parameters: dict[str, click.Parameter] = {}
-    shared = {str(made.name) for group in OWNERS.values() for owner in group for made in options_of(owner)}
-    for owner, title in owners:
-        for made in options_of(owner, title):
-            if title and made.name in shared and not title.startswith("Viewer"):
-                raise OptionError(f"{title} declares --{made.name}, which is an option of every run.")
-            parameters.setdefault(str(made.name), made)
-    return list(parameters.values())
-
-
-def _plugin_options(command: str, plugins: Plugins, known: Sequence[click.Parameter]) -> list[click.Parameter]:
-    added: list[click.Parameter] = []
-    for info, ask in list(plugins.implementations("command_options")):
+def _plugin_sections(command: str, plugins: Plugins, known: Sequence[click.Option]) -> list[Section]:
+    """What plugins' `command_options` return, a section for each plugin."""
+    sections: list[Section] = []
+    taken = {"-h", "--help"} | {name for option in (*known, *FILES) for name in _spellings(option)}
+    for info, command_options in list(plugins.implementations("command_options")):
         try:
-            asked = [_titled(made, f"Plugin {info.name}") for made in ask(command=command) or ()]
-            _check_free(asked, [*known, *FILES, *added])
-            added += asked
+            options = list(command_options(command=command) or ())
+            names = _checked_names(options, taken)
         except (Exception, SystemExit) as error:
             plugins.skip(info, error)
-    return added
+        else:
+            sections.append((f"Plugin {info.name}", options))
+            taken |= names
+    return sections
 
 
-def _check_free(asked: Sequence[click.Parameter], known: Sequence[click.Parameter]) -> None:
-    taken = {"-h", "--help"} | {name for made in known for name in _spellings(made)}
-    for made in asked:
-        spellings = _spellings(made)
-        if spellings & taken:
-            raise OptionError(f"it declares {min(spellings & taken)}, which is an option already")
-        taken |= spellings
+def _checked_names(options: Sequence[object], taken: set[str]) -> set[str]:
+    """The names and spellings of a plugin's options. Raises OptionError for one that cannot be added."""
+    names: set[str] = set()
+    for option in options:
+        if not isinstance(option, click.Option):
+            raise OptionError(f"its command_options returned {option!r}, which is no click.Option")
+        if not option.help:
+            raise OptionError(f"its option {option.opts[0]} has no help")
+        clash = _spellings(option) & (taken | names)
+        if clash:
+            raise OptionError(f"it declares {min(clash)}, which is an option already")
+        names |= _spellings(option)
+    return names
 
 
-def _spellings(made: click.Parameter) -> set[str]:
-    return {str(made.name), *(name.replace("_", "-") for name in (*made.opts, *made.secondary_opts))}
-
-
-def _titled(made: click.Option, title: str) -> click.Option:
-    if not isinstance(made, click.Option):
-        raise OptionError(f"its command_options returned {made!r}, which is no click.Option")
-    if not made.help:
-        raise OptionError(f"its option {made.opts[0]} has no help")
-    if not isinstance(made, ConfigOption):
-        made.__class__ = type("PluginOption", (ConfigOption, type(made)), {})
-    made.title = title  # type: ignore[attr-defined]
-    return made
+def _spellings(option: click.Option) -> set[str]:
+    return {str(option.name), *(name.replace("_", "-") for name in (*option.opts, *option.secondary_opts))}

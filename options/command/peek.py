@@ -1,34 +1,38 @@
-"""What a command line says before it is parsed as a whole: the components it names, its config file, its plugins."""
+"""What is read before the command line can be parsed as a whole: its shared options, and the config file."""
 
 import tomllib
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from pixlate.errors import OptionError, did_you_mean
-from pixlate.options.fields import options_of, positive
+from pixlate.options.fields import options_by_name, without_negations
+from pixlate.options.shared import OWNERS
 from pixlate.plugins.manager import Plugins
 
-from .help import SETTINGS
-from .parser import CONFIGURED, OWNERS
-
-TEXTS = ("model", "dataset_mode", "name", "suffix", "dataroot", "checkpoints_dir", "resume", "config")
-SWITCHES = ("continue_train", "overwrite")
+from .parser import FILES, SETTINGS, declared_options
 
 
 def peek(command: str, args: list[str]) -> dict[str, Any]:
-    """The values of the options that decide which others there are; nothing is checked yet."""
-    switches = [click.Option([f"--{name}/--no_{name}"], default=None) for name in SWITCHES]
-    texts = [click.Option([name, f"--{name}"]) for name in TEXTS]
-    probe = click.Command(
+    """The shared options, `config` and `plugin` that the command line names.
+
+    They decide which other options there are, so that nothing is checked yet: a value of the wrong kind is left as it
+    is or out, and what is no shared option is passed over.
+    """
+    parser = click.Command(
         command,
-        params=[*texts, *switches, click.Option(["--plugin"], multiple=True)],
+        params=[*options_by_name(OWNERS[command]).values(), *FILES],
         context_settings={**SETTINGS, "ignore_unknown_options": True, "allow_extra_args": True},
         add_help_option=False,
     )
-    context = probe.make_context(command, list(args), resilient_parsing=True)
-    return {name: value for name, value in context.params.items() if value is not None}
+    context = parser.make_context(command, list(args), resilient_parsing=True)
+    return {
+        name: value
+        for name, value in context.params.items()
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE and value is not None
+    }
 
 
 def read_config(path: str | None, plugins: Plugins) -> dict[str, Any]:
@@ -47,10 +51,8 @@ def read_config(path: str | None, plugins: Plugins) -> dict[str, Any]:
             raise OptionError(f"--config '{path}' names '{name}', which only the command line may.")
         if isinstance(value, (dict, list)):
             raise OptionError(f"--config '{path}': '{name}' must be one value, not a table or a list.")
-    owners = [owner for owners in OWNERS.values() for owner in owners]
-    owners += [made.config for kind in CONFIGURED for made in plugins.registry(kind) if made.config]
-    known = {str(made.name) for owner in owners for made in options_of(owner)}
-    values = positive(values, known)
+    known = declared_options(plugins)
+    values = without_negations(values, known)
     for name in values:
         if name not in known:
             sentence = f"--config '{path}' has an unknown option '{name}'.{did_you_mean(name, known)}"

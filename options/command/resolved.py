@@ -1,11 +1,11 @@
-"""What a command was asked for: each option's value, where it came from, and the components it names."""
+"""The options of one command: each value, where it came from, and the components that the values name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pixlate.options.fields import build
+from pixlate.options.fields import ConfigOption, OnChange, build
 from pixlate.plugins.component import Component
 
 from .stored import StoredRun
@@ -17,10 +17,12 @@ C = TypeVar("C")
 class ResolvedOptions:
     """The resolved options of one command.
 
-    - values: by option name; sources: "command line", "config file", "stored run", "component" or "default".
-    - defaults: what each value would be if nobody had said anything.
+    - values: by option name; sources: where each comes from, one of `layers.SOURCES`.
+    - defaults: what each value would be if no layer above the components' gave one.
     - components: the chosen model, data set and networks, by the option that names them.
+    - declared: the declarations of the values; plugins' plain click options have none.
     - stored: the stored options of the run, where it has any.
+    - plugin_files: the digests of plugins that are files, by path.
     """
 
     command: str
@@ -28,6 +30,7 @@ class ResolvedOptions:
     sources: Mapping[str, str]
     defaults: Mapping[str, Any]
     components: Mapping[str, Component]
+    declared: Mapping[str, ConfigOption] = field(default_factory=dict)
     stored: StoredRun | None = None
     plugin_files: Mapping[str, str] = field(default_factory=dict)
 
@@ -43,6 +46,10 @@ class ResolvedOptions:
         """The own options of a component; None where it has none."""
         return build(component.config, self.values) if component.config else None
 
+    def on_change(self, name: str) -> OnChange:
+        """What continuing the run does about another value of an option; undeclared ones are listed."""
+        return self.declared[name].on_change if name in self.declared else "list"
+
     @property
     def name(self) -> str:
         """The run's name."""
@@ -55,8 +62,10 @@ class ResolvedOptions:
 
     def to_store(self, environment: Mapping[str, Any]) -> StoredRun:
         """What options.json will hold."""
-        origin = {option: {"name": made.name, **_origin(made)} for option, made in self.components.items()}
-        return StoredRun(dict(self.values), dict(self.sources), origin, self.plugin_files, environment)
+        origins = {
+            option: {"name": component.name, **_origin(component)} for option, component in self.components.items()
+        }
+        return StoredRun(dict(self.values), dict(self.sources), origins, self.plugin_files, environment)
 
 
 def _origin(component: Component) -> dict[str, str]:

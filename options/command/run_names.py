@@ -1,9 +1,35 @@
-"""Names of runs: made from data and model, checked, and found again."""
+"""Which run a command is about: named, named after its data and model, or the newest one."""
 
+import logging
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from pixlate.errors import OptionError
+
+log = logging.getLogger(__name__)
+
+
+def run_name(command: str, runs: Path, requested: Mapping[str, Any], model: str, suffix: str) -> str:
+    """The name of the run; empty where nothing says it.
+
+    - runs: the folder that holds the runs; requested: what the config file and the command line ask for.
+
+    Raises OptionError for a name that leads out of the runs' folder.
+    """
+    name = str(requested.get("name") or "")
+    if not name and command == "test":
+        name = newest_run(runs)
+        if name:
+            log.info(f"No --name given: testing the newest run, '{name}'.")
+    if not name and requested.get("dataroot"):
+        name = default_name(str(requested["dataroot"]), model)
+    if name and suffix:
+        name = f"{name}_{suffix}"
+    if name:
+        check_name(name, runs)
+    return name
 
 
 def default_name(dataroot: str, model: str) -> str:

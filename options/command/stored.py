@@ -16,7 +16,7 @@ FILE = "options.json"
 class StoredRun:
     """What options.json holds: values and their sources by name, and which plugin each component came from.
 
-    `changes` tells, for each time the run was continued otherwise than before, at which image and what.
+    - changes: for each time that the run was continued with other options: after how many images, and which.
     """
 
     options: Mapping[str, Any]
@@ -46,8 +46,8 @@ def read_stored(folder: Path) -> StoredRun | None:
         raise CheckpointError(f"'{path}' is damaged: {error}. Delete it to use the options' defaults.") from error
 
 
-def _texts(found: Mapping[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in found.items()}
+def _texts(values: Mapping[str, Any]) -> dict[str, str]:
+    return {name: str(value) for name, value in values.items()}
 
 
 def write_stored(folder: Path, stored: StoredRun) -> None:

@@ -6,34 +6,7 @@ from typing import Any
 
 from pixlate.errors import OptionError
 from pixlate.options.command.resolved import ResolvedOptions
-from pixlate.options.fields import options_of
-from pixlate.options.shared import NetworkOptions
 
-#: A change in any of these makes another run of it.
-FIXED = {str(made.name) for made in options_of(NetworkOptions)} - {"init_type", "init_gain"} | {
-    "model",
-    "dataset_mode",
-    "phase",
-    "preprocess",
-    "load_size",
-    "crop_size",
-    "max_dataset_size",
-    "seed",
-    "ema",
-}
-#: Options about where and how, not what.
-FREE = {
-    "name",
-    "suffix",
-    "checkpoints_dir",
-    "continue_train",
-    "resume",
-    "overwrite",
-    "epoch_count",
-    "epoch",
-    "load_iter",
-    "verbose",
-}
 Change = tuple[Any, Any]
 
 
@@ -48,9 +21,9 @@ def harmless_changes(resolved: ResolvedOptions) -> dict[str, Change]:
     options = {
         name: (stored.options[name], value)
         for name, value in resolved.values.items()
-        if name in stored.options and name not in FREE and _plain(value) != stored.options[name]
+        if name in stored.options and resolved.on_change(name) != "ignore" and _plain(value) != stored.options[name]
     }
-    fixed = {name: change for name, change in options.items() if name in FIXED}
+    fixed = {name: change for name, change in options.items() if resolved.on_change(name) == "refuse"}
     if fixed:
         raise OptionError(
             f"run '{resolved.name}' cannot be continued with other networks or data ({'; '.join(said(fixed))}): "

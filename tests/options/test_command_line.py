@@ -107,15 +107,23 @@ def test_test_needs_no_other_flag(run: Command, trained: Path, folder: Path) -> 
     assert pixels(images / "0_fake_B.png").shape == (128, 128, 3)
 
 
+def test_the_group_s_commands_print_each_message_once(trained: Path, folder: Path) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PIXLATE_PLUGINS": ""}
+    command = [sys.executable, "-m", "pixlate", "test", "--results_dir", "once"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("testing the newest run") == 1
+
+
 def test_results_do_not_depend_on_workers_or_batches(run: Command, trained: Path, folder: Path) -> None:
-    images = []
+    results = []
     for words in ("--num_threads 0 --batch_size 1", "--num_threads 2 --batch_size 2"):
-        run("test.py", f"--name pairs_pix2pix --phase train --results_dir r{len(images)} {words}")
-        images = folder / f"r{len(images)}" / "pairs_pix2pix" / "train_latest" / "images"
-        images.append({path.name: pixels(path) for path in sorted(images.iterdir())})
-    assert images[0].keys() == images[1].keys()
-    assert len(images[0]) == 9
-    assert max(int(np.abs(images[0][name] - images[1][name]).max()) for name in images[0]) <= 1
+        run("test.py", f"--name pairs_pix2pix --phase train --results_dir r{len(results)} {words}")
+        images = folder / f"r{len(results)}" / "pairs_pix2pix" / "train_latest" / "images"
+        results.append({path.name: pixels(path) for path in sorted(images.iterdir())})
+    assert results[0].keys() == results[1].keys()
+    assert len(results[0]) == 9
+    assert max(int(np.abs(results[0][name] - results[1][name]).max()) for name in results[0]) <= 1
 
 
 def test_one_generator_as_the_references_users_type_it(run: Command, folder: Path) -> None:

@@ -309,12 +309,14 @@ def test_a_component_that_cannot_be_imported_names_its_plugin(installed_plugin: 
         get_plugins().registry("model").get("mine").load()
 
 
-def test_strict_raises(installed_plugin: Install, monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:
+def test_strict_raises(
+    installed_plugin: Install, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     installed_plugin("import nothing_here", entry="bad", version="0.3")
     monkeypatch.setenv("PIXLATE_PLUGINS_STRICT", "1")
     with pytest.raises(ModuleNotFoundError):
         get_plugins()
-    assert "plugin bad of pixlate-bad 0.3" in capsys.readouterr().err
+    assert "plugin bad of pixlate-bad 0.3" in caplog.text
 
 
 def test_a_training_goes_on_beside_ten_broken_plugins(

@@ -16,6 +16,7 @@ from fakes import make_run, progress
 import pixlate
 from pixlate import forget_plugins, get_plugins
 from pixlate.__main__ import main as pixlate_command
+from pixlate.entry import messages_on_console
 from pixlate.models import BaseModel
 from pixlate.options.command.resolve import resolve
 from pixlate.plugins import Progress, Run, Sample, hookspecs
@@ -89,8 +90,9 @@ def train_once(folder: Path) -> Trained:
         dataroot = write_images(folder / "images", "aligned", size=40, count=IMAGES, phases=("train", "val"))
         error, said = None, io.StringIO()
         try:
-            with contextlib.redirect_stderr(said):
-                train(resolve("train", [*SMALL.split(), "--dataroot", str(dataroot)], get_plugins()))
+            with contextlib.redirect_stderr(said), messages_on_console():
+                plugins = get_plugins()
+                train(resolve("train", [*SMALL.split(), "--dataroot", str(dataroot)], plugins), plugins)
         except BaseException as raised:
             error = raised
         recorded = importlib.import_module("pixlate_recorder").EVENTS
@@ -276,16 +278,17 @@ def plugin_of(hook: str, body: str, more: str = "") -> str:
 
 
 def test_hook_register_models(installed_plugin: Install) -> None:
-    model = "from pixlate.models.pix2pix import Pix2Pix\nclass Mine(Pix2Pix): pass"
-    installed_plugin(plugin_of("register_models", "register('mine', Mine, defaults={'ngf': 2})", model))
+    source = "from pixlate.models.pix2pix import Pix2Pix\nclass Mine(Pix2Pix): pass"
+    installed_plugin(plugin_of("register_models", "register('mine', Mine, defaults={'ngf': 2})", source))
     from pixlate.models.configs import Pix2PixConfig
 
-    made = get_plugins().registry("model").get("mine")
-    assert made.config is None
-    assert made.defaults == {"ngf": 2}
-    model_made = made.load()(Pix2PixConfig(), pixlate.create_model("pix2pix", ngf=2, ndf=2).shared)
-    assert isinstance(model_made, BaseModel)
-    assert type(model_made).__name__ == "Mine"
+    component = get_plugins().registry("model").get("mine")
+    assert component.config is None
+    assert component.defaults == {"ngf": 2}
+    parent = pixlate.create_model("pix2pix", ngf=2, ndf=2)
+    model = component.load()(Pix2PixConfig(), parent.shared, parent.context)
+    assert isinstance(model, BaseModel)
+    assert type(model).__name__ == "Mine"
 
 
 def test_hook_register_datasets(installed_plugin: Install, tmp_path: Path) -> None:

@@ -1,0 +1,78 @@
+"""What may help where a name is unknown: whose option it is, which plugin had it, and which plugins have changed."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import click
+
+from pixlate.errors import OptionError
+from pixlate.options.fields import component_options, options_by_name
+from pixlate.options.shared import OWNERS
+from pixlate.plugins.component import CONFIGURED
+from pixlate.plugins.manager import Plugins
+from pixlate.plugins.registry import UnknownName
+
+from .resolved import ResolvedOptions
+from .stored import StoredRun
+
+BUILTIN = "pixlate"
+
+
+def unknown_option(error: click.NoSuchOption, plugins: Plugins) -> click.UsageError:
+    """The error of an unknown option: with the component whose option it is, else with the plugins that are broken."""
+    name = error.option_name.lstrip("-").replace("-", "_").removeprefix("no_")
+    for kind in CONFIGURED:
+        for component in plugins.registry(kind):
+            if component.config and name in options_by_name([component.config]):
+                text = f"{error.format_message()} It is an option of {kind} '{component.name}'."
+                return click.UsageError(text, error.ctx)
+    return click.UsageError("\n".join([error.format_message(), *plugins.complaints()]), error.ctx)
+
+
+def unknown_name(error: UnknownName, plugins: Plugins, stored: StoredRun | None) -> OptionError:
+    """The error of an unknown component: with what to install, where a stored run had it from a plugin."""
+    kinds = component_options(owner for owners in OWNERS.values() for owner in owners)
+    for option, component in (stored.components if stored else {}).items():
+        if option in kinds and (kinds[option].kind, component.get("name")) == (error.kind, error.name):
+            return missing_plugin(plugins, option, component, stored.plugin_files if stored else {}) or error
+    return error
+
+
+def missing_plugin(
+    plugins: Plugins, option: str, component: Mapping[str, str], files: Mapping[str, str]
+) -> OptionError | None:
+    """The error for a stored component that nothing provides; None for one that was built in."""
+    distribution, version = component.get("distribution", ""), component.get("version", "")
+    if distribution == BUILTIN:
+        return None
+    origin = f"{option} '{component['name']}' came from"
+    if not distribution:
+        plugin = component.get("plugin")
+        path = next((path for path in files if Path(path).stem == plugin), f"{plugin}.py")
+        return OptionError(f"{origin} the plugin file '{path}': add --plugin {path} (its code runs).")
+    installed = next((info for info in plugins.infos if info.distribution == distribution), None)
+    if installed is None:
+        cure = f"which is not installed: pip install {distribution}"
+    elif installed.status == "disabled":
+        cure = f"which PIXLATE_PLUGINS leaves out: add {installed.name} to it"
+    elif installed.status == "broken":
+        cure = "which is installed and cannot be loaded"
+    else:
+        cure = f"and {installed.version} does not have it: pip install {distribution}=={version}"
+    return OptionError("\n".join([f"{origin} {distribution} {version}, {cure}.", *plugins.complaints()]))
+
+
+def changed_plugins(stored: StoredRun, resolved: ResolvedOptions) -> Iterator[str]:
+    """A line for each plugin that the run and the command share and that is of another version, or another file."""
+    now = resolved.to_store({})
+    versions: dict[str, tuple[str, str]] = {}
+    for option, component in now.components.items():
+        trained = stored.components.get(option, {})
+        if trained.get("distribution") == component["distribution"] != BUILTIN:
+            versions[component["distribution"]] = trained.get("version", ""), component["version"]
+    for distribution, (before, installed) in versions.items():
+        if before != installed:
+            yield f"the run was trained with {distribution} {before}, and {installed} is installed"
+    for path, digest in now.plugin_files.items():
+        if stored.plugin_files.get(path, digest) != digest:
+            yield f"the plugin file '{path}' has changed since the run was trained"

@@ -1,0 +1,190 @@
+"""What becomes of every option of a stored run: read back or not, refused or listed when it is changed.
+
+`EXPECTED` is the promise of each option; what the commands really do with a run folder is compared with it.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+import torch
+
+import pixlate
+from pixlate import get_plugins
+from pixlate.errors import OptionError
+from pixlate.options.command.resolve import resolve
+from pixlate.options.command.resolved import ResolvedOptions
+from pixlate.options.command.stored import StoredRun, read_stored, write_stored
+from pixlate.options.fields import NameOf, OneOf, options_by_name
+from pixlate.options.shared import (
+    DataOptions,
+    ExperimentOptions,
+    InferenceOptions,
+    ModelOptions,
+    TrainingOptions,
+)
+from pixlate.runs.checkpoints.compatibility import harmless_changes
+
+SHARED = (InferenceOptions, ExperimentOptions, ModelOptions, DataOptions, TrainingOptions)
+#: By what happens to them, the options. The words: "train", "test" and "single" read the stored value back when
+#: training is continued, at a test, at a test with `--model test`; "load" is `pixlate.load`. Another value is refused,
+#: listed or ignored when training is continued; "contradiction": test refuses another value.
+#: "untrained": an option of test alone.
+EXPECTED = {
+    "train test single load refuse contradiction": "dropout input_nc netG ngf norm output_nc",
+    "train test single load refuse": "direction n_layers_D ndf netD seed",
+    "train test single load list": "init_gain init_type",
+    "train test single refuse": "crop_size preprocess",
+    "train test refuse contradiction": "model",
+    "train test refuse": "dataset_mode",
+    "train test load list": "lambda_L1",
+    "train test list": "dataroot display_winsize",
+    "train refuse": "ema load_size max_dataset_size phase",
+    "train list": (
+        "accumulate batch_size beta1 cache cache_dir checkpoint_gradients clip_grad compile deterministic "
+        "device display_env display_freq display_id display_ncols display_port display_server ema_decay flip "
+        "gan_mode gpu_ids html keep lambda_gp lr lr_decay_iters lr_policy max_bad_images memory n_epochs "
+        "n_epochs_decay nonfinite num_threads on_bad_image pool_size precision print_freq save_by_iter "
+        "save_epoch_freq save_every_minutes save_latest_freq serial_batches tensorboard update_html_freq "
+        "use_wandb wandb_project_name"
+    ),
+    "train ignore": "verbose",
+    "ignore": "checkpoints_dir continue_train epoch epoch_count load_iter name overwrite resume suffix",
+    "untrained": "aspect_ratio eval num_test results_dir use_ema",
+}
+
+
+def option_types() -> dict[str, click.ParamType[Any]]:
+    """The types of all options: shared ones, those of built-in models and data sets, and of viewers."""
+    components = [part for kind in ("model", "dataset", "viewer") for part in get_plugins().registry(kind)]
+    owners = [*SHARED, *(part.config for part in components if part.config)]
+    return {name: option.type for name, option in options_by_name(owners).items()}
+
+
+def another(name: str, value: Any) -> Any:
+    """A valid value of an option that is not `value`."""
+    kind = option_types()[name]
+    if isinstance(kind, NameOf):
+        names = get_plugins().registry(kind.kind).names(kind.role)
+        return next(choice for choice in names if choice not in (value, "test"))
+    if isinstance(kind, OneOf):
+        return next(choice for choice in reversed(kind.choices) if choice != value)
+    if isinstance(kind, click.types.BoolParamType):
+        return not value
+    if isinstance(kind, click.types.IntParamType):
+        return 2 if value != 2 else 3
+    if isinstance(kind, click.types.FloatParamType):
+        return 0.25 if value != 0.25 else 0.5
+    return "another" if value != "another" else "one more"
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """`./checkpoints` with the options.json of a run in which every option has another value than its default."""
+    monkeypatch.chdir(tmp_path)
+    started = resolve("train", ["--name", "run", "--model", "pix2pix", "--dataroot", "images"], get_plugins())
+    values = {name: another(name, value) for name, value in started.values.items()}
+    values |= {"model": "pix2pix", "name": "run"}
+    folder = tmp_path / "checkpoints"
+    (folder / "run").mkdir(parents=True)
+    write_stored(folder / "run", StoredRun(values))
+    return folder
+
+
+def read_back(command: str, *words: str) -> set[str]:
+    """The options whose values come from the stored run."""
+    sources = resolve(command, ["--name", "run", *words], get_plugins()).sources
+    return {name for name, source in sources.items() if source == "stored run"}
+
+
+def on_change(continued: ResolvedOptions, name: str) -> str:
+    """What continuing says when one option of the run is another: "refuse", "list" or "ignore"."""
+    changed = replace(continued, values={**continued.values, name: another(name, continued.values[name])})
+    try:
+        return "list" if name in harmless_changes(changed) else "ignore"
+    except OptionError as error:
+        return "refuse" if f"{name}: {continued.values[name]} -> " in str(error) else str(error)
+
+
+def contradicts(name: str, value: Any) -> bool:
+    """Whether test refuses another value of an option."""
+    words = [f"--{name}", str(value)]
+    if isinstance(value, bool):
+        (option,) = (o for o in options_by_name(SHARED).values() if o.name == name)
+        words = [option.opts[0] if value else option.secondary_opts[0]]
+    try:
+        resolve("test", ["--name", "run", *words], get_plugins())
+    except OptionError as error:
+        return "contradicts run 'run'" in str(error)
+    return False
+
+
+def loaded(checkpoints: Path, stored: Mapping[str, Any]) -> set[str]:
+    """The options that the model of `pixlate.load` has from the stored run."""
+    names = ("input_nc", "output_nc", "ngf", "norm")
+    net = pixlate.create_generator(stored["netG"], use_dropout=stored["dropout"], **{n: stored[n] for n in names})
+    torch.save(net.state_dict(), checkpoints / "run" / "latest_net_G.pth")
+    model, fresh = pixlate.load("run").model, pixlate.create_model("pix2pix", train=False)
+    values, unset = ({**vars(built.shared), **vars(built.config)} for built in (model, fresh))
+    return {name for name, value in values.items() if name in stored and value == stored[name] != unset[name]}
+
+
+def behaviour(checkpoints: Path) -> dict[str, str]:
+    """What becomes of each option, in the words of `EXPECTED`."""
+    stored = json.loads((checkpoints / "run" / "options.json").read_text("utf-8"))["options"]
+    continued = resolve("train", ["--name", "run", "--continue_train"], get_plugins())
+    same = replace(continued, stored=StoredRun(json.loads(json.dumps(dict(continued.values)))))
+    by_train = read_back("train", "--continue_train") | read_back("train", "--resume", "auto")
+    by_test, by_single = read_back("test"), read_back("test", "--model", "test")
+    by_load = loaded(checkpoints, stored)
+    tested = resolve("test", ["--name", "run"], get_plugins()).values
+    found = {}
+    for name in sorted({*continued.values, *tested}):
+        words = [word for word, names in (("train", by_train), ("test", by_test)) if name in names]
+        words += [word for word, names in (("single", by_single), ("load", by_load)) if name in names]
+        words.append(on_change(same, name) if name in continued.values else "untrained")
+        if name in tested and name in stored and name != "name":
+            words += ["contradiction"] if contradicts(name, another(name, stored[name])) else []
+        found[name] = " ".join(words)
+    return found
+
+
+def test_every_option_keeps_its_promise(checkpoints: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR)
+    assert behaviour(checkpoints) == {name: words for words, names in EXPECTED.items() for name in names.split()}
+
+
+def test_options_of_plugins_are_read_back(
+    checkpoints: Path, installed_plugin: Callable[..., Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A plugin's own option is read back by both commands, and a change of it is listed."""
+    installed_plugin(
+        """
+        import click
+        from pixlate.plugins import hookimpl
+
+        @hookimpl
+        def command_options(command):
+            return [click.Option(["--volume"], type=int, default=1, help="how loud")]
+        """
+    )
+    stored = read_stored(checkpoints / "run")
+    assert stored is not None
+    write_stored(checkpoints / "run", replace(stored, options={**stored.options, "volume": 7}))
+    for command, words in (("train", ["--continue_train"]), ("test", []), ("test", ["--model", "test"])):
+        resolved = resolve(command, ["--name", "run", *words], get_plugins())
+        expected = (1, "default") if "test" in words else (7, "stored run")
+        assert (resolved.values["volume"], resolved.sources["volume"]) == expected
+    louder = resolve("train", ["--name", "run", "--continue_train", "--volume", "8"], get_plugins())
+    assert harmless_changes(louder) == {"volume": (7, 8)}
+
+
+def test_a_contradiction_in_a_config_file_is_refused(checkpoints: Path) -> None:
+    (checkpoints / "c.toml").write_text("ngf = 99\n")
+    with pytest.raises(OptionError, match=r"--ngf 99 contradicts run 'run', which was trained with ngf = 2"):
+        resolve("test", ["--name", "run", "--config", str(checkpoints / "c.toml")], get_plugins())
