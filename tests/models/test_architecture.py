@@ -49,7 +49,7 @@ def test_synchronised_batch_norm_looks_like_batch_norm() -> None:
 @pytest.mark.parametrize(
     ("state", "sentence"),
     [
-        (basic(3, 2, 3, BatchNorm).state_dict(), "belong to no generator that can be told by its weights"),
+        (basic(3, 2, 3, BatchNorm).state_dict(), "belong to no generator that can be inferred from them"),
         ({}, "belong to no generator"),
         (
             ResnetGenerator(3, 3, 1, BatchNorm, False, 4).state_dict(),

@@ -8,6 +8,7 @@ import torch
 from golden_cases import NetworkCase, network_cases, thinned
 from torch import Tensor, nn
 
+from pixlate import create_discriminator, create_generator
 from pixlate.errors import OptionError
 from pixlate.models.networks import (
     BatchNorm,
@@ -16,8 +17,6 @@ from pixlate.models.networks import (
     NormFactory,
     SyncBatchNorm,
     basic,
-    create_discriminator,
-    create_generator,
     n_layers,
     pixel,
     resnet_6blocks,
