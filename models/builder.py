@@ -1,6 +1,7 @@
 """Builds what a model consists of: its networks, optimizers and losses, each from the options that name it."""
 
 import random
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -54,24 +55,36 @@ class ModelBuilder(Generic[Config]):
 
     def generator(self, name: str, input_nc: int, output_nc: int) -> Net:
         """Build the generator of `--netG` under a name such as "G_A"."""
-        shared = self.shared
-        sizes = {"input_nc": input_nc, "output_nc": output_nc, "ngf": shared.ngf}
-        return self.network(name, "netG", **sizes, norm=self.norm(), use_dropout=shared.dropout)
+        return self.network(
+            name,
+            "netG",
+            input_nc=input_nc,
+            output_nc=output_nc,
+            ngf=self.shared.ngf,
+            norm=self.norm(),
+            use_dropout=self.shared.dropout,
+        )
 
     def discriminator(self, name: str, input_nc: int) -> Net:
         """Build the discriminator of `--netD` under a name such as "D_A"."""
-        sizes = {"input_nc": input_nc, "ndf": self.shared.ndf, "n_layers": self.shared.n_layers_D}
-        return self.network(name, "netD", **sizes, norm=self.norm())
+        return self.network(
+            name,
+            "netD",
+            input_nc=input_nc,
+            ndf=self.shared.ndf,
+            n_layers=self.shared.n_layers_D,
+            norm=self.norm(),
+        )
 
     def network(self, name: str, option: str, **arguments: Any) -> Net:
         """Build the network that an option of type `NameOf("network", …)` names, from keyword arguments."""
         return self.add_network(name, lambda: self.context.load(option)(**arguments))
 
-    def add_network(self, name: str, build: Any) -> Net:
+    def add_network(self, name: str, build: Callable[[], nn.Module]) -> Net:
         """Build and initialise a network; its initial weights depend on the seed and its name alone."""
         with torch.random.fork_rng(devices=[]):  # weights are drawn on the CPU, whatever the device
             torch.manual_seed(seed_of(self.shared.seed, "init", name))
-            module: nn.Module = build()
+            module = build()
             initialise(module, self.context.load("init_type"), self.shared.init_gain)
         self.nets[name] = Net(module.train(), self.execution)
         return self.nets[name]
@@ -80,12 +93,13 @@ class ModelBuilder(Generic[Config]):
         """Add an Adam optimizer of the networks' weights; its initial learning rate is `--lr` by default."""
         weights = [weight for net in nets for weight in net.module.parameters()]
         initial_lr = self.shared.lr if lr is None else lr
-        # Fused: one pass over weights and moments instead of ten. MPS lacks the check for non-finite gradients.
+        # Fused: one pass over weights and moments instead of ten, and Updater's check for non-finite gradients
+        # without waiting for the device. Off on MPS, where it is untried.
         fused = self.device.type != "mps"
         optimizer = Adam(weights, lr=initial_lr, betas=(self.shared.beta1, 0.999), fused=fused)
         self.optimizers[name] = optimizer
         for group in optimizer.param_groups:
-            group["initial_lr"] = initial_lr
+            group["initial_lr"] = initial_lr  # what LearningRate multiplies by the policy's factor
         return optimizer
 
     def norm(self) -> NormFactory:
