@@ -92,6 +92,7 @@ class BaseModel(ModelBuilder[Config], ABC):
 
     def output(self, batch: Batch) -> Tensor:
         """The translation of "A" alone: the first `fake…` of `translation`, unless a subclass has a shorter way."""
+        # Without "B", so that a model translates in one direction only.
         images = self.translation({name: batch[name] for name in ("A", "A_paths")})
         return next(image for name, image in images.items() if name.startswith("fake"))
 
@@ -122,7 +123,7 @@ class BaseModel(ModelBuilder[Config], ABC):
         self.updater.group = group or Group()
         result = self.step(batch).detach()
         self.updater.step_ended()
-        if self.updater.group.last:
+        if self.updater.group.last:  # weights change with the last batch of a group only
             for name in self._averaged:
                 self.nets[name].average(self.shared.ema_decay)
         self.learning_rate.observe(result.losses)
@@ -203,7 +204,7 @@ class BaseModel(ModelBuilder[Config], ABC):
             load_optimizer(self.optimizers[name], optimizer_state)
         self.updater.load_state_dict(state["updater"])
         self.learning_rate.load_state_dict(state)
-        version, internal_state, gauss_next = state["rng"]
+        version, internal_state, gauss_next = state["rng"]  # a file may hold lists where setstate wants tuples
         self.rng.setstate((version, tuple(internal_state), gauss_next))
         self.load_extra_state(state["extra"])
 
@@ -221,4 +222,5 @@ def _sample_names(batch: Batch) -> list[str]:
     paths = batch.get("A_paths")
     if paths is None:
         return [str(index) for index in range(len(batch["A"]))]
+    # Without folders, a translation does not depend on where the data is.
     return [str(path).replace("\\", "/").rsplit("/", 1)[-1] for path in paths]

@@ -52,6 +52,7 @@ class Net:
         with self._autocast():
             if self._execution.channels_last:
                 inputs = tuple(_channels_last(x) for x in inputs)
+            # The non-reentrant variant is the one that allows inputs without gradients, such as real images.
             if self._execution.checkpointed and torch.is_grad_enabled():
                 contexts = self._recomputation_contexts
                 output = checkpoint(network, *inputs, use_reentrant=False, context_fn=contexts, **settings)
@@ -90,6 +91,7 @@ class Net:
             return
         averages = [average.data for average in self.ema.parameters()]
         torch._foreach_lerp_(averages, [weight.data for weight in self.module.parameters()], 1 - decay)
+        # Running statistics are averages already, and counters cannot be averaged.
         for average, buffer in zip(self.ema.buffers(), self.module.buffers(), strict=True):
             average.copy_(buffer)
 
@@ -122,7 +124,7 @@ class RoundedCopy:
     """
 
     def __init__(self) -> None:
-        #: The weights that the copy was made of, and the copy: one tuple, because threads may translate together.
+        #: The state of the weights that were copied, and the copy: one tuple, so that threads never see half of it.
         self._current: tuple[object, nn.Module] | None = None
 
     def of(self, module: nn.Module, dtype: torch.dtype) -> nn.Module:
@@ -173,7 +175,7 @@ def frozen(*nets: Net) -> Iterator[None]:
     try:
         yield
     finally:
-        for weight in weights:
+        for weight in weights:  # those alone that had gradients before: a plugin may have frozen others
             weight.requires_grad_(True)
 
 
