@@ -1,1 +1,1 @@
-"""Using a trained model: translators, and loading them from run folders and files."""
+"""Inference with trained models: the Translator, and loading one from a run's folder or a network file."""

@@ -1,6 +1,7 @@
-"""Loads a trained model as a Translator, from a run folder or from one network's file."""
+"""Loading a trained model as a Translator, from a run's folder or from one network file."""
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from pixlate.models.base import BaseModel
 from pixlate.models.create import create_model
 from pixlate.models.execution.device import choose_device
 from pixlate.models.networks.architecture import infer_generator
-from pixlate.models.weights import load_data, load_networks, load_weights
+from pixlate.models.weights import load_networks, load_weights, read_tensors
 from pixlate.options.command.hints import missing_plugin
 from pixlate.options.command.stored import read_listing, read_stored
 from pixlate.options.fields import defaults_of
@@ -22,13 +23,13 @@ from .translator import Translator
 def load_translator(plugins: Plugins, run: str | Path, *, epoch: str | int, device: str) -> Translator:
     """Load a trained model as a Translator.
 
-    - run: a run folder of pixlate or of the reference, the name of one in ./checkpoints, or one `*_net_G*.pth`.
+    - run: a run's folder, of pixlate or of the reference; the name of a run in ./checkpoints; or a `*_net_G*.pth` file.
     - epoch: the checkpoint's tag: "latest", an epoch's number, "iter_5000".
     - device: auto, cpu, cuda, cuda:N or mps.
 
-    A folder of the reference tells its options by its train_opt.txt; a bare file by its tensors' names and shapes,
-    and its dropout, which they cannot tell for U-Nets, stays off. Computes in float32.
-    Raises CheckpointError when it is missing, damaged, or of an unknown architecture.
+    The options of a reference run are read from its train_opt.txt. Those of a bare file are inferred from the names
+    and shapes of its tensors; for a U-Net they do not show dropout, which stays off. Computes in float32.
+    Raises CheckpointError if the checkpoint is missing, damaged, or of an unknown architecture.
     """
     path = Path(run)
     if not path.exists() and (Path("checkpoints") / path).is_dir():
@@ -44,30 +45,24 @@ def _from_folder(plugins: Plugins, folder: Path, tag: str, device: str) -> BaseM
     stored = read_stored(folder)
     options = stored.options if stored else read_listing(folder / "train_opt.txt")
     if not options or str(options.get("model")) not in plugins.registry("model"):
+        # Without a known model, a single generator's file is enough; a stored run's model must be installed.
         generators = sorted(folder.glob(f"{tag}_net_G*.pth"))
-        if stored or not generators:
-            name = options.get("model", "any model") if options else "any model"
-            origin = stored.components.get("model") if stored else None
-            missing = missing_plugin(plugins, "model", origin, stored.plugin_files) if stored and origin else None
-            raise CheckpointError(
-                str(missing) if missing else f"'{folder}' holds no checkpoint '{tag}' of {name} that is installed."
-            )
-        return _from_file(plugins, generators[0], device)
+        if not stored and generators:
+            return _from_file(plugins, generators[0], device)
+        name = options.get("model", "any model") if options else "any model"
+        origin = stored.components.get("model") if stored else None
+        missing = missing_plugin(plugins, "model", origin, stored.plugin_files) if stored and origin else None
+        raise CheckpointError(
+            str(missing) if missing else f"'{folder}' holds no checkpoint '{tag}' of {name} that is installed."
+        )
     model = _for_inference(plugins, str(options["model"]), options, device)
     load_networks(model, folder, tag, use_ema=True)
     return model
 
 
 def _from_file(plugins: Plugins, path: Path, device: str) -> BaseModel[Any]:
-    found = infer_generator(load_data(path))
-    options = {
-        "netG": found.netG,
-        "norm": found.norm,
-        "dropout": bool(found.dropout),
-        "ngf": found.ngf,
-        "input_nc": found.input_nc,
-        "output_nc": found.output_nc,
-    }
+    architecture = infer_generator(read_tensors(path))
+    options = {**asdict(architecture), "dropout": bool(architecture.dropout)}
     model = _for_inference(plugins, "test", options, device)
     load_weights(model.networks["G"], path)
     return model
@@ -77,5 +72,5 @@ def _for_inference(plugins: Plugins, name: str, options: Mapping[str, Any], devi
     component = plugins.registry("model").get(name)
     owners = [NetworkOptions, Seeded, *([component.config] if component.config else [])]
     known = defaults_of(owners)
-    kept = {option: value for option, value in options.items() if option in known}
-    return create_model(plugins, name, train=False, device=choose_device(device), **kept)
+    architecture = {option: value for option, value in options.items() if option in known}
+    return create_model(plugins, component.name, train=False, device=choose_device(device), **architecture)

@@ -1,6 +1,7 @@
 """Image-translation models: pix2pix, CycleGAN, and the base class of any further one.
 
-The names here are what a plugin's models are made of; they are imported when first used, because they need torch.
+The names here are stable: plugins build their models from them. They are imported on first use, because they need
+torch, which `--help` should not wait for.
 """
 
 from typing import TYPE_CHECKING

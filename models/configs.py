@@ -1,4 +1,4 @@
-"""The built-in models' own options; importing them needs no torch, so that `--help` is quick."""
+"""Options of the built-in models. They stand apart from the models because these need torch, and `--help` does not."""
 
 from dataclasses import dataclass
 

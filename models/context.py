@@ -1,4 +1,4 @@
-"""What a model is given beside its options."""
+"""The context of a model: its device, and the components that its options name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +11,12 @@ from pixlate.plugins.component import Component
 
 @dataclass(frozen=True)
 class ModelContext:
-    """Where a model runs, and what the names in its options stand for.
+    """What a model is constructed with beside its options.
 
-    - device: of its networks; train: False where it only translates.
-    - components: what each option that names a component stands for, by the option: "netG", "norm", "gan_mode", …,
-      those of the model's own options included.
+    - device: where its networks are.
+    - train: False for a model that only translates.
+    - components: for each option that names a component ("netG", "norm", "gan_mode", …), that component; the model's
+      own options are included.
     - fields: the fields of the data by name; None where the data set declares none.
     """
 
@@ -25,8 +26,8 @@ class ModelContext:
     fields: Mapping[str, Any] | None = None
 
     def __deepcopy__(self, memo: object) -> "ModelContext":
-        return self  # a copy of a model shares what never changes, plugins and their modules among it
+        return self  # immutable, and plugins hold modules, which cannot be copied
 
     def load(self, option: str) -> Any:
-        """The class or callable that an option names. Raises OptionError where it cannot be imported."""
+        """The class or function that an option names. Raises OptionError where it cannot be imported."""
         return self.components[option].load()

@@ -1,4 +1,4 @@
-"""Makes a model from resolved options, or from its name and its options' names and values."""
+"""Constructs models: from resolved options, as a run does, or by name, as `pixlate.create_model` does."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,7 +21,7 @@ from .context import ModelContext
 
 
 def make_model(component: Component, values: Mapping[str, Any], context: ModelContext) -> BaseModel[Any]:
-    """The model that a component stands for, with its own and the shared options taken from `values`."""
+    """Construct a component's model; `values` has its own and the shared options by name, unrelated ones too."""
     config = build(component.config, values) if component.config else None
     model: BaseModel[Any] = component.load()(config, build(ModelOptions, values), context)
     return model
@@ -42,6 +42,7 @@ def create_model(
     or the loop are checked and have no effect. Raises OptionError for an unknown model, option or value.
     """
     component = plugins.registry("model").get(name)
+    # Explicit options win over the component's defaults, and those over the declared ones.
     own = [component.config] if component.config else []
     owners = [*own, ModelOptions]
     known = [*owners, DataOptions, TrainingOptions, InferenceOptions, ExperimentOptions]

@@ -1,8 +1,10 @@
 """CycleGAN: Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks.
 
-Jun-Yan Zhu, Taesung Park, Phillip Isola, Alexei A. Efros, ICCV 2017, arXiv:1703.10593. The names are the reference
-program's: G_A translates A to B (the paper's G: X -> Y), G_B translates B to A (F: Y -> X), D_A judges images of
-domain B (D_Y), D_B those of domain A (D_X).
+Jun-Yan Zhu, Taesung Park, Phillip Isola, Alexei A. Efros, ICCV 2017, arXiv:1703.10593. Names are those of the authors'
+program; in the paper's letters:
+
+    G_A: A -> B is G: X -> Y        D_A, real B against fake B, is D_Y
+    G_B: B -> A is F: Y -> X        D_B, real A against fake A, is D_X
 """
 
 from typing import Any, cast
@@ -21,7 +23,7 @@ from .image_pool import ImagePool
 
 
 class CycleGAN(BaseModel[CycleGANConfig]):
-    """Losses D_A, G_A, cycle_A, idt_A and the same of B; images real_A, fake_B, rec_A, idt_B, real_B, …"""
+    """Losses: D_A, G_A, cycle_A, idt_A, and the same for B. Images: real_A, fake_B, rec_A, idt_B, real_B, …"""
 
     watched_losses = ("cycle_A", "cycle_B")
 
@@ -49,22 +51,23 @@ class CycleGAN(BaseModel[CycleGANConfig]):
         lambda_A, lambda_B = self.config.lambda_A, self.config.lambda_B
         lambda_idt = self.config.lambda_identity
 
-        fake_B, rec_A, fake_A, rec_B, *same = self._images(real_A, real_B)
-        identity = dict(zip(("idt_A", "idt_B"), same, strict=False))
+        fake_B, rec_A, fake_A, rec_B, *identity_images = self._images(real_A, real_B)
+        identity = dict(zip(("idt_A", "idt_B"), identity_images, strict=False))
 
-        # The generators fool the discriminators (Eq. 1) and undo each other (Eq. 2); Eq. 3 is their sum.
+        # The generators minimise the full objective (Eq. 3): adversarial losses (Eq. 1), here against the
+        # discriminators of the step before, and the cycle-consistency loss (Eq. 2).
         with frozen(self.D_A, self.D_B):
             loss_G_A = self.loss_GAN.generator(self.D_A(fake_B))
             loss_G_B = self.loss_GAN.generator(self.D_B(fake_A))
         loss_cycle_A = lambda_A * l1_loss(rec_A, real_A)
         loss_cycle_B = lambda_B * l1_loss(rec_B, real_B)
         loss_idt_A = loss_idt_B = real_A.new_zeros(())
-        if identity:  # an image of the target domain should stay as it is: section 5.2
+        if identity:  # G should map an image of its target domain to itself (section 5.2, L_identity)
             loss_idt_A = lambda_B * lambda_idt * l1_loss(identity["idt_A"], real_B)  # ||G_A(B) - B||
             loss_idt_B = lambda_A * lambda_idt * l1_loss(identity["idt_B"], real_A)  # ||G_B(A) - A||
         self.update("G", loss_G_A + loss_G_B + loss_cycle_A + loss_cycle_B + loss_idt_A + loss_idt_B)
 
-        # The discriminators tell real images from a history of fakes (section 4).
+        # The discriminators see a history of generated images, not the newest alone (section 4).
         loss_D_A, objective_A = self._discriminate(self.D_A, real_B, self.fake_B_pool.query(fake_B))
         loss_D_B, objective_B = self._discriminate(self.D_B, real_A, self.fake_A_pool.query(fake_A))
         self.update("D", objective_A + objective_B)
@@ -105,13 +108,15 @@ class CycleGAN(BaseModel[CycleGANConfig]):
         self.fake_B_pool.load_state_dict(state["fake_B_pool"], self.device)
 
     def _images(self, A: Tensor, B: Tensor) -> tuple[Tensor, ...]:
-        """fake_B, rec_A, fake_A, rec_B, and where the identity loss is on idt_A and idt_B."""
+        """fake_B, rec_A, fake_A, rec_B, then idt_A and idt_B where the identity loss is on."""
         identity = self.config.lambda_identity > 0
         if identity and self.G_A.batchable and self.G_B.batchable:
+            # G_A(A) and G_A(B) in one call: 7 % of a step, see docs/performance.md
             fake_B, idt_A = self.G_A.each(A, B)
             fake_A, idt_B = self.G_B.each(B, A)
             return fake_B, self.G_B(fake_B), fake_A, self.G_A(fake_A), idt_A, idt_B
-        # Running statistics of a batch norm depend on the order of calls: this is the reference's.
+        # The running statistics of batch norm, and the masks of dropout, depend on the order of calls: this is the
+        # reference's.
         fake_B = self.G_A(A)
         rec_A = self.G_B(fake_B)
         fake_A = self.G_B(B)
@@ -119,7 +124,10 @@ class CycleGAN(BaseModel[CycleGANConfig]):
         return (fake_B, rec_A, fake_A, rec_B) + ((self.G_A(B), self.G_B(A)) if identity else ())
 
     def _discriminate(self, D: Net, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """A discriminator's loss, as logged, and what it minimises: that and the gradient penalty, if any."""
+        """D's loss, which is logged, and D's objective: the loss plus the gradient penalty, if any.
+
+        The loss is halved, which slows D relative to G (appendix, "Training details").
+        """
         logits_real, logits_fake = D.each(real, fake)
         loss = 0.5 * (self.loss_GAN.real(logits_real) + self.loss_GAN.fake(logits_fake))
         return loss, loss + self.penalty(D, real, fake)

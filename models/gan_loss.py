@@ -1,11 +1,11 @@
 """Adversarial losses, and the gradient penalty.
 
-Each loss has three terms: of D on real images, of D on fake images, and of G on fake images. Logits are a tensor of
-any shape, D's output before any sigmoid, or a list of them (several discriminators), whose losses are averaged. All
-losses are means, computed in fp32 or better.
+Each loss has three terms: D's on real images, D's on fake images, and G's on fake images. Logits are D's output before
+any sigmoid, a tensor of any shape or a list of tensors (several discriminators), whose losses are averaged. All losses
+are means, computed in fp32 or better.
 
-LSGAN: Mao et al. 2017. Vanilla: Goodfellow et al. 2014, with G maximising log D. Hinge: Lim and Ye 2017.
-WGAN-GP: Gulrajani et al. 2017.
+LSGAN: Mao et al. 2017. Vanilla: Goodfellow et al. 2014, with the non-saturating loss of G (section 3 there).
+Hinge: Lim and Ye 2017. WGAN-GP: Gulrajani et al. 2017.
 """
 
 from abc import ABC, abstractmethod
@@ -21,37 +21,40 @@ Logits = Tensor | Sequence[Tensor]
 
 
 class GANLoss(ABC):
-    """An adversarial loss; a subclass gives its terms for one tensor of logits."""
+    """An adversarial loss; a subclass defines its three terms for one tensor of logits.
+
+    - gradient_penalty: whether D's objective includes the gradient penalty of `--lambda_gp`.
+    """
 
     gradient_penalty: ClassVar[bool] = False
 
     def real(self, logits: Logits) -> Tensor:
-        """D's loss on real images, a scalar."""
+        """D's loss on real images: a scalar."""
         return _mean(self.real_loss, logits)
 
     def fake(self, logits: Logits) -> Tensor:
-        """D's loss on fakes, a scalar."""
+        """D's loss on fake images: a scalar."""
         return _mean(self.fake_loss, logits)
 
     def generator(self, logits: Logits) -> Tensor:
-        """G's loss on fakes, a scalar."""
+        """G's loss on fake images: a scalar."""
         return _mean(self.generator_loss, logits)
 
     @abstractmethod
     def real_loss(self, logits: Tensor) -> Tensor:
-        """D's loss on the logits of real images: small where they say real."""
+        """D's loss for the logits of real images, a scalar mean: small where they classify as real."""
 
     @abstractmethod
     def fake_loss(self, logits: Tensor) -> Tensor:
-        """D's loss on the logits of fake images: small where they say fake."""
+        """D's loss for the logits of fake images, a scalar mean: small where they classify as fake."""
 
     def generator_loss(self, logits: Tensor) -> Tensor:
-        """G's loss on D's logits of fake images: small where they say real; by default `real_loss`."""
+        """G's loss for the logits of fake images, a scalar mean: by default `real_loss`."""
         return self.real_loss(logits)
 
 
 class LSGAN(GANLoss):
-    """Squared distance to 1 for real, 0 for fake."""
+    """Squared distance of the logits to 1 for real and 0 for fake; for G, to 1."""
 
     def real_loss(self, logits: Tensor) -> Tensor:
         return F.mse_loss(logits, torch.ones_like(logits))
@@ -103,25 +106,24 @@ def gradient_penalty(
     lambda_gp: float,
     rng: torch.Generator | None = None,
 ) -> Tensor:
-    """lambda_gp · mean over the batch of (‖∂D(x)/∂x‖₂ - 1)², a scalar whose gradient reaches D's weights.
+    """The penalty λ E[(‖∇D(x̂)‖₂ - 1)²] of WGAN-GP (Gulrajani et al., Eq. 3): a scalar that trains D's weights.
 
-    x lies between a real and a fake image (N×C×H×W, equally many of both), at a place drawn uniformly for
-    each pair from `rng` (of the images' device; None: torch's global one). D must be a plain, uncompiled
-    network.
+    x̂ = ε real + (1 - ε) fake, with ε uniform in [0, 1] for each pair of N×C×H×W images, drawn from `rng` (on the
+    images' device; None: torch's global generator). D must be uncompiled: torch.compile has no double backward.
     """
-    place = torch.rand(len(real), 1, 1, 1, device=real.device, generator=rng).to(real.dtype)
-    x = torch.lerp(fake.detach(), real.detach(), place).requires_grad_()
-    outputs = _each(D(x))
-    (gradient,) = torch.autograd.grad(outputs, x, [torch.ones_like(each) for each in outputs], create_graph=True)
-    # The square root of zero has no derivative: the small number keeps a flat D from giving NaN.
-    slopes: Tensor = torch.linalg.vector_norm(gradient.flatten(1) + 1e-16, dim=1)
-    return lambda_gp * (slopes - 1).square().mean()
+    epsilon = torch.rand(len(real), 1, 1, 1, device=real.device, generator=rng).to(real.dtype)
+    x = torch.lerp(fake.detach(), real.detach(), epsilon).requires_grad_()
+    logits = _as_list(D(x))
+    (gradient,) = torch.autograd.grad(logits, x, [torch.ones_like(part) for part in logits], create_graph=True)
+    # The norm has no derivative at zero: the small number keeps a constant D from producing NaN.
+    norms: Tensor = torch.linalg.vector_norm(gradient.flatten(1) + 1e-16, dim=1)
+    return lambda_gp * (norms - 1).square().mean()
 
 
-def _each(logits: Logits) -> list[Tensor]:
+def _as_list(logits: Logits) -> list[Tensor]:
     return [logits] if isinstance(logits, Tensor) else list(logits)
 
 
 def _mean(loss: Callable[[Tensor], Tensor], logits: Logits) -> Tensor:
-    losses = [loss(each.to(torch.promote_types(each.dtype, torch.float32))) for each in _each(logits)]
+    losses = [loss(part.to(torch.promote_types(part.dtype, torch.float32))) for part in _as_list(logits)]
     return torch.stack(losses).mean() if len(losses) > 1 else losses[0]

@@ -1,4 +1,8 @@
-"""A pool of earlier fakes, shown to the discriminator instead of the newest (Shrivastava et al. 2017)."""
+"""A history of generated images, from which a discriminator's fakes are drawn.
+
+A discriminator that sees only the newest fakes forgets earlier ones, and the generator returns to them (Shrivastava
+et al., "Learning from simulated and unsupervised images through adversarial training", 2017, section 2.3).
+"""
 
 import random
 from typing import Any
@@ -8,7 +12,10 @@ from torch import Tensor
 
 
 class ImagePool:
-    """Keeps up to `size` fakes on their device; size 0 passes every fake through."""
+    """Keeps up to `size` generated images on their device; with size 0 it returns its input.
+
+    - rng: the model's, which its state includes. CycleGAN's two pools share it and draw in the reference's order.
+    """
 
     def __init__(self, size: int, rng: random.Random) -> None:
         self.size = size
@@ -16,8 +23,11 @@ class ImagePool:
         self._images: list[Tensor] = []
 
     def query(self, fakes: Tensor) -> Tensor:
-        """For each fake of N×C×H×W: itself while the pool fills; then, half the time, one from the pool,
-        which it replaces. Returns as many images, detached."""
+        """Exchange N×C×H×W fakes, one by one; returns as many images, detached.
+
+        Until the pool is full, a fake is stored and returned. After that, with probability 0.5, it replaces a random
+        image of the pool, which is returned instead of it.
+        """
         fakes = fakes.detach()
         if self.size == 0:
             return fakes
@@ -29,8 +39,8 @@ class ImagePool:
             return fake
         if self._rng.uniform(0, 1) <= 0.5:
             return fake
-        place = self._rng.randint(0, self.size - 1)
-        earlier, self._images[place] = self._images[place], fake.clone()
+        index = self._rng.randint(0, self.size - 1)
+        earlier, self._images[index] = self._images[index], fake.clone()
         return earlier
 
     def state_dict(self) -> dict[str, Any]:
@@ -38,5 +48,5 @@ class ImagePool:
         return {"images": list(self._images)}
 
     def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
-        """Take back what `state_dict` gave."""
+        """Restore what `state_dict` returned."""
         self._images = [image.to(device) for image in state["images"]]

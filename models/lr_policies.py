@@ -1,14 +1,24 @@
-"""Learning-rate policies: the rate as a function of the epoch, constant within it."""
+"""Learning rates: policies, which give the rate as a function of the epoch, and their use on optimizers.
+
+A rate is constant within an epoch, so that resuming in the middle of one needs no state beyond the epoch's number.
+"""
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from pixlate.errors import PixlateError, did_you_mean
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """The lengths that a policy is laid out over, in epochs."""
+    """The lengths of a run's phases, in epochs."""
 
     n_epochs: int
     n_epochs_decay: int
@@ -21,28 +31,28 @@ class Schedule:
 
 
 class Policy(ABC):
-    """What the learning rate is multiplied by in each epoch; one instance lives as long as its run."""
+    """The factor of the learning rate in each epoch; there is one instance for a run."""
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
 
     @abstractmethod
     def factor(self, epoch: int) -> float:
-        """The multiple of `--lr` in an epoch, counted from 1."""
+        """The factor of the initial learning rate in an epoch, counted from 1."""
 
     def epoch_ended(self, loss: float) -> None:
-        """Take note of an epoch's mean of the model's watched losses."""
+        """Called with the epoch's mean of the model's watched losses."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run must know; empty where the epoch says all."""
+        """What a resumed run needs beside the epoch's number."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take back what `state_dict` gave."""
+        """Restore what `state_dict` returned."""
 
 
 class Linear(Policy):
-    """Constant for `n_epochs`, then in equal steps towards zero, which epoch total + 1 would reach."""
+    """Constant for `n_epochs`, then falling in equal steps towards zero, which epoch total + 1 would reach."""
 
     def factor(self, epoch: int) -> float:
         return 1.0 - max(0, epoch - self.schedule.n_epochs) / (self.schedule.n_epochs_decay + 1)
@@ -68,8 +78,8 @@ class Cosine(Policy):
 class Plateau(Policy):
     """A fifth whenever the watched loss has not fallen by 1 % for more than 5 epochs.
 
-    The reference feeds zeros, so that its rate falls whatever happens; this one is fed the epoch's mean of the
-    losses that the model names in `watched_losses`.
+    The arithmetic is that of torch's ReduceLROnPlateau. The reference passes zeros to it, so that its rate falls
+    whatever happens; here it is the epoch's mean of the losses that the model names in `watched_losses`.
     """
 
     FACTOR, THRESHOLD, PATIENCE = 0.2, 0.01, 5
@@ -95,3 +105,49 @@ class Plateau(Policy):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self._factor, self._best = float(state["factor"]), float(state["best"])
         self._bad_epochs = int(state["bad_epochs"])
+
+
+class LearningRate:
+    """Sets the learning rates of a model's optimizers, and averages the losses that a policy watches.
+
+    - watched_losses: the names of those losses.
+    - device: where losses are; their sum stays there, so that no step waits for it.
+    """
+
+    def __init__(self, policy: Policy, watched_losses: Sequence[str], device: torch.device) -> None:
+        self.policy = policy
+        self._watched_losses = watched_losses
+        # float64, because an epoch may have a million steps; MPS has no float64
+        self._sum = torch.zeros((), dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
+        self._steps = 0
+
+    def start_epoch(self, epoch: int, optimizers: Iterable[Optimizer]) -> None:
+        """Set the optimizers' rates for an epoch: each one's initial rate times the policy's factor."""
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group["initial_lr"] * self.policy.factor(epoch)
+
+    def observe(self, losses: Mapping[str, Tensor]) -> None:
+        """Add a step's watched losses to the epoch's sum."""
+        for name in self._watched_losses:
+            if name not in losses:
+                raise PixlateError(
+                    f"watched_losses names '{name}', which is none of the step's losses.{did_you_mean(name, losses)}"
+                )
+            self._sum += losses[name].to(self._sum)
+        self._steps += 1
+
+    def end_epoch(self) -> None:
+        """Give the policy the mean over the epoch's steps, and start a new sum."""
+        self.policy.epoch_ended(float(self._sum) / max(1, self._steps))
+        self._sum, self._steps = torch.zeros_like(self._sum), 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """The policy's state, and the sum of the epoch under way."""
+        return {"policy": self.policy.state_dict(), "watched": {"sum": float(self._sum), "steps": self._steps}}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what `state_dict` returned."""
+        self.policy.load_state_dict(state["policy"])
+        self._sum = torch.full_like(self._sum, state["watched"]["sum"])
+        self._steps = int(state["watched"]["steps"])

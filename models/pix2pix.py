@@ -1,7 +1,8 @@
 """pix2pix: Image-to-Image Translation with Conditional Adversarial Networks.
 
-Phillip Isola, Jun-Yan Zhu, Tinghui Zhou, Alexei A. Efros, CVPR 2017, arXiv:1611.07004. A generator G translates x
-into y; a discriminator D sees the input together with the output and says whether they belong together.
+Phillip Isola, Jun-Yan Zhu, Tinghui Zhou, Alexei A. Efros, CVPR 2017, arXiv:1611.07004. A generator G translates the
+input x into the output y; a discriminator D classifies pairs (x, y) as real and (x, G(x)) as fake. The paper's noise z
+is the dropout inside G (section 3.1). Equation and section numbers are those of the arXiv version.
 """
 
 import torch
@@ -17,7 +18,7 @@ from .context import ModelContext
 
 
 class Pix2Pix(BaseModel[Pix2PixConfig]):
-    """Losses G_GAN, G_L1, D_real, D_fake; images real_A (x), fake_B (G(x)), real_B (y)."""
+    """Losses: G_GAN, G_L1, D_real, D_fake. Images: real_A (x), fake_B (G(x)), real_B (y)."""
 
     watched_losses = ("G_L1",)
 
@@ -35,13 +36,14 @@ class Pix2Pix(BaseModel[Pix2PixConfig]):
         x, y = batch["A"], batch["B"]
         G_x = self.G(x)
 
-        # D learns to tell (x, y) from (x, G(x)): half the gradient of Eq. 1, which slows D relative to G.
+        # D maximises L_cGAN(G, D) (Eq. 1); its objective is halved, which slows D relative to G (section 3.3).
+        # G_x is detached: this update is D's alone.
         real, fake = torch.cat([x, y], 1), torch.cat([x, G_x.detach()], 1)
         logits_fake, logits_real = self.D.each(fake, real)
         D_fake, D_real = self.loss_GAN.fake(logits_fake), self.loss_GAN.real(logits_real)
         self.update("D", 0.5 * (D_fake + D_real) + self.penalty(self.D, real, fake))
 
-        # G fools D and stays near y (Eq. 4): min_G L_cGAN(G, D) + lambda * L_L1(G), the latter Eq. 3.
+        # G minimises L_cGAN(G, D) + lambda * L_L1(G) (Eq. 4, with L_L1 of Eq. 3), against the D just updated.
         with frozen(self.D):
             G_GAN = self.loss_GAN.generator(self.D(torch.cat([x, G_x], 1)))
         G_L1 = self.config.lambda_L1 * l1_loss(G_x, y)

@@ -1,4 +1,4 @@
-"""The built-in models, networks and their parts, registered as any plugin registers its own."""
+"""Registers the built-in models, networks and their parts, through the hooks that any plugin uses."""
 
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.registry import Register
@@ -47,9 +47,9 @@ def register_networks(register: Register) -> None:
         "unet_128": "U-Net of 7 levels, for multiples of 128 px",
     }
     discriminator = {
-        "basic": "PatchGAN that judges 70x70 patches",
+        "basic": "PatchGAN that classifies 70x70 patches",
         "n_layers": "PatchGAN of --n_layers_D layers",
-        "pixel": "judges every pixel by itself",
+        "pixel": "PixelGAN: classifies every pixel by itself",
     }
     for name, help in generator.items():
         register(name, f"{networks}:{name}", help=help, role="generator")
@@ -60,9 +60,9 @@ def register_networks(register: Register) -> None:
 @hookimpl
 def register_norms(register: Register) -> None:
     norms = "pixlate.models.networks.norms"
-    register("batch", f"{norms}:BatchNorm", help="statistics of the batch, learnt scale and shift")
-    register("instance", f"{norms}:InstanceNorm", help="statistics of each image")
-    register("syncbatch", f"{norms}:SyncBatchNorm", help="batch norm over all processes")
+    register("batch", f"{norms}:BatchNorm", help="batch normalisation with learnt scale and shift")
+    register("instance", f"{norms}:InstanceNorm", help="instance normalisation: each image by its own statistics")
+    register("syncbatch", f"{norms}:SyncBatchNorm", help="batch normalisation synchronised over all processes")
     register("none", f"{norms}:NoNorm", help="no normalisation")
 
 
@@ -80,14 +80,14 @@ def register_inits(register: Register) -> None:
     inits = "pixlate.models.networks.init"
     register("normal", f"{inits}:normal", help="normal with standard deviation --init_gain")
     register("xavier", f"{inits}:xavier", help="Glorot normal, scaled by --init_gain")
-    register("kaiming", f"{inits}:kaiming", help="He normal over the inputs; --init_gain has no part in it")
+    register("kaiming", f"{inits}:kaiming", help="He normal (fan-in); ignores --init_gain")
     register("orthogonal", f"{inits}:orthogonal", help="orthogonal, scaled by --init_gain")
 
 
 @hookimpl
 def register_lr_policies(register: Register) -> None:
     policies = "pixlate.models.lr_policies"
-    register("linear", f"{policies}:Linear", help="constant, then falling to zero over --n_epochs_decay")
-    register("step", f"{policies}:Step", help="a tenth every --lr_decay_iters epochs")
-    register("plateau", f"{policies}:Plateau", help="a fifth when the loss has not fallen for 5 epochs")
-    register("cosine", f"{policies}:Cosine", help="half a cosine over the whole run")
+    register("linear", f"{policies}:Linear", help="constant, then linear decay to zero over --n_epochs_decay")
+    register("step", f"{policies}:Step", help="times 0.1 every --lr_decay_iters epochs")
+    register("plateau", f"{policies}:Plateau", help="times 0.2 when the loss has not fallen for 5 epochs")
+    register("cosine", f"{policies}:Cosine", help="cosine annealing to zero over the whole run")

@@ -1,4 +1,4 @@
-"""The test model: one trained generator, applied in one direction to a folder of images."""
+"""The model "test": one trained generator, applied to a folder of images."""
 
 from torch import Tensor
 
@@ -11,7 +11,7 @@ from .context import ModelContext
 
 
 class Single(BaseModel[SingleConfig]):
-    """Images real and fake; its network is named "G" plus `--model_suffix`."""
+    """Images: real, fake. Its network is named "G" plus `--model_suffix`, as that of the training it comes from."""
 
     def __init__(self, config: SingleConfig, shared: ModelOptions, context: ModelContext) -> None:
         super().__init__(config, shared, context)

@@ -15,10 +15,10 @@ from pixlate.errors import OptionError
 from pixlate.models.base import Batch
 from pixlate.models.context import ModelContext
 from pixlate.models.create import make_model
-from pixlate.models.describe import description
 from pixlate.models.execution.device import choose_device
 from pixlate.models.execution.net import in_full_precision
 from pixlate.models.execution.plan import keep_freed_memory
+from pixlate.models.networks import describe_networks
 from pixlate.models.weights import load_networks
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.options.shared import DataOptions, InferenceOptions
@@ -44,7 +44,7 @@ class Tester:
         context = ModelContext(device, train=False, components=resolved.components)
         self.model = make_model(resolved.components["model"], resolved.values, context)
         if resolved.values["verbose"]:
-            log.info(description(self.model.networks, layers=True))
+            log.info(describe_networks(self.model.networks, layers=True))
         load_networks(self.model, resolved.folder, self.tag, use_ema=self.options.use_ema)
         self.dataset = make_dataset(resolved.components["dataset_mode"], resolved.values)
         check_dataset(self.dataset, self.data_options, self.model.networks)

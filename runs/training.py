@@ -15,9 +15,9 @@ from pixlate.errors import PixlateError
 from pixlate.models.base import Batch
 from pixlate.models.context import ModelContext
 from pixlate.models.create import make_model
-from pixlate.models.describe import description
 from pixlate.models.execution.device import choose_device
 from pixlate.models.execution.plan import keep_freed_memory
+from pixlate.models.networks import describe_networks
 from pixlate.models.updater import Group
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.options.shared import DataOptions, ModelOptions, TrainingOptions
@@ -55,7 +55,7 @@ class Trainer:
         context = ModelContext(device, train=True, components=resolved.components)
         self.model = make_model(resolved.components["model"], resolved.values, context)
         self.run.model = self.model
-        log.info(description(self.model.networks, layers=bool(resolved.values["verbose"])))
+        log.info(describe_networks(self.model.networks, layers=bool(resolved.values["verbose"])))
         for problem in check_dataset(self.dataset, self.data_options, self.model.networks):
             log.warning(f"{problem} It is replaced by others.")
         self.samples = Samples(resolved, self.dataset)

@@ -21,10 +21,11 @@ from PIL import Image
 import pixlate
 from pixlate import get_plugins
 from pixlate.errors import CheckpointError, PixlateError
+from pixlate.models.weights import read_tensors
 from pixlate.options.command.resolve import resolve
 from pixlate.options.command.stored import read_listing, read_stored
 from pixlate.runs.checkpoints.checkpoints import check_state
-from pixlate.runs.checkpoints.state_file import load_data, read_state, write_state
+from pixlate.runs.checkpoints.state_file import read_state, write_state
 
 COUNT: Counter[str] = Counter()
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "PPM", "WEBP")
@@ -229,7 +230,7 @@ def check_states(root: Path, number: int) -> None:
     def check(data: bytes) -> None:
         path = root / "damaged.pt"
         path.write_bytes(data)
-        answered(lambda: load_data(path))
+        answered(lambda: read_tensors(path))
         (root / "damaged.pt.sha256").write_bytes((root / "whole.pt.sha256").read_bytes())
         if data != whole:
             with pytest.raises(CheckpointError):

@@ -1,10 +1,10 @@
-"""Learn to colour drawings from a folder of photographs: a plugin of pixlate in one file.
+"""Train a model to colour sketches, from a folder of photographs: a plugin of pixlate in one file.
 
     python train.py --plugin sketches.py --model pix2pix --dataset_mode sketches --dataroot ./photos
     python test.py --plugin sketches.py --name photos_pix2pix
 
-It adds a data set, whose pairs are a photograph (B) and lines found in it (A), and a listener that measures, on the
-images that are not trained on, how far the translations are from the photographs.
+It adds a data set, whose pairs are a photograph (B) and its edges (A), and a viewer that measures on held-out images
+how far the translations are from the photographs.
 """
 
 import random
@@ -19,18 +19,18 @@ from torch.nn.functional import avg_pool2d, max_pool2d
 from pixlate.data import DataOptions, ImageDataset, Item, Source, find_images, size_of
 from pixlate.plugins import Progress, Register, Run, Sample, hookimpl, option
 
-STEEP = 0.05  # per pixel, of the 2 from black to white
+THRESHOLD = 0.05  # of an edge: the change of brightness per pixel, where black is -1 and white 1
 
 
 @dataclass(frozen=True)
 class SketchConfig:
     """Options of the data set."""
 
-    reach: int = option(0, "pixels that a line is thickened by on each side", type=click.IntRange(0, 9))
+    line_radius: int = option(0, "pixels that lines are thickened by on each side", type=click.IntRange(0, 9))
 
 
 class SketchDataset(ImageDataset[SketchConfig]):
-    """Pairs of lines (A) and the photograph that they were found in (B), from <dataroot>/<phase>."""
+    """Pairs of edges (A) and the photograph that they are computed from (B), from <dataroot>/<phase>."""
 
     def __init__(self, config: SketchConfig, shared: DataOptions) -> None:
         super().__init__(config, shared)
@@ -48,16 +48,16 @@ class SketchDataset(ImageDataset[SketchConfig]):
         return {"A": self.lines(photograph), "B": photograph, "A_paths": path, "B_paths": path}
 
     def lines(self, photograph: Tensor) -> Tensor:
-        """Black lines on white, with as many channels as A has, where a photograph's brightness changes steeply."""
+        """The edges of a 3×H×W photograph, black on white, C×H×W with the channels of A."""
         smooth = avg_pool2d(photograph.mean(0, keepdim=True), 3, stride=1, padding=1, count_include_pad=False)
         down, across = torch.gradient(smooth[0])
-        width = 2 * self.config.reach + 1
-        drawn = max_pool2d((down.hypot(across) > STEEP).float()[None], width, stride=1, padding=self.config.reach)
-        return (1 - 2 * drawn).repeat(self.channels["A"], 1, 1)
+        radius = self.config.line_radius
+        edges = max_pool2d((down.hypot(across) > THRESHOLD).float()[None], 2 * radius + 1, stride=1, padding=radius)
+        return (1 - 2 * edges).repeat(self.channels["A"], 1, 1)
 
 
 class SketchError:
-    """Writes the mean distance between translations and photographs, from 0 to 1, to sketch_error.txt in the run."""
+    """Writes the mean absolute error of translations, from 0 to 1, to sketch_error.txt in the run's folder."""
 
     def __init__(self) -> None:
         self.best: tuple[float, int] | None = None
@@ -74,14 +74,14 @@ class SketchError:
     @hookimpl
     def run_finished(self, run: Run, error: BaseException | None) -> None:
         if self.best is not None:
-            print(f"smallest distance to a photograph: {self.best[0]:.4f}, in epoch {self.best[1]}")
+            print(f"smallest mean absolute error: {self.best[0]:.4f}, in epoch {self.best[1]}")
 
 
 @hookimpl
 def register_datasets(register: Register) -> None:
-    register("sketches", SketchDataset, config=SketchConfig, help="photographs, and lines found in them")
+    register("sketches", SketchDataset, config=SketchConfig, help="photographs and their edges")
 
 
 @hookimpl
 def register_viewers(register: Register) -> None:
-    register("sketch_error", SketchError, help="how far translations are from photographs that are not trained on")
+    register("sketch_error", SketchError, help="writes the mean absolute error on held-out images")

@@ -5,7 +5,7 @@ T. Park, A. A. Efros, R. Zhang, J.-Y. Zhu, "Contrastive learning for unpaired im
     python train.py --model cut --dataroot ./datasets/horse2zebra
     python train.py --model fastcut --dataroot ./datasets/horse2zebra
 
-Nothing here imports torch: pixlate reads this module for every `--help`, and the others when they are used.
+This module does not import torch: pixlate imports it for every `--help`, the others when they are used.
 """
 
 from dataclasses import dataclass
@@ -22,16 +22,16 @@ ON_OFF: dict[str, Any] = {"type": click.BOOL, "is_flag": False, "flag_value": "t
 WEIGHT = FiniteFloat(min=0)
 COUNT = click.IntRange(min=1)
 
-HELP_FINETUNE = "epochs after which images are scaled to --crop_size and no longer cut"
-HELP_NCE = "weight of the patch loss"
-HELP_IDT = "also ask for the patch loss when the input is an image of B already"
-HELP_NEGATIVES = "compare a patch with those of all images of its batch, not of its own alone"
-HELP_FLIP = "mirror half of the inputs and ask that their translations be mirrored likewise"
+HELP_FINETUNE = "epochs after which images are resized to --crop_size and no longer cropped"
+HELP_NCE = "weight of the PatchNCE loss"
+HELP_IDT = "add the PatchNCE loss of images of B, which should not change (identity loss)"
+HELP_NEGATIVES = "take negatives from all images of the batch, not only from the same image"
+HELP_FLIP = "flip half of the inputs, and compare their features flipped back"
 
 
 @dataclass(frozen=True)
 class FinetuneConfig:
-    """What the model and its data set both read."""
+    """The option that models and the data set share."""
 
     finetune_after: int = option(200, HELP_FINETUNE, type=COUNT)
 
@@ -46,17 +46,17 @@ class CutConfig(FinetuneConfig):
     nce_layers: str = option("0,4,8,12,16", "the generator's layers whose features are compared", metavar="LAYERS")
     nce_includes_all_negatives_from_minibatch: OnOff = option(False, HELP_NEGATIVES, **ON_OFF)
     netF: str = option(
-        "mlp_sample", "what features pass before they are compared", type=NameOf("network", role="projection")
+        "mlp_sample", "network that projects features for the PatchNCE loss", type=NameOf("network", role="projection")
     )
-    netF_nc: int = option(256, "channels of that network", type=COUNT)
-    nce_T: float = option(0.07, "temperature of the patch loss", type=FiniteFloat(min=0, min_open=True))
-    num_patches: int = option(256, "patches compared in each layer", type=COUNT)
+    netF_nc: int = option(256, "channels of --netF", type=COUNT)
+    nce_T: float = option(0.07, "temperature of the PatchNCE loss", type=FiniteFloat(min=0, min_open=True))
+    num_patches: int = option(256, "patches per layer", type=COUNT)
     flip_equivariance: OnOff = option(False, HELP_FLIP, **ON_OFF)
 
 
 @dataclass(frozen=True)
 class FastCutConfig(CutConfig):
-    """Options of FastCUT: a heavier patch loss and mirrored images in place of the identity loss."""
+    """Options of FastCUT: a larger weight of PatchNCE, and flipped images in place of the identity loss."""
 
     finetune_after: int = option(150, HELP_FINETUNE, type=COUNT)
     lambda_NCE: float = option(10.0, HELP_NCE, type=WEIGHT)
@@ -80,14 +80,14 @@ def register_models(register: Register) -> None:
         "cut",
         "pixlate_cut_model:CUT",
         config=CutConfig,
-        help="unpaired translation in one direction by contrasting patches (Park et al. 2020)",
+        help="one-directional unpaired translation by contrastive learning (Park et al. 2020)",
         defaults={**SHARED, "n_epochs": 200, "n_epochs_decay": 200},
     )
     register(
         "fastcut",
         "pixlate_cut_model:CUT",
         config=FastCutConfig,
-        help="CUT without the identity loss: faster, with less memory (Park et al. 2020)",
+        help="CUT without the identity loss: faster, less memory (Park et al. 2020)",
         defaults={**SHARED, "n_epochs": 150, "n_epochs_decay": 50},
     )
 
@@ -98,7 +98,7 @@ def register_datasets(register: Register) -> None:
         "unaligned_finetune",
         "pixlate_cut_data:FinetuneDataset",
         config=FinetuneConfig,
-        help="as unaligned; after --finetune_after epochs images are scaled to --crop_size and no longer cut",
+        help="as unaligned; after --finetune_after epochs images are resized to --crop_size and not cropped",
     )
 
 
@@ -108,8 +108,8 @@ def register_networks(register: Register) -> None:
     generator = {
         "cut_resnet_9blocks": "CUT's: 9 residual blocks between blurred down- and upsamplings",
         "cut_resnet_6blocks": "CUT's with 6 residual blocks, for 128 px",
-        "cut_plain_resnet_9blocks": "pixlate's resnet_9blocks, with features that CUT can compare",
-        "cut_plain_resnet_6blocks": "pixlate's resnet_6blocks, with features that CUT can compare",
+        "cut_plain_resnet_9blocks": "pixlate's resnet_9blocks, with features for PatchNCE",
+        "cut_plain_resnet_6blocks": "pixlate's resnet_6blocks, with features for PatchNCE",
     }
     discriminator = {
         "cut_basic": "CUT's: PatchGAN with blurred downsamplings",
@@ -120,8 +120,8 @@ def register_networks(register: Register) -> None:
     for name, help in discriminator.items():
         register(name, f"{networks}:{name}", help=help, role="discriminator")
     patches = "pixlate_cut_patches"
-    register("mlp_sample", f"{patches}:PatchProjection", help="CUT's F: two linear maps per layer", role="projection")
-    register("sample", f"{patches}:NoProjection", help="features are compared as they are", role="projection")
+    register("mlp_sample", f"{patches}:PatchProjection", help="CUT's F: an MLP per layer", role="projection")
+    register("sample", f"{patches}:NoProjection", help="no projection", role="projection")
 
 
 @hookimpl
@@ -129,5 +129,5 @@ def register_viewers(register: Register) -> None:
     register(
         "cut_watch",
         "pixlate_cut_watch:CutWatch",
-        help="cut_watch.jsonl: how well patches are recognised and how much changes; warns of a mere copy",
+        help="writes cut_watch.jsonl: confusion of patches, and change of images; warns if G copies its input",
     )

@@ -1,4 +1,4 @@
-"""Unpaired images that are shown whole once the learning rate falls."""
+"""Unpaired images that are no longer cropped once the learning rate decays."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from pixlate_cut import FinetuneConfig
 
 
 class FinetuneDataset(UnalignedDataset):
-    """As "unaligned"; after `finetune_after` epochs `--load_size` is `--crop_size`, so that nothing is cut off."""
+    """As "unaligned"; after `finetune_after` epochs images are resized to `--crop_size` and not cropped."""
 
     def __init__(self, config: FinetuneConfig, shared: DataOptions) -> None:
         super().__init__(None, shared)

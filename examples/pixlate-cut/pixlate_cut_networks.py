@@ -1,7 +1,7 @@
 """The networks of CUT: pixlate's residual generator and PatchGAN with blurred down- and upsamplings.
 
 R. Zhang, "Making convolutional networks shift-invariant again" (ICML 2019): a convolution runs at the full size and
-its output is blurred before every second pixel is dropped, so that features do not jump when the image moves by one.
+its output is blurred before every second pixel is dropped, so that features do not alias when the image shifts.
 Names and shapes of all weights are those of the published CUT, whose checkpoints load here and the other way round.
 """
 
@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 
 def blur_weights(*taps: float) -> Tensor:
-    """A square blur with the given taps in both directions; its weights add up to 1."""
+    """A separable blur with the same taps in both directions; its weights sum to 1."""
     line = torch.tensor(taps) / sum(taps)
     return torch.outer(line, line)
 
@@ -39,7 +39,7 @@ class Upsample(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        # The published network convolves with this filter; it is kept because checkpoints have it.
+        # The published network convolves with this filter, so that its checkpoints contain it.
         self.register_buffer("filt", 4 * blur_weights(1, 3, 3, 1).repeat(channels, 1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -47,10 +47,10 @@ class Upsample(nn.Module):
 
 
 class FeatureGenerator(nn.Module):
-    """A generator that is a sequence of layers and gives the features after any of them.
+    """A generator that is a sequence of layers and can return the features of any of them.
 
-    Called with an image it translates it. Called with `layers` too, numbers below `feature_layers` in ascending
-    order, it gives the list of those layers' outputs instead, and computes no layer after the last of them.
+    Called with an image, it returns the translation. Called with `layers` too, numbers below `feature_layers` in
+    ascending order, it returns the list of those layers' outputs, and computes no layer after the last of them.
     """
 
     size_multiple = 4
@@ -59,7 +59,7 @@ class FeatureGenerator(nn.Module):
 
     @property
     def feature_layers(self) -> int:
-        """How many layers there are to choose from."""
+        """The number of layers."""
         return len(self.model)
 
     def forward(self, x: Tensor, layers: Sequence[int] = ()) -> Tensor | list[Tensor]:
@@ -87,8 +87,9 @@ class CutResnetGenerator(FeatureGenerator):
         bias = conv_bias(norm)
         widths = (ngf, 2 * ngf, 4 * ngf)
 
-        def conv(given: int, made: int) -> list[nn.Module]:
-            return [nn.Conv2d(given, made, 3, padding=1, bias=bias), norm(made), nn.ReLU(inplace=True)]
+        def conv(input_nc: int, output_nc: int) -> list[nn.Module]:
+            convolution = nn.Conv2d(input_nc, output_nc, 3, padding=1, bias=bias)
+            return [convolution, norm(output_nc), nn.ReLU(inplace=True)]
 
         layers: list[nn.Module] = [ReflectionPad(3), nn.Conv2d(input_nc, ngf, 7, bias=bias)]
         layers += [norm(ngf), nn.ReLU(inplace=True)]
@@ -112,7 +113,7 @@ class PlainResnetGenerator(FeatureGenerator):
 
 
 class CutDiscriminator(nn.Module):
-    """A PatchGAN of convolutions at full size, each followed by Downsample: N×C×H×W to N×1×h×w judgements."""
+    """A PatchGAN of convolutions at full size, each followed by Downsample: N×C×H×W to N×1×h×w logits."""
 
     def __init__(self, input_nc: int, ndf: int, n_layers: int, norm: NormFactory) -> None:
         super().__init__()
@@ -168,5 +169,5 @@ def cut_n_layers(input_nc: int, ndf: int, n_layers: int, norm: NormFactory) -> C
 
 
 def cut_basic(input_nc: int, ndf: int, n_layers: int, norm: NormFactory) -> CutDiscriminator:
-    """The PatchGAN of three downsamplings, whatever `n_layers` says."""
+    """The PatchGAN of three downsamplings; `n_layers` is ignored."""
     return CutDiscriminator(input_nc, ndf, 3, norm)

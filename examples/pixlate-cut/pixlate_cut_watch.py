@@ -1,4 +1,4 @@
-"""Watches a training of CUT for what its losses alone do not show."""
+"""A viewer that measures what the losses of CUT alone do not show."""
 
 import json
 import math
@@ -17,12 +17,12 @@ COPY = 2 / 255  # a smaller mean difference, as a share of the range, is a copy
 
 
 class CutWatch:
-    """Writes two measures to cut_watch.jsonl in the run's folder, and warns once when G copies its input.
+    """Writes two measures to cut_watch.jsonl in the run's folder, and warns once if G copies its input.
 
-    - confusion: with how many patches a patch of the output is confused, exp(NCE / lambda_NCE). 1 is certainty,
-      `--num_patches` is guessing: the output has lost the input's content.
-    - change: the mean difference of fake_B from real_A, as a share of the range. 0 is a copy: the patch loss is
-      perfect and nothing is translated.
+    - confusion: exp(NCE / lambda_NCE), the perplexity of the patch classification. At 1 every patch is recognised; at
+      `--num_patches` they are guessed: the output has lost the input's content.
+    - change: the mean absolute difference of fake_B and real_A, as a share of the range. At 0 the output is a copy:
+      the patch loss is minimal and nothing is translated.
     """
 
     def __init__(self) -> None:
@@ -31,27 +31,27 @@ class CutWatch:
 
     @hookimpl
     def run_started(self, run: "Run") -> None:
-        """Open the log at once, so that every saved state knows its length."""
+        """Open the log at once, so that every saved state records its length."""
         if _is_cut(run):
             run.open_log(FILE)
 
     @hookimpl
     def losses_logged(self, run: "Run", progress: "Progress", losses: Mapping[str, float]) -> None:
-        """Note how well patches are recognised."""
+        """Write the confusion."""
         weight = run.options.get("lambda_NCE", 0)
         if _is_cut(run) and weight and math.isfinite(losses["NCE"]):
             _write(run, progress, confusion=round(math.exp(losses["NCE"] / weight), 3))
 
     @hookimpl
     def images_shown(self, run: "Run", progress: "Progress", images: Mapping[str, "Tensor"]) -> None:
-        """Note how much changes."""
+        """Write the change."""
         if _is_cut(run):
             self._change = float((images["fake_B"] - images["real_A"]).abs().mean()) / 2
             _write(run, progress, change=round(self._change, 5))
 
     @hookimpl
     def epoch_ended(self, run: "Run", progress: "Progress") -> None:
-        """Warn of a copy, once in a session."""
+        """Warn of a copy, once per process."""
         if self._change < COPY and not self._warned:
             self._warned = True
             click.echo(

@@ -1,7 +1,7 @@
-"""The one seam through which a model calls its networks.
+"""How a model calls its networks: `Net` wraps a bare module and applies the model's execution to each call.
 
-Precision, compilation, memory layout, gradient checkpointing and averaged weights are all applied here, so that
-`module` stays the bare network whose state_dict the world knows.
+Precision, compilation, memory layout, gradient checkpointing and averaged weights are all applied here, so that the
+module inside stays the bare network whose state_dict is the checkpoint file, compatible with the reference's.
 """
 
 import copy
@@ -14,14 +14,22 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from pixlate.models.networks.convolutions import InnerConv2d, InnerConvTranspose2d, NarrowConv2d
 from pixlate.models.networks.mode import current_mode
 
 from .plan import Execution
-from .rounding import RoundedOnce
+
+#: Layers that use their weights as they are. Subclasses and parametrised layers (spectral norm, for instance) compute
+#: their weights from others first, which must happen in full precision.
+_PLAIN_CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d, InnerConv2d, InnerConvTranspose2d, NarrowConv2d)
 
 
 class Net:
-    """A network as its model calls it: `fake_B = self.G(real_A)`."""
+    """A network as its model calls it: `fake_B = self.G(real_A)`.
+
+    - module: the bare network; ema: its averaged copy, once `start_average` was called.
+    - per_sample: whether its norms treat the images of a batch independently.
+    """
 
     def __init__(self, module: nn.Module, execution: Execution) -> None:
         self.module = module.to(execution.device)
@@ -29,29 +37,31 @@ class Net:
             self.module = self.module.to(memory_format=torch.channels_last)
         self.ema: nn.Module | None = None
         self._execution = execution
-        self._rounded = RoundedOnce()
-        self._fast = torch.compile(self.module, dynamic=False) if execution.compiled else self.module
+        self._rounded = RoundedCopy()
+        # dynamic=False: with dynamic shapes compiled code is not reproducible from run to run.
+        self._called = torch.compile(self.module, dynamic=False) if execution.compiled else self.module
         self.per_sample = not any(_mixes_images(part) for part in module.modules())
-        self._draws = any(isinstance(part, nn.modules.dropout._DropoutNd) and part.p for part in module.modules())
+        self._has_dropout = any(isinstance(part, nn.modules.dropout._DropoutNd) and part.p for part in module.modules())
 
     def __call__(self, *inputs: Tensor, **settings: Any) -> Any:
-        """The network's output, in the inputs' own precision whatever it was computed in.
+        """The network's output, converted to the dtype of the first input.
 
-        `settings` are passed to the network's forward as they are: `layers=(0, 4)`, say, where it gives features.
+        `settings` are passed on to the network's forward: `layers=(0, 4)`, for instance, if it can return features.
         """
         network = self._network()
-        with self._arithmetic():
+        with self._autocast():
             if self._execution.channels_last:
                 inputs = tuple(_channels_last(x) for x in inputs)
+            # The non-reentrant variant is the one that allows inputs without gradients, such as real images.
             if self._execution.checkpointed and torch.is_grad_enabled():
-                again = self._recomputing
-                output = checkpoint(network, *inputs, use_reentrant=False, context_fn=again, **settings)
+                contexts = self._recomputation_contexts
+                output = checkpoint(network, *inputs, use_reentrant=False, context_fn=contexts, **settings)
             else:
                 output = network(*inputs, **settings)
-        return _as(output, inputs[0].dtype)
+        return _to_dtype(output, inputs[0].dtype)
 
     def each(self, *images: Tensor) -> tuple[Tensor, ...]:
-        """The outputs for several inputs of N×C×H×W: one batched call where that is the same mathematics."""
+        """The outputs for several N×C×H×W inputs, in one batched call where that is mathematically the same."""
         if self.batchable and len({image.shape[1:] for image in images}) == 1:
             outputs: tuple[Tensor, ...] = self(torch.cat(images)).split([len(x) for x in images])
             return outputs
@@ -59,57 +69,85 @@ class Net:
 
     @property
     def batchable(self) -> bool:
-        """Whether images of one batch do not influence each other: per-sample norms only, and no dropout."""
-        return self.per_sample and not (self._draws and self.module.training)
+        """Whether a batched call equals separate calls: the norms are per-sample and no dropout draws masks."""
+        return self.per_sample and not (self._has_dropout and self.module.training)
 
-    def exactly(self, *inputs: Tensor) -> Any:
-        """The plain network, uncompiled and in its weights' precision: for gradients of gradients."""
+    def uncompiled(self, *inputs: Tensor) -> Any:
+        """The output of the bare network, uncompiled and without autocast, as gradients of gradients need it."""
         return self.module(*inputs)
 
     def leave_uncompiled(self) -> None:
-        """Run the network as it is written from now on."""
-        self._fast = self.module
+        """Call the bare network from now on: an estimate of memory, for instance, cannot run compiled code."""
+        self._called = self.module
 
     def start_average(self) -> None:
-        """Begin an exponential moving average with the weights as they are."""
+        """Start the exponential moving average from the current weights."""
         self.ema = copy.deepcopy(self.module).requires_grad_(False)
 
     @torch.no_grad()
     def average(self, decay: float) -> None:
-        """Move the average towards the weights: ema = decay * ema + (1 - decay) * weights; buffers are copied."""
+        """Update the average: ema = decay * ema + (1 - decay) * weights. Buffers are copied."""
         if self.ema is None:
             return
         averages = [average.data for average in self.ema.parameters()]
         torch._foreach_lerp_(averages, [weight.data for weight in self.module.parameters()], 1 - decay)
+        # Running statistics are averages already, and counters cannot be averaged.
         for average, buffer in zip(self.ema.buffers(), self.module.buffers(), strict=True):
             average.copy_(buffer)
 
     def _network(self) -> Any:
         if current_mode() is None:
-            return self._fast
+            return self._called
+        # Translating is uncompiled: compiled graphs cannot depend on the inference mode.
         module = self.module if self.ema is None else self.ema
-        if self._execution.dtype is None or self._execution.train:
+        if self._execution.dtype is None or self._execution.train:  # weights in training change with every step
             return module
         return self._rounded.of(module, self._execution.dtype)
 
-    def _recomputing(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
-        """Contexts of the first pass and of its repetition, which must not count in running statistics again."""
-        return nullcontext(), _statistics_held(self.module)
+    def _recomputation_contexts(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
+        """Contexts of the forward pass and of its recomputation, which must not update running statistics again."""
+        return nullcontext(), _buffers_restored(self.module)
 
     @contextmanager
-    def _arithmetic(self) -> Iterator[None]:
+    def _autocast(self) -> Iterator[None]:
         with ExitStack() as stack:
             if self._execution.dtype is not None:
                 stack.enter_context(torch.autocast(self._execution.device.type, self._execution.dtype))
             yield
 
 
+class RoundedCopy:
+    """A copy of a network whose convolutions hold 16-bit weights, for networks that only translate.
+
+    Autocast computes the same, to the bit, but rounds all weights again for every image: 54 million of them in a
+    U-Net, which takes longer than the inner half of its convolutions. The copy is renewed when the weights change.
+    """
+
+    def __init__(self) -> None:
+        #: The state of the weights that were copied, and the copy: one tuple, so that threads never see half of it.
+        self._current: tuple[object, nn.Module] | None = None
+
+    def of(self, module: nn.Module, dtype: torch.dtype) -> nn.Module:
+        """The copy of a module, its convolutions in autocast's dtype."""
+        # A tensor's version counts its changes in place; its address changes when it is replaced.
+        source = (module, dtype, [(weight.data_ptr(), weight._version) for weight in module.parameters()])
+        current = self._current
+        if current is None or current[0] != source:
+            rounded = copy.deepcopy(module)
+            for part in rounded.modules():
+                if type(part) in _PLAIN_CONVOLUTIONS and not part._forward_pre_hooks:
+                    part.to(dtype)
+            current = self._current = source, rounded
+        return current[1]
+
+
 def _mixes_images(part: nn.Module) -> bool:
+    # Norms say so by their attribute `per_sample`; of those that do not, torch's batch norms are known to.
     return not getattr(part, "per_sample", not isinstance(part, nn.modules.batchnorm._BatchNorm))
 
 
 @contextmanager
-def _statistics_held(module: nn.Module) -> Iterator[None]:
+def _buffers_restored(module: nn.Module) -> Iterator[None]:
     buffers = [(buffer, buffer.clone()) for buffer in module.buffers()]
     try:
         yield
@@ -122,33 +160,33 @@ def _channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
 
-def _as(output: Any, dtype: torch.dtype) -> Any:
+def _to_dtype(output: Any, dtype: torch.dtype) -> Any:
     if isinstance(output, Tensor):
         return output.to(dtype)
-    return [_as(part, dtype) for part in output]
+    return [_to_dtype(part, dtype) for part in output]
 
 
 @contextmanager
 def frozen(*nets: Net) -> Iterator[None]:
-    """Within this block the networks' weights need no gradient, which saves computing it."""
+    """Within this block no gradients of the networks' weights are computed: for discriminators in G's loss."""
     weights = [weight for net in nets for weight in net.module.parameters() if weight.requires_grad]
     for weight in weights:
         weight.requires_grad_(False)
     try:
         yield
     finally:
-        for weight in weights:
+        for weight in weights:  # those alone that had gradients before: a plugin may have frozen others
             weight.requires_grad_(True)
 
 
 @contextmanager
 def in_full_precision(nets: Iterable[Net]) -> Iterator[None]:
-    """Within this block the networks compute in their weights' precision, whatever `--precision` says."""
-    kept = [(net, net._execution) for net in nets]
-    for net, execution in kept:
+    """Within this block the networks compute in their weights' precision, whatever `--precision` is."""
+    executions = [(net, net._execution) for net in nets]
+    for net, execution in executions:
         net._execution = replace(execution, dtype=None)
     try:
         yield
     finally:
-        for net, execution in kept:
+        for net, execution in executions:
             net._execution = execution

@@ -1,17 +1,21 @@
-"""Generators and discriminators, their norms, their starting weights, and how they behave at test.
+"""Generators and discriminators, their layers, norms and initialisation, and their inference mode.
 
-One family per file. A generator is made by `make(input_nc, output_nc, ngf, norm, use_dropout)`, a
-discriminator by `make(input_nc, ndf, n_layers, norm)`, where norm makes the layer for a number of channels.
+One family of networks per file. A generator is built by a function `(input_nc, output_nc, ngf, norm, use_dropout)`, a
+discriminator by `(input_nc, ndf, n_layers, norm)`, where `norm(channels)` builds a normalisation layer.
 """
 
-from .architecture import Architecture, describe_mismatch, infer_generator, without_instance_statistics
-from .create import create_discriminator, create_generator
+from .architecture import (
+    Architecture,
+    describe_mismatch,
+    describe_networks,
+    infer_generator,
+    without_instance_statistics,
+)
 from .init import InitFunction, initialise
 from .layers import Dropout, ReflectionPad
 from .mode import InferenceMode, current_mode, set_inference_mode
 from .norms import BatchNorm, InstanceNorm, NoNorm, NormFactory, SyncBatchNorm, conv_bias
-from .patchgan import NLayerDiscriminator, basic, n_layers
-from .pixelgan import PixelDiscriminator, pixel
+from .patchgan import NLayerDiscriminator, PixelDiscriminator, basic, n_layers, pixel
 from .resnet import ResnetBlock, ResnetGenerator, resnet_6blocks, resnet_9blocks
 from .unet import UnetGenerator, unet_128, unet_256
 
@@ -19,6 +23,7 @@ __all__ = [
     "Architecture",
     "BatchNorm",
     "Dropout",
+    "InferenceMode",
     "InitFunction",
     "InstanceNorm",
     "NLayerDiscriminator",
@@ -29,14 +34,12 @@ __all__ = [
     "ResnetBlock",
     "ResnetGenerator",
     "SyncBatchNorm",
-    "InferenceMode",
     "UnetGenerator",
     "basic",
     "conv_bias",
-    "create_discriminator",
-    "create_generator",
     "current_mode",
     "describe_mismatch",
+    "describe_networks",
     "infer_generator",
     "initialise",
     "n_layers",

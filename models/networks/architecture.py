@@ -1,13 +1,14 @@
-"""What a bare state_dict says about the network that it belongs to.
+"""The architecture of networks: described for people, and inferred from a bare state_dict.
 
-Weights of pixlate and of the reference carry no options; names and shapes of their tensors tell most of them.
+Network files of pixlate and of the reference hold no options; most of them follow from the names and shapes of the
+tensors.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from pixlate.errors import CheckpointError
 
@@ -19,7 +20,7 @@ _UNETS = {8: "unet_256", 7: "unet_128"}
 
 @dataclass(frozen=True)
 class Architecture:
-    """A generator, as options name it. dropout is None where weights cannot tell, which is so for U-Nets."""
+    """A generator's options. `dropout` is None for U-Nets: their weights are the same with and without it."""
 
     netG: str
     norm: str
@@ -29,12 +30,22 @@ class Architecture:
     output_nc: int
 
 
+def describe_networks(networks: Mapping[str, nn.Module], *, layers: bool = False) -> str:
+    """A line per network with its number of parameters, preceded by its layers if `layers` is set."""
+    lines = []
+    for name, network in networks.items():
+        if layers:
+            lines.append(str(network))
+        count = sum(weight.numel() for weight in network.parameters())
+        lines.append(f"[Network {name}] {count / 1e6:.3f} M parameters")
+    return "\n".join(lines)
+
+
 def infer_generator(state: StateDict) -> Architecture:
     """The generator that a state_dict belongs to.
 
-    Batch norm and synchronised batch norm look the same; both are called "batch".
-
-    Raises CheckpointError when it is none of the four built-in ones.
+    Synchronised batch norm has the same tensors as batch norm, and is reported as "batch".
+    Raises CheckpointError unless it is one of the four built-in generators.
     """
     try:
         return _family(state)(state)
@@ -43,29 +54,32 @@ def infer_generator(state: StateDict) -> Architecture:
 
 
 def describe_mismatch(expected: Architecture, state: StateDict) -> str | None:
-    """Which options a state_dict contradicts, in one sentence; None when it fits them."""
+    """The options that a state_dict contradicts, in one sentence; None if it fits them."""
     try:
-        found = infer_generator(state)
+        inferred = asdict(infer_generator(state))
     except CheckpointError as error:
         return str(error)
-    said, held = asdict(expected), asdict(found)
-    names = [name for name in said if not _agree(said[name], held[name])]
+    options = asdict(expected)
+    names = [name for name in options if not _agree(options[name], inferred[name])]
     if not names:
         return None
-    have = " ".join(_flag(name, held[name]) for name in names)
-    want = " ".join(_flag(name, said[name]) for name in names)
-    return f"the weights belong to a generator with {have}, not {want}."
+    actual = " ".join(_flag(name, inferred[name]) for name in names)
+    wanted = " ".join(_flag(name, options[name]) for name in names)
+    return f"the weights belong to a generator with {actual}, not {wanted}."
 
 
 def without_instance_statistics(state: StateDict) -> dict[str, Tensor]:
-    """A state_dict without the running statistics that instance norms kept before PyTorch 0.4."""
-    gone = {
+    """A copy of a state_dict without the running statistics that instance norm had before PyTorch 0.4.
+
+    They are told from those of batch norm by the scale, which instance norm lacks.
+    """
+    obsolete = {
         f"{norm}.{name}"
         for norm in (key.removesuffix(".running_mean") for key in state if key.endswith(".running_mean"))
         if f"{norm}.weight" not in state
         for name in ("running_mean", "running_var", "num_batches_tracked")
     }
-    return {key: value for key, value in state.items() if key not in gone}
+    return {key: value for key, value in state.items() if key not in obsolete}
 
 
 def _family(state: StateDict) -> Callable[[StateDict], Architecture]:
@@ -74,13 +88,13 @@ def _family(state: StateDict) -> Callable[[StateDict], Architecture]:
     if any(".conv_block." in key for key in state):
         return _resnet
     names = ", ".join([*_RESNETS.values(), *_UNETS.values()])
-    raise CheckpointError(f"these weights belong to no generator that can be told by its weights ({names}).")
+    raise CheckpointError(f"these weights belong to no generator that can be inferred from them ({names}).")
 
 
 def _resnet(state: StateDict) -> Architecture:
     blocks = _count(state, r"model\.\d+\.conv_block\.1\.weight")
     _, last = max((int(m[1]), m[0]) for key in state if (m := re.fullmatch(r"model\.(\d+)\.weight", key)))
-    # The second convolution of a block comes one layer later when there is dropout between the two.
+    # With dropout, the second convolution of a block is layer 6, and layer 5 is its padding, without weights.
     second = state.get("model.10.conv_block.5.weight")
     return Architecture(
         netG=_known(_RESNETS, blocks, "residual blocks"),
@@ -107,6 +121,7 @@ def _unet(state: StateDict) -> Architecture:
 def _norm(state: StateDict, *, conv: str, norm: str) -> str:
     if f"{norm}.weight" in state:
         return "batch"
+    # Neither has tensors, but convolutions have a bias before instance norm only.
     return "instance" if f"{conv}.bias" in state else "none"
 
 
@@ -121,9 +136,10 @@ def _count(state: StateDict, pattern: str) -> int:
     return sum(re.fullmatch(pattern, key) is not None for key in state)
 
 
-def _agree(said: object, held: object) -> bool:
-    same = {"syncbatch": "batch"}
-    return said is None or held is None or same.get(str(said), said) == same.get(str(held), held)
+def _agree(expected: object, inferred: object) -> bool:
+    aliases = {"syncbatch": "batch"}
+    unknown = expected is None or inferred is None
+    return unknown or aliases.get(str(expected), expected) == aliases.get(str(inferred), inferred)
 
 
 def _flag(name: str, value: object) -> str:

@@ -1,7 +1,7 @@
-"""torch's convolutions, computed otherwise where the general kernels of a CPU waste time.
+"""Convolutions computed in another way where torch's general CPU kernels are inefficient.
 
-The mathematics, the weights and their names are those of nn.Conv2d and nn.ConvTranspose2d, and elsewhere than on a CPU
-the kernels too. `python -m benchmarks --only layers` measures the difference.
+Mathematics, weights and their names are those of nn.Conv2d and nn.ConvTranspose2d; on other devices than the CPU the
+kernels are too. `python -m benchmarks --only layers` measures the difference, docs/performance.md has the figures.
 """
 
 from typing import Any
@@ -12,26 +12,26 @@ from torch.nn import functional as F
 
 from .mode import current_mode
 
-#: Up to how many positions a product of matrices beats the general convolution.
+#: The largest number of output positions at which a matrix product is faster than the general convolution.
 FEW_POSITIONS = 64
-#: Up to how many channels of output leave most of the general convolution's vector of 16 unused.
+#: The general convolution computes 16 output channels at once; up to this number most of them are unused.
 FEW_CHANNELS = 4
 
 
 class InnerConv2d(nn.Conv2d):
-    """A convolution that multiplies matrices where its output has few positions, as in the depth of a U-Net.
+    """A convolution computed as a matrix product if its output has few positions, as in the inner levels of a U-Net.
 
-    There the weights (17 MB for 512 × 512 × 4 × 4) are all the work, and the general kernels reorder them three times
-    for each step.
+    There reading the weights (17 MB for 512 × 512 × 4 × 4) is nearly all of the work, and the general kernels reorder
+    them three times in each step.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         kernel = self.kernel_size[0]
         h, w = ((side + 2 * int(self.padding[0]) - kernel) // self.stride[0] + 1 for side in x.shape[2:])
-        return _product(self, x) if _are_few(x, h * w) else super().forward(x)
+        return _product(self, x) if _few_positions(x, h * w) else super().forward(x)
 
     def product(self, x: Tensor) -> Tensor:
-        """The convolution of N×C×H×W as one product of matrices."""
+        """The convolution of N×C×H×W as one matrix product."""
         kernel, stride, padding = self.kernel_size[0], self.stride[0], int(self.padding[0])
         h, w = ((side + 2 * padding - kernel) // stride + 1 for side in x.shape[2:])
         patches = F.unfold(x, kernel, padding=padding, stride=stride).transpose(1, 2)
@@ -41,32 +41,33 @@ class InnerConv2d(nn.Conv2d):
 
 
 class InnerConvTranspose2d(nn.ConvTranspose2d):
-    """The transposed convolution of the same kind, for an input of few positions."""
+    """The transposed convolution of the same kind, for an input with few positions."""
 
     def forward(self, x: Tensor, output_size: list[int] | None = None) -> Tensor:
-        if output_size is None and _are_few(x, x.shape[2] * x.shape[3]):
+        if output_size is None and _few_positions(x, x.shape[2] * x.shape[3]):
             return _product(self, x)
         return super().forward(x, output_size)
 
     def product(self, x: Tensor) -> Tensor:
-        """The transposed convolution of N×C×H×W as one product of matrices."""
+        """The transposed convolution of N×C×H×W as one matrix product."""
         kernel, stride, padding = self.kernel_size[0], self.stride[0], int(self.padding[0])
         n, channels, h, w = x.shape
         pixels = x.flatten(2).transpose(1, 2).reshape(n * h * w, channels)
         patches: Tensor = _Product.apply(pixels, self.weight.flatten(1), False)
         height, width = ((side - 1) * stride - 2 * padding + kernel for side in (h, w))
         columns = patches.view(n, h * w, -1).transpose(1, 2)
-        # Patches overlap; they are added up in full precision, as within a convolution.
+        # Overlapping patches are summed in full precision, as inside a convolution.
         full = torch.promote_types(columns.dtype, torch.float32)
         y = F.fold(columns.to(full), (height, width), kernel, padding=padding, stride=stride)
         return _with_bias(y.to(columns.dtype), self.bias)
 
 
 class NarrowConv2d(nn.Conv2d):
-    """A convolution of stride 1 to few channels, which makes the 2 × 2 outputs of a square channels of their own.
+    """A convolution of stride 1 to few channels, computed with stride 2 and four times as many channels.
 
-    The general kernels compute 16 channels of output whatever is asked for. A square sees kernel + 1 rows and columns;
-    each of its outputs has a copy of the weights at its own place among them.
+    The general kernels compute 16 output channels in any case. Here each 2 × 2 square of outputs becomes four
+    channels: the square depends on kernel + 1 rows and columns of the input, and each of its outputs has a copy of the
+    weights, zero-padded to that size at the output's own offset.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -80,17 +81,17 @@ class NarrowConv2d(nn.Conv2d):
         return F.pixel_shuffle(squares, 2)
 
 
-def _are_few(x: Tensor, positions: int) -> bool:
-    """Whether a batch, of so many positions each, is worth a product. At test images are computed one by one."""
-    together = positions if current_mode() is not None else len(x) * positions
-    return x.device.type == "cpu" and together <= FEW_POSITIONS
+def _few_positions(x: Tensor, positions: int) -> bool:
+    """Whether a matrix product is faster for a batch with so many positions per image."""
+    in_one_product = positions if current_mode() is not None else len(x) * positions  # see _product
+    return x.device.type == "cpu" and in_one_product <= FEW_POSITIONS
 
 
 class _Product(torch.autograd.Function):
-    """Rows times weights, or times their transpose, in autocast's precision where that is on.
+    """The product of rows with the weights, or with their transpose, in autocast's precision where that is on.
 
-    autograd's own product gives the weights' gradient in a layout that costs two more copies of it, and asks for
-    products in which a few columns follow a large transposed matrix, which in fp32 take ten times as long.
+    autograd's own product returns the gradient of the weights in a layout that costs two more copies of it, and
+    multiplies a large transposed matrix by a few columns, which in fp32 takes ten times as long.
     """
 
     @staticmethod
@@ -105,15 +106,15 @@ class _Product(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         (gradient,) = gradients
         rows, weight, matrix = ctx.saved_tensors
-        if torch.is_grad_enabled():  # for gradients of gradients, which must find their way to the weight itself
+        if torch.is_grad_enabled():  # double backward: the graph must reach the weight itself
             matrix = weight.to(matrix.dtype)
-        of_rows = of_weight = None
+        rows_gradient = weight_gradient = None
         if ctx.needs_input_grad[0]:
-            of_rows = (gradient @ (matrix if ctx.transposed else matrix.t())).to(rows.dtype)
+            rows_gradient = (gradient @ (matrix if ctx.transposed else matrix.t())).to(rows.dtype)
         if ctx.needs_input_grad[1]:
             rows = rows.to(matrix.dtype)
-            of_weight = (gradient.t() @ rows if ctx.transposed else rows.t() @ gradient).to(weight.dtype)
-        return of_rows, of_weight, None
+            weight_gradient = (gradient.t() @ rows if ctx.transposed else rows.t() @ gradient).to(weight.dtype)
+        return rows_gradient, weight_gradient, None
 
 
 def _with_bias(y: Tensor, bias: Tensor | None) -> Tensor:
@@ -121,7 +122,10 @@ def _with_bias(y: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _product(conv: InnerConv2d | InnerConvTranspose2d, x: Tensor) -> Tensor:
-    """At test each image by itself: an image must not change, to the bit, with the batch that it is in."""
+    """The product for a batch; in inference mode image by image, because a translation must not depend on its batch.
+
+    A matrix product may round differently with another number of rows.
+    """
     if current_mode() is None or len(x) == 1:
         return conv.product(x)
     return torch.cat([conv.product(one) for one in x.chunk(len(x))])

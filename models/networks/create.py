@@ -1,4 +1,4 @@
-"""Networks by name: what `pixlate.create_generator` and `pixlate.create_discriminator` are."""
+"""Constructs networks by name, for `pixlate.create_generator` and `pixlate.create_discriminator`."""
 
 from torch import nn
 
@@ -29,9 +29,9 @@ def create_generator(
 
     Raises OptionError for an unknown name (with the nearest known one) and for a count below 1.
     """
-    _check(input_nc=input_nc, output_nc=output_nc, ngf=ngf)
-    make = plugins.registry("network").get(name, role="generator").load()
-    net: nn.Module = make(
+    _check_counts(input_nc=input_nc, output_nc=output_nc, ngf=ngf)
+    network = plugins.registry("network").get(name, role="generator").load()
+    net: nn.Module = network(
         input_nc=input_nc,
         output_nc=output_nc,
         ngf=ngf,
@@ -58,18 +58,20 @@ def create_discriminator(
     Its weights are fresh, drawn from torch's global generator.
 
     - name, norm, init_type: as registered ("basic", "instance", "normal", …).
-    - ndf: channels of its first layer; n_layers: depth, for those that have a choice.
+    - ndf: channels of its first layer; n_layers: depth, for those whose depth is variable.
 
     Raises OptionError for an unknown name (with the nearest known one) and for a count below 1.
     """
-    _check(input_nc=input_nc, ndf=ndf, n_layers=n_layers)
-    make = plugins.registry("network").get(name, role="discriminator").load()
-    net: nn.Module = make(input_nc=input_nc, ndf=ndf, n_layers=n_layers, norm=plugins.registry("norm").get(norm).load())
+    _check_counts(input_nc=input_nc, ndf=ndf, n_layers=n_layers)
+    network = plugins.registry("network").get(name, role="discriminator").load()
+    net: nn.Module = network(
+        input_nc=input_nc, ndf=ndf, n_layers=n_layers, norm=plugins.registry("norm").get(norm).load()
+    )
     initialise(net, plugins.registry("init").get(init_type).load(), init_gain)
     return net
 
 
-def _check(**counts: int) -> None:
+def _check_counts(**counts: int) -> None:
     for name, count in counts.items():
         if count < 1:
             raise OptionError(f"'{name}' must be at least 1, not {count}.")

@@ -1,6 +1,6 @@
-"""How weights start.
+"""Weight initialisation.
 
-pix2pix and CycleGAN draw them from a normal distribution of standard deviation 0.02. Xavier: Glorot and
+pix2pix and CycleGAN draw weights from a normal distribution of standard deviation 0.02. Xavier: Glorot and
 Bengio 2010. Kaiming: He et al. 2015. Orthogonal: Saxe, McClelland and Ganguli 2013.
 """
 
@@ -14,17 +14,17 @@ InitFunction = Callable[[Tensor, float], object]
 
 
 def normal(weight: Tensor, gain: float) -> None:
-    """Normal numbers whose standard deviation is the gain."""
+    """A normal distribution with the gain as its standard deviation."""
     nn.init.normal_(weight, 0.0, gain)
 
 
 def xavier(weight: Tensor, gain: float) -> None:
-    """Normal numbers of variance gain² · 2 / (fan_in + fan_out)."""
+    """A normal distribution of variance gain² · 2 / (fan_in + fan_out)."""
     nn.init.xavier_normal_(weight, gain=gain)
 
 
 def kaiming(weight: Tensor, gain: float) -> None:
-    """Normal numbers of variance 2 / fan_in; the gain has no part in it."""
+    """A normal distribution of variance 2 / fan_in; the gain is ignored, as in the reference."""
     nn.init.kaiming_normal_(weight, a=0, mode="fan_in")
 
 
@@ -34,10 +34,10 @@ def orthogonal(weight: Tensor, gain: float) -> None:
 
 
 def initialise(net: nn.Module, init: InitFunction, gain: float) -> None:
-    """Start a network's weights anew, from torch's global generator.
+    """Initialise a network in place, drawing from torch's global generator.
 
-    Convolutions and linear layers: `init` for weights, zero for biases. Batch norms: scales from N(1, gain),
-    shifts zero. Synchronised batch norms keep ones and zeros, as in the reference.
+    Convolutions and linear layers: weights by `init`, biases zero. Batch norm: scales from N(1, gain), shifts zero.
+    Synchronised batch norm keeps torch's ones and zeros, as in the reference, which looks for "BatchNorm2d" by name.
     """
     for module in net.modules():
         if isinstance(module, _ConvNd | nn.Linear):

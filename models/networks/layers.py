@@ -1,4 +1,4 @@
-"""Layers that do more than torch's: dropout with given noise, and padding that repeats bit for bit."""
+"""Layers that torch has in another form: dropout with a generator per image, and reproducible reflection padding."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from .mode import current_mode
 
 
 class Dropout(nn.Dropout):
-    """Dropout that, while translating, takes each image's mask from its own generator, or is off."""
+    """Dropout that in inference mode draws each image's mask from a generator of its own, or is off."""
 
     def forward(self, x: Tensor) -> Tensor:
         mode = current_mode()
@@ -18,30 +18,30 @@ class Dropout(nn.Dropout):
             return super().forward(x)
         if mode.noise is None:
             return x
-        # torch.rand on the CPU gives the same numbers everywhere; bernoulli_ differs with the maths library.
+        # torch.rand on the CPU draws the same numbers everywhere; those of bernoulli_ depend on the maths library.
         kept = [torch.rand(one.shape, generator=noise) >= self.p for one, noise in zip(x, mode.noise, strict=True)]
         return x * torch.stack(kept).to(x).div_(1 - self.p)
 
 
 class ReflectionPad(nn.ReflectionPad2d):
-    """Padding by mirror images of the borders, the same on all four sides, in the input's own precision.
+    """Reflection padding, the same on all four sides, in the input's own precision.
 
-    Its gradient is a sum of slices: on a CPU a fifth of the time of torch's own kernel (2×256×66×66 in bf16: 0.5 ms
-    for 2.7), and on CUDA, where that kernel sums in no fixed order, the same bits every time. There it is used under
-    `torch.use_deterministic_algorithms` alone, since a GPU is faster with one kernel than with ten.
+    Its gradient is a sum of slices. On a CPU that takes a fifth of the time of torch's kernel (2×256×66×66 in bf16:
+    0.5 ms instead of 2.7). On CUDA torch's kernel is not deterministic; since one kernel is faster there than ten, the
+    slices are used only under `torch.use_deterministic_algorithms`.
     """
 
     def forward(self, x: Tensor) -> Tensor:
         slices = x.device.type == "cpu" or torch.are_deterministic_algorithms_enabled()
-        with torch.autocast(x.device.type, enabled=False):  # which would pad in float32
+        with torch.autocast(x.device.type, enabled=False):  # which would convert to float32
             if slices and torch.is_grad_enabled() and not torch.compiler.is_compiling():
-                padded: Tensor = _Mirrored.apply(x, self.padding[0])
+                padded: Tensor = _ReflectionPadding.apply(x, self.padding[0])
                 return padded
             return super().forward(x)
 
 
-class _Mirrored(torch.autograd.Function):
-    """F.pad(x, (p, p, p, p), mode="reflect") of N×C×H×W, with its gradient from slices."""
+class _ReflectionPadding(torch.autograd.Function):
+    """F.pad(x, (p, p, p, p), mode="reflect") of N×C×H×W, with a gradient computed from slices."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, p: int) -> Tensor:
@@ -59,7 +59,7 @@ class _Mirrored(torch.autograd.Function):
 
 
 def _folded(strip: Tensor, p: int) -> Tensor:
-    """The rows of a padded strip added to the rows whose mirror images they are."""
+    """Remove a strip's padding rows, adding each to the row that it is a reflection of."""
     within = strip[:, :, p:-p].clone(memory_format=torch.contiguous_format)
     within[:, :, 1 : p + 1] += strip[:, :, :p].flip(2)
     within[:, :, -p - 1 : -1] += strip[:, :, -p:].flip(2)

@@ -1,41 +1,40 @@
-"""How networks behave while they translate images rather than learn.
+"""The inference mode: how norms and dropout behave while a network translates images.
 
-Whoever translates says so for a block of code, and the norms and dropouts inside obey. Nothing on the modules
-changes, so that two threads can translate with the same network, each in its own way, while a third trains
-it.
+It is set for a block of code and read by the layers inside. torch's own `module.eval()` changes the modules instead,
+so that a translation would disturb a training of the same network in another thread, or another translation.
 """
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 
 
 @dataclass(frozen=True)
 class InferenceMode:
-    """Where batch norms take their statistics from, and where dropout takes its noise from.
+    """The source of batch norm's statistics, and of dropout's masks.
 
-    - statistics: "image" normalises each image by its own statistics, as the pix2pix paper does at test
-      time; "running" by the averages gathered in training.
-    - noise: one generator (on the CPU) for each image of the batch, so that an image's noise depends
-      neither on its neighbours nor on the device; None turns dropout off.
+    - statistics: "image" normalises each image by its own statistics, as pix2pix does at test time (section 3.3 of
+      the paper); "running" by the averages of training.
+    - noise: a generator (on the CPU) for each image of the batch, so that an image's masks depend neither on the
+      other images nor on the device; None turns dropout off.
     """
-
-    __test__: ClassVar[bool] = False
 
     statistics: Literal["image", "running"] = "image"
     noise: Sequence[torch.Generator] | None = None
 
 
-_mode: ContextVar[InferenceMode | None] = ContextVar("pixlate_test_mode", default=None)
+# A ContextVar, because layers deep inside a network need the mode and their `forward` signatures are torch's; it is
+# separate for each thread and asyncio task, which makes translation re-entrant.
+_mode: ContextVar[InferenceMode | None] = ContextVar("pixlate_inference_mode", default=None)
 
 
 @contextmanager
 def set_inference_mode(mode: InferenceMode) -> Iterator[None]:
-    """Within this block, and in this thread alone, norms and dropouts behave as `mode` says."""
+    """Within this block, and in this thread alone, norms and dropout follow `mode`."""
     token = _mode.set(mode)
     try:
         yield
@@ -44,5 +43,5 @@ def set_inference_mode(mode: InferenceMode) -> Iterator[None]:
 
 
 def current_mode() -> InferenceMode | None:
-    """The mode in force here; None in training, and under torch.compile, whose graphs cannot depend on it."""
+    """The mode in force; None in training, and under torch.compile, whose graphs cannot depend on it."""
     return None if torch.compiler.is_compiling() else _mode.get()

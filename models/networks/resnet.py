@@ -1,14 +1,14 @@
-"""The generator of CycleGAN: a residual network between two down- and two upsamplings.
+"""The generator of CycleGAN: residual blocks between two downsampling and two upsampling layers.
 
 J. Johnson, A. Alahi, L. Fei-Fei, "Perceptual losses for real-time style transfer and super-resolution" (ECCV
 2016), as J.-Y. Zhu, T. Park, P. Isola, A. A. Efros, "Unpaired image-to-image translation using
-cycle-consistent adversarial networks" (ICCV 2017), use it. In the latter's notation, with n of 6 or 9:
+cycle-consistent adversarial networks" (ICCV 2017), use it (appendix 7.2). In the latter's notation, with n of 6 or 9:
 
     c7s1-64, d128, d256, n × R256, u128, u64, c7s1-3
 
 c7s1-k is a 7×7 convolution, norm and ReLU; dk a 3×3 convolution of stride 2, norm and ReLU; Rk two 3×3
-convolutions with a shortcut; uk a 3×3 transposed convolution of stride 2, norm and ReLU. The last layer ends
-in tanh. Borders are padded by reflection.
+convolutions with a skip connection; uk a 3×3 transposed convolution of stride 2, norm and ReLU. The last layer ends
+in tanh. Borders are padded by reflection, which avoids artifacts there.
 """
 
 import itertools
@@ -21,7 +21,10 @@ from .norms import NormFactory, conv_bias
 
 
 class ResnetBlock(nn.Module):
-    """Rk: x + conv(relu(conv(x))), of N×k×H×W, each convolution followed by a norm; no ReLU after the sum."""
+    """Rk: x + conv(relu(conv(x))) for N×k×H×W, each convolution followed by a norm; no ReLU after the sum.
+
+    The layers' numbers are part of the names of the weights, and with dropout they differ: see `architecture.py`.
+    """
 
     def __init__(self, channels: int, norm: NormFactory, use_dropout: bool) -> None:
         super().__init__()
@@ -38,18 +41,18 @@ class ResnetBlock(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        change: Tensor = self.conv_block(x)
-        return x + change
+        residual: Tensor = self.conv_block(x)
+        return x + residual
 
 
 class ResnetGenerator(nn.Module):
     """c7s1-ngf, d(2 ngf), d(4 ngf), n_blocks × R(4 ngf), u(2 ngf), u(ngf), c7s1-output_nc.
 
-    N×input_nc×H×W to N×output_nc×H×W in [-1, 1]; sides must be multiples of 4.
+    N×input_nc×H×W images to N×output_nc×H×W in [-1, 1]; H and W must be multiples of 4.
     """
 
     size_multiple = 4
-    minimum_size = 8
+    minimum_size = 8  # reflection padding of 1 needs two pixels at a quarter of the size
 
     def __init__(
         self, input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool, n_blocks: int
@@ -76,10 +79,10 @@ class ResnetGenerator(nn.Module):
 
 
 def resnet_9blocks(input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool) -> ResnetGenerator:
-    """The generator for images of 256 pixels and more."""
+    """The generator of 9 residual blocks, for images of 256 pixels and more."""
     return ResnetGenerator(input_nc, output_nc, ngf, norm, use_dropout, n_blocks=9)
 
 
 def resnet_6blocks(input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool) -> ResnetGenerator:
-    """The generator for images of 128 pixels."""
+    """The generator of 6 residual blocks, for images of 128 pixels."""
     return ResnetGenerator(input_nc, output_nc, ngf, norm, use_dropout, n_blocks=6)

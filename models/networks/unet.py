@@ -1,17 +1,17 @@
-"""The generator of pix2pix: a U-Net down to a single pixel.
+"""The generator of pix2pix: a U-Net that encodes the image down to a single pixel.
 
 P. Isola, J.-Y. Zhu, T. Zhou, A. A. Efros, "Image-to-image translation with conditional adversarial networks"
-(CVPR 2017), after O. Ronneberger, P. Fischer, T. Brox, "U-Net" (MICCAI 2015). In the paper's notation, for
-256 pixels:
+(CVPR 2017), section 3.2.1 and appendix 6.1.1, after O. Ronneberger, P. Fischer, T. Brox, "U-Net" (MICCAI 2015). In
+the paper's notation, for 256 pixels:
 
     encoder   C64-C128-C256-C512-C512-C512-C512-C512
     decoder   CD512-CD512-CD512-C512-C256-C128-C64
 
-Ck is a 4×4 convolution of stride 2, norm and (leaky) ReLU; CDk has dropout besides; each decoder layer also
-sees the encoder layer of its own size. The network is built from levels, each holding the next one:
+Ck is a 4×4 convolution of stride 2, norm and (leaky) ReLU; CDk has dropout too; each decoder layer also receives the
+encoder layer of its own size (skip connections). The network is built from levels, each containing the next one:
 
     x ── leaky ReLU ── conv ── norm ── [next level] ── ReLU ── transposed conv ── norm ── (+) ── out
-      └──────────────────────────────────────────────────────────────────────── beside it ─┘
+      └───────────────────────────────────────────────────────────── skip connection ─────┘
 """
 
 import torch
@@ -23,10 +23,10 @@ from .norms import NormFactory, conv_bias
 
 
 class _Level(nn.Module):
-    """One level: what enters it, beside what its layers make of it; N×C×H×W to N×2C×H×W.
+    """One level: its input concatenated with its layers' output; N×C×H×W to N×2C×H×W.
 
-    The layers begin with an activation in place, so that what is passed beside them is activated as well; the
-    ReLU that follows gives the same either way.
+    The first layer is an in-place activation, so that the skip connection carries its result, not the input: so it
+    is in the reference. It makes no difference, because the ReLU that follows maps both to the same values.
     """
 
     def __init__(self, *layers: nn.Module) -> None:
@@ -38,7 +38,7 @@ class _Level(nn.Module):
 
 
 class _Outermost(_Level):
-    """The level that meets the images; nothing passes beside it."""
+    """The outermost level, from image to image; it has no skip connection."""
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.model(x)
@@ -46,7 +46,10 @@ class _Outermost(_Level):
 
 
 class UnetGenerator(nn.Module):
-    """A U-Net of n_levels halvings, N×C×H×W to [-1, 1]; sides must be multiples of 2**n_levels."""
+    """A U-Net of n_levels levels: N×input_nc×H×W images to N×output_nc×H×W in [-1, 1].
+
+    H and W must be multiples of 2**n_levels.
+    """
 
     def __init__(
         self, input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool, n_levels: int
@@ -76,6 +79,8 @@ class UnetGenerator(nn.Module):
             return [Dropout(0.5)] if use_dropout else []
 
         widest = 8 * ngf
+        # From the innermost level outwards. The innermost has no norm after its convolution: at a single pixel the
+        # statistics of one image would make everything zero.
         net: nn.Module = _Level(leaky(), halve(widest, widest), relu(), double(widest, widest), norm(widest))
         for _ in range(n_levels - 5):
             net = level(widest, widest, net, *dropout())
@@ -90,10 +95,10 @@ class UnetGenerator(nn.Module):
 
 
 def unet_256(input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool) -> UnetGenerator:
-    """Eight levels, for sides that are multiples of 256."""
+    """The U-Net of 8 levels, for sides that are multiples of 256."""
     return UnetGenerator(input_nc, output_nc, ngf, norm, use_dropout, n_levels=8)
 
 
 def unet_128(input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool) -> UnetGenerator:
-    """Seven levels, for sides that are multiples of 128."""
+    """The U-Net of 7 levels, for sides that are multiples of 128."""
     return UnetGenerator(input_nc, output_nc, ngf, norm, use_dropout, n_levels=7)

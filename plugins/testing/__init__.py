@@ -1,4 +1,4 @@
-"""For the tests of plugins: fixtures and contracts.
+"""Fixtures and contract tests for the test suites of plugins.
 
     # tests/conftest.py
     pytest_plugins = ["pixlate.plugins.testing"]
@@ -9,10 +9,10 @@
     def test_mine() -> None:
         check_model("mine")
 
-- `check_model(name)`, `check_dataset(name, dataroot)`: all that a model and a data set must do; AssertionError says
-  what one does not.
-- fixture `installed_plugin`: installs a plugin for one test, from its source.
-- fixture `tiny_dataset`: a folder with a few drawn images, "aligned", "unaligned" or "single".
+- `check_model(name)`, `check_dataset(name, dataroot)`: check the contract of a model or a data set; AssertionError
+  names the requirement that is not met.
+- fixture `installed_plugin`: installs a plugin from source for one test.
+- fixture `tiny_dataset`: writes a folder of a few synthetic images, "aligned", "unaligned" or "single".
 """
 
 from .checks import check_dataset, check_model

@@ -1,4 +1,4 @@
-"""The contract tests that plugin authors call, for models and for data sets."""
+"""The contract tests for plugin authors: `check_model` and `check_dataset`."""
 
 import os
 from collections.abc import Callable
@@ -19,28 +19,33 @@ def check_model(
     plugins: Plugins | None = None,
     **options: Any,
 ) -> None:
-    """Check that a registered model keeps its contract, on tiny networks and drawn images.
+    """Check that a registered model fulfils the contract of models, with tiny networks and random images.
 
-    Its options have help; a step changes every trained network and leaves finite losses; losses and images have
-    the same names each time; its state goes on bit for bit after saving; `translate` keeps the size and changes
-    nothing; `--direction BtoA`, `--accumulate`, bfloat16 and building for testing work.
+    Its options have help; a step changes every trained network and returns finite losses; losses and images have
+    the same names in every step; training resumes bit for bit from its state; `translate` keeps the size and changes
+    nothing; `--direction BtoA`, `--accumulate`, `--precision bf16` and `train=False` work.
 
-    - make_batch: makes a batch of so many images from a seed, where the model needs more than "A" and "B".
-    - plugins: where names are looked up; None for the models and data sets of pixlate and of installed plugins.
+    - make_batch: `make_batch(n, seed)` returns a batch of n images, if the model needs more than "A" and "B".
+    - plugins: where names are looked up; None for built-in and installed plugins.
     - options: as on the command line (`netG="unet_128"`), over the model's defaults and `ngf=4, ndf=4`.
+
+    Raises AssertionError for a requirement that is not met.
     """
-    from .model_contract import ModelContract  # torch is imported by the first check, not by pytest's start
+    from .model_contract import ModelContract  # imported here, because pytest's start should not wait for torch
 
     ModelContract(plugins or _installed(), name, device, make_batch, options).check()
 
 
 def check_dataset(name: str, dataroot: Path | str, *, plugins: Plugins | None = None, **options: Any) -> None:
-    """Check that a registered data set keeps its contract on the images in a folder.
+    """Check that a registered data set fulfils the contract of data sets, on the images in a folder.
 
-    Items are images in [-1, 1] with names, the same each time for the same (epoch, index), here and in a process
-    that is started afresh; nothing draws from a global generator; the files that it names exist.
+    Items are named images in [-1, 1], identical for the same (epoch, index) each time, in a spawned process too; no
+    global random generator is used; the files that it lists exist.
 
+    - plugins: where names are looked up; None for built-in and installed plugins.
     - options: as on the command line (`load_size=64, crop_size=64`).
+
+    Raises AssertionError for a requirement that is not met.
     """
     from .dataset_contract import check
 

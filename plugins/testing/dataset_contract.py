@@ -1,4 +1,4 @@
-"""What every data set must do; `pixlate.plugins.testing.check_dataset` runs it all on a small folder."""
+"""The contract of a data set, checked on a small folder by `pixlate.plugins.testing.check_dataset`."""
 
 import pickle
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from pixlate.data.create import create_dataset
 from pixlate.data.loader import BatchLoader
 from pixlate.plugins.manager import Plugins
 
-from .model_contract import generators, same
+from .comparison import identical, random_states
 
 
 def check(plugins: Plugins, name: str, dataroot: Path | str, options: Mapping[str, Any]) -> None:
-    """Check every promise of a data set; AssertionError says which is broken."""
+    """Check every requirement; raises AssertionError for one that is not met."""
     component = plugins.registry("dataset").get(name)
     name = component.name
     _require(bool(component.help), name, "has no help: give register() a sentence")
@@ -31,10 +31,11 @@ def check(plugins: Plugins, name: str, dataroot: Path | str, options: Mapping[st
 
 def _check_items(name: str, dataset: BaseDataset[Any]) -> None:
     for index in (0, len(dataset) - 1):
-        before = generators()
+        before = random_states()
         item, again = dataset[2, index], dataset[2, index]
-        _require(same(before, generators()), name, "draws from a global generator: use the rng that sample() is given")
-        _require(same(item, again), name, f"makes another item of {index} the second time")
+        unchanged = identical(before, random_states())
+        _require(unchanged, name, "draws from a global generator: use the rng that sample() is given")
+        _require(identical(item, again), name, f"returns another item for index {index} the second time")
         _require("A" in item, name, "has items without 'A'")
         for side in ("A", "B"):
             if side in item:
@@ -44,28 +45,28 @@ def _check_items(name: str, dataset: BaseDataset[Any]) -> None:
 
 def _check_image(name: str, side: str, image: Any) -> None:
     kind = isinstance(image, Tensor) and image.dim() == 3 and image.dtype == torch.float32
-    _require(kind, name, f"gives '{side}' that is no C×H×W tensor of float32")
+    _require(kind, name, f"returns '{side}' that is no C×H×W tensor of float32")
     inside = bool(torch.isfinite(image).all()) and float(image.abs().max()) <= 1
-    _require(inside, name, f"gives '{side}' with values outside [-1, 1]")
+    _require(inside, name, f"returns '{side}' with values outside [-1, 1]")
 
 
 def _check_files(name: str, dataset: BaseDataset[Any]) -> None:
     missing = [path for path in dataset.files() if not path.is_file()]
-    _require(not missing, name, f"names files that are not there: {missing[:3]}")
+    _require(not missing, name, f"lists files that do not exist: {missing[:3]}")
 
 
 def _check_loading(name: str, dataset: BaseDataset[Any]) -> None:
-    """A copy, and one in a process that is started afresh, give the same items."""
+    """A pickled copy, and one in a spawned process, return the same items."""
     copy = pickle.loads(pickle.dumps(dataset))
-    _require(same(dataset[1, 0], copy[1, 0]), name, "gives other items when it is copied")
+    _require(identical(dataset[1, 0], copy[1, 0]), name, "returns other items when it is pickled")
     batches = {}
     for workers in (0, 1):
         options = replace(dataset.shared, num_threads=workers, batch_size=2)
         with BatchLoader(dataset, options, epochs=1, start_method="spawn") as loader:
             batches[workers] = list(loader.epoch(1))
-    _require(same(batches[0], batches[1]), name, "gives other items in another process")
+    _require(identical(batches[0], batches[1]), name, "returns other items in another process")
 
 
-def _require(holds: bool, name: str, sentence: str) -> None:
-    if not holds:
-        raise AssertionError(f"data set '{name}' {sentence}")
+def _require(condition: bool, name: str, problem: str) -> None:
+    if not condition:
+        raise AssertionError(f"data set '{name}' {problem}")

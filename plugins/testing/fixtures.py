@@ -1,4 +1,4 @@
-"""Fixtures for the tests of plugins: an installed plugin, and a small data set."""
+"""Fixtures for the tests of plugins: an installed plugin, and a folder of images."""
 
 import os
 import sys
@@ -23,14 +23,16 @@ def install_plugin(
     requires: Sequence[str] = ("pixlate",),
     value: str = "",
 ) -> Path:
-    """Lay a plugin out in a folder as an installer would: its module, and a `*.dist-info` with its entry point.
+    """Write a plugin into a folder as an installer would: its module, and a `*.dist-info` with its entry point.
 
-    The module is `pixlate_<entry>`, the distribution `pixlate-<entry>` unless told; `value` is the entry point's
-    value where it is not the module. Returns the folder, which is to be on sys.path.
+    - site: the folder, to be added to sys.path; it is returned.
+    - source: the module's source code.
+    - module, distribution: by default `pixlate_<entry>` and `pixlate-<entry>`.
+    - requires: lines of Requires-Dist; value: the entry point's value, by default the module.
     """
     module = module or f"pixlate_{entry}".replace("-", "_")
     distribution = distribution or f"pixlate-{entry}"
-    # importlib.metadata takes the name up to the first hyphen, so that there must be none in it
+    # importlib.metadata splits the folder's name at the first hyphen, so that the distribution's must have none
     info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
     info.mkdir(parents=True)
     (site / f"{module}.py").write_text(dedent(source), "utf-8")
@@ -43,14 +45,14 @@ def install_plugin(
 
 @pytest.fixture
 def installed_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
-    """Installs plugins for one test, here and for the processes it starts; takes what `install_plugin` takes.
+    """A function that installs a plugin for one test, in this process and those that the test starts.
 
-    Where PIXLATE_PLUGINS says which plugins there are, it is extended.
+    Its arguments are those of `install_plugin` without the folder. If PIXLATE_PLUGINS is set, the plugin is added.
     """
     sites: list[Path] = []
 
     def install(source: str, *, entry: str = "mine", **more: str) -> Path:
-        site = tmp_path / f"site{len(sites)}"  # a new PYTHONPATH has the default plugins found anew
+        site = tmp_path / f"site{len(sites)}"  # get_plugins() loads plugins again when PYTHONPATH changes
         sites.append(site)
         install_plugin(site, source, entry=entry, **more)
         if "PIXLATE_PLUGINS" in os.environ:
@@ -67,7 +69,7 @@ def installed_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 @pytest.fixture
 def tiny_dataset(tmp_path: Path) -> Callable[..., Path]:
-    """Makes the folder of a data set of a few images; takes a kind and what else `write_images` takes."""
+    """A function that writes a folder of images for one test; its arguments are those of `write_images`."""
 
     def make(kind: Kind, *, size: int = 64, count: int = 4, phases: Sequence[str] = ("train", "test")) -> Path:
         return write_images(tmp_path / f"{kind}_images", kind, size=size, count=count, phases=phases)
@@ -78,22 +80,24 @@ def tiny_dataset(tmp_path: Path) -> Callable[..., Path]:
 def write_images(
     folder: Path, kind: Kind, *, size: int = 64, count: int = 4, phases: Sequence[str] = ("train", "test")
 ) -> Path:
-    """Write a data set of drawn images in the reference's layout, and return its folder.
+    """Write synthetic images in the reference's folder layout; returns the folder.
 
-    "aligned": A and B side by side in <phase>/; "unaligned": <phase>A/ and <phase>B/; "single": in the folder.
+    - kind: "aligned" (A and B side by side in <phase>/), "unaligned" (<phase>A/ and <phase>B/) or "single" (no
+      subfolders).
+    - size: of a square image in pixels; count: images per subfolder.
     """
     from PIL import Image, ImageDraw
 
     def draw(path: Path, number: int, sides: int) -> None:
-        sheet = Image.new("RGB", (size * sides, size))
-        slope = Image.linear_gradient("L").resize((size, size))
+        pair = Image.new("RGB", (size * sides, size))
+        gradient = Image.linear_gradient("L").resize((size, size))
         for side in range(sides):
-            image = Image.merge("RGB", [slope, slope.rotate(90), slope.rotate(180)])
+            image = Image.merge("RGB", [gradient, gradient.rotate(90), gradient.rotate(180)])
             edge = size // 8 + number % (size // 4)
             ImageDraw.Draw(image).ellipse((edge, edge, size - edge, size - edge), ("navy", "gold")[side])
-            sheet.paste(image, (size * side, 0))
+            pair.paste(image, (size * side, 0))
         path.parent.mkdir(parents=True, exist_ok=True)
-        sheet.save(path)
+        pair.save(path)
 
     for number in range(count):
         if kind == "single":

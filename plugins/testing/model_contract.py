@@ -1,14 +1,12 @@
-"""What every model must do; `pixlate.plugins.testing.check_model` runs it all on tiny networks."""
+"""The contract of a model, checked on tiny networks by `pixlate.plugins.testing.check_model`."""
 
 import copy
 import io
 import math
-import random
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,6 +21,8 @@ from pixlate.plugins.manager import Plugins
 from pixlate.util.randomness import reseed
 from pixlate.util.sizes import SideRule
 
+from .comparison import identical, random_states
+
 Batch = dict[str, Any]
 MakeBatch = Callable[[int, int], Batch]
 TINY: Mapping[str, Any] = {"ngf": 4, "ndf": 4}
@@ -31,10 +31,10 @@ SWAPPED = {"A": "B", "B": "A", "A_paths": "B_paths", "B_paths": "A_paths"}
 
 
 class ModelContract:
-    """The promises of one model, a method each; AssertionError says which is broken.
+    """The contract of one model: a method per requirement, which raises AssertionError if it is not met.
 
-    - options: the model's and shared ones, over its defaults and over `ngf=4, ndf=4`.
-    - make_batch: makes a batch of so many images from a seed, for models that need more than "A" and "B".
+    - options: the model's own and shared options, over its defaults and over `ngf=4, ndf=4`.
+    - make_batch: `make_batch(n, seed)` returns a batch of n images, for models that need more than "A" and "B".
     """
 
     def __init__(
@@ -48,68 +48,66 @@ class ModelContract:
         self.plugins = plugins
         self.component = plugins.registry("model").get(name)
         self.name, self.device, self.options = self.component.name, device, {**TINY, **options}
-        self.batch: MakeBatch = make_batch or self._noise
+        self.batch: MakeBatch = make_batch or self._random_batch
 
     def check(self) -> None:
-        """Check every promise."""
-        for promise in (
-            self.explains_itself,
-            self.learns,
-            self.waits_for_the_end_of_a_group,
-            self.continues_exactly,
-            self.translates_without_a_trace,
-            self.translates_when_built_for_testing,
-            self.turns_round,
-            self.computes_in_bfloat16,
-        ):
-            promise()
+        """Check every requirement."""
+        self.check_options()
+        self.check_training_step()
+        self.check_accumulation()
+        self.check_resume()
+        self.check_translation()
+        self.check_inference_model()
+        self.check_direction()
+        self.check_bfloat16()
 
-    def explains_itself(self) -> None:
-        """It has a line for lists, its options have help, and its defaults are values of known options."""
+    def check_options(self) -> None:
+        """The model and its options have help, and its defaults are valid values of known options."""
         self.require(bool(self.component.help), "has no help: give register() a sentence")
         own = [self.component.config] if self.component.config else []
         owners = [*own, ModelOptions, DataOptions, TrainingOptions, ExperimentOptions]
         checked(owners, self.component.defaults, of=f"model '{self.name}'", plugins=self.plugins)
         parser = build_parser("train", self.plugins, [self.component])
-        shown = parser.get_help(parser.make_context("train", [], resilient_parsing=True))
-        for made in (made for owner in own for made in options_of(owner)):
-            self.require(bool(made.help), f"has an option --{made.name} without help")
-            self.require(bool(made.hidden) or f"--{made.name}" in shown, f"does not show --{made.name} in --help")
+        help_text = parser.get_help(parser.make_context("train", [], resilient_parsing=True))
+        for option in (option for owner in own for option in options_of(owner)):
+            self.require(bool(option.help), f"has an option --{option.name} without help")
+            shown = bool(option.hidden) or f"--{option.name}" in help_text
+            self.require(shown, f"does not show --{option.name} in --help")
 
-    def learns(self) -> None:
-        """A step changes every trained network, and leaves losses and images under the same names each time."""
+    def check_training_step(self) -> None:
+        """A step changes every trained network, and returns losses and images under the same names each time."""
         model = self.make()
         first = self._step(model, 0, n=2)
         trained = {weight for optimizer in model.optimizers.values() for weight in _weights(optimizer)}
         for name, network in model.networks.items():
-            wanting = [weight for weight in network.parameters() if weight.requires_grad]
+            weights = [weight for weight in network.parameters() if weight.requires_grad]
             self.require(
-                all(weight in trained for weight in wanting),
+                all(weight in trained for weight in weights),
                 f"has weights of '{name}' in no optimizer: freeze them, or call add_optimizer",
             )
         before = {name: copy.deepcopy(network) for name, network in model.networks.items()}
         second = self._step(model, 1, n=1)
         for name, network in model.networks.items():
             pairs = [(a, b) for a, b in zip(before[name].parameters(), network.parameters(), strict=True)]
-            moved = any(not torch.equal(a, b) for a, b in pairs)
-            self.require(moved or not any(b in trained for _, b in pairs), f"does not change '{name}' in a step")
+            changed = any(not torch.equal(a, b) for a, b in pairs)
+            self.require(changed or not any(b in trained for _, b in pairs), f"does not change '{name}' in a step")
         for count, result in ((2, first), (1, second)):
             self._check_result(result, count)
-        self.require(list(first.losses) == list(second.losses), "names other losses in the second step")
-        self.require(list(first.images) == list(second.images), "names other images in the second step")
+        self.require(list(first.losses) == list(second.losses), "returns losses of other names in the second step")
+        self.require(list(first.images) == list(second.images), "returns images of other names in the second step")
 
-    def waits_for_the_end_of_a_group(self) -> None:
-        """Weights change through `update`, which gathers the gradients of `--accumulate` batches."""
-        model = self._begun()
+    def check_accumulation(self) -> None:
+        """Weights change through `update` only, which accumulates the gradients of `--accumulate` batches."""
+        model = self._trained()
         before = copy.deepcopy(model.state_dict()["networks"])
         reseed(0, "step", 0, 0)
         model.training_step(self.batch(1, 0), group=Group(2, last=False))
         weights = {name: dict(network.named_parameters()) for name, network in model.networks.items()}
         same = all(torch.equal(before[name][key], w) for name, named in weights.items() for key, w in named.items())
-        self.require(same, "changes weights in the middle of a group of batches: use self.update(name, loss)")
+        self.require(same, "changes weights before the last accumulated batch: use self.update(name, loss)")
 
-    def continues_exactly(self) -> None:
-        """What `state_dict` gives, another instance takes back, and goes on bit for bit the same."""
+    def check_resume(self) -> None:
+        """Another instance that loads its state continues exactly as it does, bit for bit."""
         model = self.make()
         for number in range(3):
             self._step(model, number, n=1)
@@ -120,68 +118,72 @@ class ModelContract:
         other = self.make(seed=int(self.options.get("seed", 0)) + 1)
         other.prepare_once(other.directed(self.batch(1, 0)))
         other.load_state_dict(torch.load(file, weights_only=True))
-        self.require(same(model.state_dict(), other.state_dict()), "has a state that does not survive saving")
+        self.require(identical(model.state_dict(), other.state_dict()), "has another state after saving and loading it")
         results = [self._step(each, 3, n=2) for each in (model, other)]
-        exact = same(results[0].losses, results[1].losses) and same(model.state_dict(), other.state_dict())
-        self.require(exact, "goes on otherwise after loading its state: what else must extra_state() hold?")
+        exact = identical(results[0].losses, results[1].losses) and identical(model.state_dict(), other.state_dict())
+        self.require(exact, "continues differently after loading its state: return what is missing in extra_state()")
 
-    def translates_without_a_trace(self) -> None:
-        """A translation keeps the size, depends on no neighbour, and changes no state, buffer or generator."""
-        model = self._begun()
+    def check_translation(self) -> None:
+        """A translation keeps the size, depends on its image alone, and changes no state and no random generator."""
+        model = self._trained()
         batch = self.batch(2, 5)
-        before = copy.deepcopy(_everything(model))
+        before = copy.deepcopy(_all_state(model))
         images = model.translate(batch)
-        self.require(same(before, _everything(model)), "changes its state or a random generator in translate")
-        self.require(same(images, model.translate(batch)), "translates the same images differently a second time")
+        self.require(identical(before, _all_state(model)), "changes its state or a random generator in translate")
+        self.require(identical(images, model.translate(batch)), "translates the same images differently a second time")
         size = batch["A"].shape[-2:]
         for name, image in images.items():
             self._check_image(name, image, 2)
-            self.require(image.shape[-2:] == size, f"gives '{name}' of {tuple(image.shape[-2:])}, not {tuple(size)}")
+            self.require(image.shape[-2:] == size, f"returns '{name}' of {tuple(image.shape[-2:])}, not {tuple(size)}")
         for i in range(2):
             alone = model.translate({name: part[i : i + 1] for name, part in batch.items()})
-            near = all(torch.allclose(images[name][i : i + 1], alone[name], atol=1e-4) for name in images)
-            self.require(near, "translates an image differently beside another: does a norm mix them at test?")
+            close = all(torch.allclose(images[name][i : i + 1], alone[name], atol=1e-4) for name in images)
+            self.require(close, "translates an image differently in a batch: a norm may use the batch's statistics")
         inputs = {name: part for name, part in batch.items() if not name.startswith("B")}
-        made = model.fake({**inputs, **({"A": batch["B"]} if model.shared.direction == "BtoA" else {})})
-        wanted = (2, model.shared.output_nc, *size)
-        self.require(tuple(made.shape) == wanted, f"makes {tuple(made.shape)} of the input alone, not {wanted}")
+        output = model.fake({**inputs, **({"A": batch["B"]} if model.shared.direction == "BtoA" else {})})
+        shape = (2, model.shared.output_nc, *size)
+        self.require(
+            tuple(output.shape) == shape, f"returns {tuple(output.shape)} for a batch without 'B', not {shape}"
+        )
 
-    def translates_when_built_for_testing(self) -> None:
-        """Built with train=False it takes the trained networks' weights and translates alike."""
-        model, testing = self._begun(), self.make(train=False)
-        for name, network in testing.networks.items():
-            self.require(name in model.networks, f"has '{name}' for testing only")
+    def check_inference_model(self) -> None:
+        """Built with train=False and the trained weights, it translates identically."""
+        model, inference_model = self._trained(), self.make(train=False)
+        for name, network in inference_model.networks.items():
+            self.require(name in model.networks, f"has a network '{name}' with train=False only")
             network.load_state_dict(model.networks[name].state_dict())
         batch = self.batch(1, 6)
-        self.require(same(model.translate(batch), testing.translate(batch)), "translates otherwise with train=False")
+        same = identical(model.translate(batch), inference_model.translate(batch))
+        self.require(same, "translates differently with train=False")
 
-    def turns_round(self) -> None:
-        """`--direction BtoA` is AtoB on swapped images."""
+    def check_direction(self) -> None:
+        """`--direction BtoA` is AtoB with A and B swapped."""
         if self._shared.input_nc != self._shared.output_nc:
             return
-        there, back = self.make(direction="AtoB"), self.make(direction="BtoA")
+        forward, backward = self.make(direction="AtoB"), self.make(direction="BtoA")
         batch = self.batch(1, 7)
         swapped = {SWAPPED.get(name, name): part for name, part in batch.items()}
-        self.require(same(there.translate(batch), back.translate(swapped)), "takes the wrong side with BtoA")
+        same = identical(forward.translate(batch), backward.translate(swapped))
+        self.require(same, "swaps A and B itself with BtoA: the batch is already swapped")
 
-    def computes_in_bfloat16(self) -> None:
-        """Under bfloat16 losses stay finite, and weights stay in float32."""
+    def check_bfloat16(self) -> None:
+        """With `--precision bf16` losses are finite and weights stay in float32."""
         model = self.make(precision="bf16")
         self._check_result(self._step(model, 0, n=1), 1)
-        kinds = {weight.dtype for network in model.networks.values() for weight in network.parameters()}
-        self.require(kinds <= {torch.float32}, "has weights that are not float32 with --precision bf16")
+        dtypes = {weight.dtype for network in model.networks.values() for weight in network.parameters()}
+        self.require(dtypes <= {torch.float32}, "has weights that are not float32 with --precision bf16")
 
     # -----------------------------------------------------------------------------------------------------------
 
     def make(self, *, train: bool = True, **options: Any) -> BaseModel[Any]:
-        """The model with the options under test, and these."""
-        given = {**self.options, **options}
-        return create_model(self.plugins, self.name, train=train, device=choose_device(self.device), **given)
+        """Create the model with the options of the test, and further ones."""
+        device = choose_device(self.device)
+        return create_model(self.plugins, self.name, train=train, device=device, **{**self.options, **options})
 
-    def require(self, holds: bool, sentence: str) -> None:
-        """Raise AssertionError with the sentence unless it holds."""
-        if not holds:
-            raise AssertionError(f"model '{self.name}' {sentence}")
+    def require(self, condition: bool, problem: str) -> None:
+        """Raise AssertionError with the problem unless the condition is true."""
+        if not condition:
+            raise AssertionError(f"model '{self.name}' {problem}")
 
     @cached_property
     def _shared(self) -> ModelOptions:
@@ -189,10 +191,10 @@ class ModelContract:
 
     @cached_property
     def _size(self) -> int:
-        """The smallest side that all networks take."""
+        """The smallest allowed side that is not below SMALLEST."""
         return SideRule.of(self.make().networks.values()).at_least(SMALLEST)
 
-    def _noise(self, n: int, seed: int) -> Batch:
+    def _random_batch(self, n: int, seed: int) -> Batch:
         generator = torch.Generator().manual_seed(seed)
         channels = [self._shared.input_nc, self._shared.output_nc]
         batch: Batch = {}
@@ -201,7 +203,7 @@ class ModelContract:
             batch[f"{side}_paths"] = [f"{seed}_{i}.png" for i in range(n)]
         return batch
 
-    def _begun(self) -> BaseModel[Any]:
+    def _trained(self) -> BaseModel[Any]:
         model = self.make()
         self._step(model, 0, n=1)
         return model
@@ -211,43 +213,25 @@ class ModelContract:
         return model.training_step(self.batch(n, number))
 
     def _check_result(self, result: StepResult, count: int) -> None:
-        self.require(bool(result.losses), "names no losses in a step")
+        self.require(bool(result.losses), "returns no losses in a step")
         for name, loss in result.losses.items():
-            self.require(loss.numel() == 1, f"has a loss '{name}' of shape {tuple(loss.shape)}, not a number")
-            self.require(math.isfinite(float(loss)), f"has a loss '{name}' of {float(loss)}")
+            self.require(loss.numel() == 1, f"returns a loss '{name}' of shape {tuple(loss.shape)}, not a scalar")
+            self.require(math.isfinite(float(loss)), f"returns a loss '{name}' of {float(loss)}")
         for name, image in result.images.items():
             self._check_image(name, image, count)
 
     def _check_image(self, name: str, image: Tensor, count: int) -> None:
         shape = tuple(image.shape)
-        self.require(image.dim() == 4 and shape[0] == count, f"gives '{name}' of shape {shape}, not {count}×C×H×W")
+        self.require(image.dim() == 4 and shape[0] == count, f"returns '{name}' of shape {shape}, not {count}×C×H×W")
         largest = float(image.abs().max())
-        self.require(largest <= 1.001, f"gives '{name}' with values up to {largest:.3g}: images are in [-1, 1]")
+        self.require(largest <= 1.001, f"returns '{name}' with values up to {largest:.3g}: images are in [-1, 1]")
 
 
 def _weights(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     return [weight for group in optimizer.param_groups for weight in group["params"]]
 
 
-def _everything(model: BaseModel[Any]) -> Any:
-    """What a translation must leave alone: the state, the modules' modes, and every global generator."""
+def _all_state(model: BaseModel[Any]) -> Any:
+    """All that a translation must not change: the state, the modules' modes, the global random generators."""
     modes = [module.training for network in model.networks.values() for module in network.modules()]
-    return model.state_dict(), modes, generators()
-
-
-def generators() -> Any:
-    """The states of all global random generators."""
-    return torch.get_rng_state(), random.getstate(), np.random.get_state()
-
-
-def same(a: Any, b: Any) -> bool:
-    """Whether two nested values are equal, tensors bit for bit."""
-    if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return a.dtype == b.dtype and torch.equal(a, b)
-    if isinstance(a, np.ndarray):
-        return bool(np.array_equal(a, b))
-    if isinstance(a, Mapping) and isinstance(b, Mapping):
-        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return len(a) == len(b) and all(map(same, a, b))
-    return bool(a == b)
+    return model.state_dict(), modes, random_states()

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import torch
 
 from pixlate.errors import CheckpointError
-from pixlate.models.weights import load_data
+from pixlate.models.weights import read_tensors
 from pixlate.util.files import cannot_write, write_whole
 
 
@@ -48,7 +48,7 @@ def read_state(path: Path, *, device: str = "cpu") -> dict[str, Any]:
             raise CheckpointError(f"'{path}' is damaged: its checksum differs from the one stored beside it.")
     except OSError as error:
         raise CheckpointError(f"'{path}' cannot be read: {error.strerror}.") from error
-    return load_data(path, device=device)
+    return read_tensors(path, device=device)
 
 
 def write_weights(path: Path, weights: Mapping[str, Any]) -> None:

@@ -242,12 +242,12 @@ def test_the_commands_of_the_one_file(
         "1",
         "--n_epochs_decay",
         "0",
-        "--reach",
+        "--line_radius",
         "1",
     ]
     run(train, *small)
     output = capsys.readouterr()
-    assert "smallest distance to a photograph: 0." in output.out
+    assert "smallest mean absolute error: 0." in output.out
     folder = tmp_path / "checkpoints" / "photos_pix2pix"
     assert re.fullmatch(r"2 0\.\d{4}\n", (folder / "sketch_error.txt").read_text())
     run(test)
@@ -258,7 +258,7 @@ def test_the_commands_of_the_one_file(
 def test_the_data_set_of_the_one_file(tmp_path: Path, installed_plugin: Install) -> None:
     get_plugins().load_file(ROOT / "examples" / "one-file" / "sketches.py")
     write_images(tmp_path / "train", "single", size=40, count=3)
-    check_dataset("sketches", tmp_path, plugins=get_plugins(), reach=2)
+    check_dataset("sketches", tmp_path, plugins=get_plugins(), line_radius=2)
     grey = pixlate.create_dataset("sketches", dataroot=str(tmp_path), input_nc=1, load_size=32, crop_size=32)[0]
     assert grey["A"].shape == (1, 32, 32)
     assert set(grey["A"].unique().tolist()) == {-1.0, 1.0}

@@ -15,7 +15,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class NetworkCase:
-    """One network of the reference: how it was made, its weights, what it was given and what it answered.
+    """One network of the reference: its arguments, its weights, its input images and its outputs.
 
     `after` holds its weights and statistics after the pass in train mode, which was its first.
     """
@@ -25,7 +25,7 @@ class NetworkCase:
     keys: list[str]
     params: int
     after: dict[str, Tensor]
-    given: Tensor
+    images: Tensor
     train_out: Tensor
     eval_out: Tensor
 
@@ -55,21 +55,21 @@ def golden(name: str) -> dict[str, np.ndarray]:
 def network_cases() -> Iterator[NetworkCase]:
     """All cases of golden/networks.npz."""
     arrays = golden("networks")
-    for number, said in enumerate(json.loads(str(arrays["meta"]))):
-        args, size = said["args"], said["size"]
+    for number, meta in enumerate(json.loads(str(arrays["meta"]))):
+        args, size = meta["args"], meta["size"]
         after = {
             key.removeprefix(f"{number}/after/"): torch.from_numpy(np.asarray(value))
             for key, value in arrays.items()
             if key.startswith(f"{number}/after/")
         }
-        given = pattern(said["pattern_seed"], args["input_nc"], size, size, said["batch"])
+        images = pattern(meta["pattern_seed"], args["input_nc"], size, size, meta["batch"])
         yield NetworkCase(
-            kind=said["kind"],
+            kind=meta["kind"],
             args=args,
-            keys=said["keys"],
-            params=said["params"],
+            keys=meta["keys"],
+            params=meta["params"],
             after=after,
-            given=torch.from_numpy(given),
+            images=torch.from_numpy(images),
             train_out=torch.from_numpy(arrays[f"{number}/train_out"]),
             eval_out=torch.from_numpy(arrays[f"{number}/eval_out"]),
         )

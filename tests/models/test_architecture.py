@@ -1,4 +1,4 @@
-"""What bare weights say about their generator."""
+"""The generator that is inferred from bare weights, and descriptions of networks."""
 
 import itertools
 from collections.abc import Callable
@@ -19,6 +19,7 @@ from pixlate.models.networks import (
     SyncBatchNorm,
     basic,
     describe_mismatch,
+    describe_networks,
     infer_generator,
     resnet_6blocks,
     resnet_9blocks,
@@ -41,15 +42,15 @@ def test_weights_tell_their_architecture(make: Callable[..., nn.Module], norm: s
 
 def test_synchronised_batch_norm_looks_like_batch_norm() -> None:
     state = unet_128(3, 3, 2, SyncBatchNorm, False).state_dict()
-    found = infer_generator(state)
-    assert found.norm == "batch"
-    assert describe_mismatch(replace(found, norm="syncbatch"), state) is None
+    architecture = infer_generator(state)
+    assert architecture.norm == "batch"
+    assert describe_mismatch(replace(architecture, norm="syncbatch"), state) is None
 
 
 @pytest.mark.parametrize(
     ("state", "sentence"),
     [
-        (basic(3, 2, 3, BatchNorm).state_dict(), "belong to no generator that can be told by its weights"),
+        (basic(3, 2, 3, BatchNorm).state_dict(), "belong to no generator that can be inferred from them"),
         ({}, "belong to no generator"),
         (
             ResnetGenerator(3, 3, 1, BatchNorm, False, 4).state_dict(),
@@ -93,3 +94,10 @@ def test_statistics_that_old_instance_norms_kept() -> None:
     net.load_state_dict(without_instance_statistics(old))
     affine = resnet_6blocks(3, 3, 2, BatchNorm, False).state_dict()
     assert without_instance_statistics(affine).keys() == affine.keys()
+
+
+def test_networks_are_described_by_their_number_of_parameters() -> None:
+    networks = {"G": nn.Conv2d(1, 1000, 1), "D": nn.Linear(1, 250, bias=False)}
+    lines = "[Network G] 0.002 M parameters\n[Network D] 0.000 M parameters"
+    assert describe_networks(networks) == lines
+    assert describe_networks(networks, layers=True).startswith("Conv2d(1, 1000")

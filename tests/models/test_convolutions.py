@@ -16,7 +16,7 @@ from pixlate.models.networks.layers import ReflectionPad
 
 SHAPE = {"stride": 2, "padding": 1}
 Make = Callable[[bool], nn.Module]
-#: Each layer of ours beside torch's; they are made with a bias or without.
+#: Each layer of pixlate beside the one of torch; built with or without a bias.
 LAYERS: dict[str, tuple[Make, Make]] = {
     "inner": (lambda b: InnerConv2d(3, 5, 4, bias=b, **SHAPE), lambda b: nn.Conv2d(3, 5, 4, bias=b, **SHAPE)),
     "inner, transposed": (
@@ -30,9 +30,9 @@ LAYERS: dict[str, tuple[Make, Make]] = {
 
 def twins(name: str, bias: bool, dtype: torch.dtype) -> tuple[nn.Module, nn.Module]:
     torch.manual_seed(0)
-    ours, theirs = (make(bias).to(dtype) for make in LAYERS[name])
-    theirs.load_state_dict(ours.state_dict())
-    return ours, theirs
+    layer, reference = (make(bias).to(dtype) for make in LAYERS[name])
+    reference.load_state_dict(layer.state_dict())
+    return layer, reference
 
 
 def everything(layer: nn.Module, x: Tensor) -> list[Tensor]:
@@ -40,39 +40,39 @@ def everything(layer: nn.Module, x: Tensor) -> list[Tensor]:
     x = x.clone().requires_grad_()
     weights = list(layer.parameters())
     y = layer(x)
-    found = torch.autograd.grad(y.square().sum(), [x, *weights], create_graph=True)
-    again = torch.autograd.grad(found[0].square().sum(), [x, *weights], allow_unused=True)
-    return [y, *found, *(part for part in again if part is not None)]
+    first = torch.autograd.grad(y.square().sum(), [x, *weights], create_graph=True)
+    second = torch.autograd.grad(first[0].square().sum(), [x, *weights], allow_unused=True)
+    return [y, *first, *(part for part in second if part is not None)]
 
 
 @pytest.mark.parametrize("name", LAYERS)
 @settings(max_examples=30, deadline=None)
 @given(n=st.integers(1, 3), halves=st.tuples(st.integers(2, 7), st.integers(2, 7)), bias=st.booleans())
 def test_numbers_and_gradients_are_those_of_torch(name: str, n: int, halves: tuple[int, int], bias: bool) -> None:
-    ours, theirs = twins(name, bias, torch.float64)
+    layer, reference = twins(name, bias, torch.float64)
     x = torch.randn(n, 3, 2 * halves[0], 2 * halves[1], dtype=torch.float64)
-    for found, expected in zip(everything(ours, x), everything(theirs, x), strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+    for actual, expected in zip(everything(layer, x), everything(reference, x), strict=True):
+        torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_odd_sides_are_computed_too(name: str) -> None:
-    ours, theirs = twins(name, True, torch.float64)
+    layer, reference = twins(name, True, torch.float64)
     x = torch.randn(1, 3, 9, 11, dtype=torch.float64)
-    torch.testing.assert_close(ours(x), theirs(x))
+    torch.testing.assert_close(layer(x), reference(x))
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_bf16_is_rounded_no_more_than_by_torch(name: str) -> None:
-    ours, theirs = twins(name, True, torch.float32)
+    layer, reference = twins(name, True, torch.float32)
     x = torch.randn(1, 3, 8, 8)
-    exact = theirs(x)
+    exact = reference(x)
     with torch.autocast("cpu", torch.bfloat16):
-        found, expected = ours(x), theirs(x)
-    assert found.dtype == torch.bfloat16
-    assert (found - exact).abs().mean() < 2 * (expected - exact).abs().mean()
-    found.sum().backward()
-    assert {weight.grad.dtype for weight in ours.parameters()} == {torch.float32}
+        actual, expected = layer(x), reference(x)
+    assert actual.dtype == torch.bfloat16
+    assert (actual - exact).abs().mean() < 2 * (expected - exact).abs().mean()
+    actual.sum().backward()
+    assert {weight.grad.dtype for weight in layer.parameters()} == {torch.float32}
 
 
 @pytest.mark.parametrize(("transposed", "side"), [(False, 16), (True, 8)])
@@ -106,8 +106,8 @@ def test_padding_is_that_of_torch(p: int, n: int, sides: tuple[int, int]) -> Non
     padded, expected = ReflectionPad(p)(x), F.pad(x, (p, p, p, p), mode="reflect")
     assert torch.equal(padded, expected)
     weights = torch.randn_like(expected)
-    found, wanted = (torch.autograd.grad((y * weights).sum(), x)[0] for y in (padded, expected))
-    torch.testing.assert_close(found, wanted)
+    actual, expected_gradient = (torch.autograd.grad((y * weights).sum(), x)[0] for y in (padded, expected))
+    torch.testing.assert_close(actual, expected_gradient)
     assert torch.autograd.gradgradcheck(ReflectionPad(p), (x[:, :1].detach().requires_grad_(),))
 
 

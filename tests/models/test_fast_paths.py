@@ -39,18 +39,18 @@ def model_of(name: str, norm: str, dtype: torch.dtype, **options: Any) -> Any:
 
 
 def step_of(
-    model: Any, given: dict[str, Any], *, again: bool = True
+    model: Any, inputs: dict[str, Any], *, retain_graph: bool = True
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Tensor]]:
-    """Losses, outputs and each optimizer's gradient as one vector; `again` keeps graphs, which compiled ones refuse."""
+    """Losses, outputs and each optimizer's gradient as one vector; compiled graphs cannot be retained."""
     gradients: dict[str, Tensor] = {}
 
     def keep(name: str, loss: Tensor) -> None:
         weights = [weight for group in model.optimizers[name].param_groups for weight in group["params"]]
-        found = torch.autograd.grad(loss, weights, retain_graph=again, allow_unused=True)
-        gradients[name] = torch.cat([part.flatten().double() for part in found if part is not None])
+        parts = torch.autograd.grad(loss, weights, retain_graph=retain_graph, allow_unused=True)
+        gradients[name] = torch.cat([part.flatten().double() for part in parts if part is not None])
 
     model.update = keep
-    result = model.step(given)
+    result = model.step(inputs)
     return result.losses, result.images, gradients
 
 
@@ -85,11 +85,11 @@ def test_a_step_is_the_plain_step(name: str, norm: str, n: int, path: str) -> No
     for dtype, tolerance in ((torch.float64, 1e-6), (torch.float32, 1e-3)):
         plain, fast = (model_of(name, norm, dtype) for _ in range(2))
         PATHS[path](fast)
-        given = batch(n, dtype)
-        for expected, found in zip(step_of(plain, given), step_of(fast, given), strict=True):
-            assert expected.keys() == found.keys()
+        inputs = batch(n, dtype)
+        for expected, actual in zip(step_of(plain, inputs), step_of(fast, inputs), strict=True):
+            assert expected.keys() == actual.keys()
             for key, value in expected.items():
-                assert (found[key] - value).norm() <= tolerance * value.norm(), (key, dtype)
+                assert (actual[key] - value).norm() <= tolerance * value.norm(), (key, dtype)
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -99,16 +99,16 @@ def test_a_step_is_that_of_torch_s_own_convolutions(
     monkeypatch: pytest.MonkeyPatch, name: str, netG: str, side: int, norm: str, n: int
 ) -> None:
     for dtype, tolerance in ((torch.float64, 1e-6), (torch.float32, 1e-3)):
-        given = batch(n, dtype, side)
-        found = step_of(model_of(name, norm, dtype, netG=netG), given)
-        with monkeypatch.context() as torchs:
-            torchs.setattr(convolutions, "FEW_POSITIONS", 0)
-            torchs.setattr(convolutions, "FEW_CHANNELS", 0)
-            torchs.setattr(resnet, "ReflectionPad", torch.nn.ReflectionPad2d)
-            expected = step_of(model_of(name, norm, dtype, netG=netG), given)
-        for ours, theirs in zip(found, expected, strict=True):
-            for key, value in theirs.items():
-                assert (ours[key] - value).norm() <= tolerance * value.norm(), (key, dtype)
+        inputs = batch(n, dtype, side)
+        actual = step_of(model_of(name, norm, dtype, netG=netG), inputs)
+        with monkeypatch.context() as patch:
+            patch.setattr(convolutions, "FEW_POSITIONS", 0)
+            patch.setattr(convolutions, "FEW_CHANNELS", 0)
+            patch.setattr(resnet, "ReflectionPad", torch.nn.ReflectionPad2d)
+            expected = step_of(model_of(name, norm, dtype, netG=netG), inputs)
+        for actual_values, expected_values in zip(actual, expected, strict=True):
+            for key, value in expected_values.items():
+                assert (actual_values[key] - value).norm() <= tolerance * value.norm(), (key, dtype)
 
 
 @pytest.mark.parametrize("n", [1, 2])
@@ -125,9 +125,9 @@ def test_bf16_points_the_same_way(name: str, last: bool, norm: str, n: int) -> N
         for net in fast.nets.values():
             net._execution = Execution(CPU, torch.bfloat16, channels_last=True)
             net.module.to(memory_format=torch.channels_last)
-    given = batch(n, torch.float32)
-    losses, images, gradients = step_of(plain, given)
-    fast_losses, fast_images, fast_gradients = step_of(fast, given)
+    inputs = batch(n, torch.float32)
+    losses, images, gradients = step_of(plain, inputs)
+    fast_losses, fast_images, fast_gradients = step_of(fast, inputs)
     for key, value in losses.items():
         torch.testing.assert_close(fast_losses[key], value, rtol=0.05, atol=0.02)
     for key, image in images.items():
@@ -146,21 +146,21 @@ def test_bf16_points_the_same_way(name: str, last: bool, norm: str, n: int) -> N
 def test_a_compiled_step_is_the_plain_one_and_continues_exactly(
     name: str, netG: str, side: int, precision: str
 ) -> None:
-    def made(compiled: str) -> Any:
+    def compiled_model(compiled: str) -> Any:
         return model_of(name, "instance", torch.float32, netG=netG, precision=precision, compile=compiled)
 
-    given = batch(1, torch.float32, side)
-    plain, compiled = made("off"), made("on")
-    for key, value in step_of(plain, given, again=False)[2].items():
-        found = step_of(compiled, given, again=False)[2][key]
-        assert torch.cosine_similarity(found, value, dim=0) > (0.999 if precision == "fp32" else 0.9)
-    first, second = made("on"), made("on")
+    inputs = batch(1, torch.float32, side)
+    plain, compiled = compiled_model("off"), compiled_model("on")
+    for key, value in step_of(plain, inputs, retain_graph=False)[2].items():
+        actual = step_of(compiled, inputs, retain_graph=False)[2][key]
+        assert torch.cosine_similarity(actual, value, dim=0) > (0.999 if precision == "fp32" else 0.9)
+    first, second = compiled_model("on"), compiled_model("on")
     for _ in range(2):
-        first.training_step(given)
+        first.training_step(inputs)
     second.load_state_dict(copy.deepcopy(first.state_dict()))
-    expected, found = (model.training_step(given) for model in (first, second))
+    expected, actual = (model.training_step(inputs) for model in (first, second))
     for key, loss in expected.losses.items():
-        assert torch.equal(found.losses[key], loss), key
+        assert torch.equal(actual.losses[key], loss), key
 
 
 @pytest.mark.parametrize("last", [False, True])
@@ -215,9 +215,9 @@ def test_one_call_for_several_inputs_is_made_only_where_images_do_not_mix() -> N
 
 def test_full_precision_can_be_had_for_a_while() -> None:
     fast, plain = (model_of("pix2pix", "instance", torch.float32, precision=p) for p in ("bf16", "fp32"))
-    given = batch(1, torch.float32)
-    expected = plain.translate(given)["fake_B"]
-    assert not torch.equal(fast.translate(given)["fake_B"], expected)
+    inputs = batch(1, torch.float32)
+    expected = plain.translate(inputs)["fake_B"]
+    assert not torch.equal(fast.translate(inputs)["fake_B"], expected)
     with in_full_precision(fast.nets.values()):
-        assert torch.equal(fast.translate(given)["fake_B"], expected)
-    assert not torch.equal(fast.translate(given)["fake_B"], expected)
+        assert torch.equal(fast.translate(inputs)["fake_B"], expected)
+    assert not torch.equal(fast.translate(inputs)["fake_B"], expected)

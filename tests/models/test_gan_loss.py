@@ -36,17 +36,17 @@ def mean(*values: float) -> float:
     ids=["lsgan", "vanilla", "hinge", "wgangp"],
 )
 def test_formulas(loss: GANLoss, real: float, fake: float, generator: float) -> None:
-    said = [loss.real(PRED), loss.fake(PRED), loss.generator(PRED)]
-    assert [value.shape for value in said] == [()] * 3
-    assert [value.item() for value in said] == pytest.approx([real, fake, generator], abs=1e-12)
+    losses = [loss.real(PRED), loss.fake(PRED), loss.generator(PRED)]
+    assert [value.shape for value in losses] == [()] * 3
+    assert [value.item() for value in losses] == pytest.approx([real, fake, generator], abs=1e-12)
 
 
 @pytest.mark.parametrize("loss", [LSGAN(), Vanilla(), Hinge(), WGANGP()])
 def test_several_discriminators_are_averaged(loss: GANLoss) -> None:
     other = PRED[:1] + 1
-    for judge in (loss.real, loss.fake, loss.generator):
-        assert judge([PRED]) == judge(PRED)
-        assert judge([PRED, other]).item() == pytest.approx((judge(PRED) + judge(other)).item() / 2)
+    for term in (loss.real, loss.fake, loss.generator):
+        assert term([PRED]) == term(PRED)
+        assert term([PRED, other]).item() == pytest.approx((term(PRED) + term(other)).item() / 2)
 
 
 @pytest.mark.parametrize("loss", [LSGAN(), Vanilla(), Hinge(), WGANGP()])
@@ -83,9 +83,9 @@ def two_batches(side: int = 4) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize(("norm", "penalty"), [(3.0, 40.0), (1.0, 0.0), (0.0, 10.0)])
 def test_penalty_is_the_squared_distance_of_the_slope_from_one(norm: float, penalty: float) -> None:
     D = Weighted(norm)
-    found = gradient_penalty(D, *two_batches(), lambda_gp=10)
-    assert found.item() == pytest.approx(penalty, abs=1e-9)
-    found.backward()
+    value = gradient_penalty(D, *two_batches(), lambda_gp=10)
+    assert value.item() == pytest.approx(penalty, abs=1e-9)
+    value.backward()
     assert D.weight.grad is not None
     assert D.weight.grad.isfinite().all()
     steeper = -D.weight.grad.sum().item()
@@ -118,9 +118,9 @@ def test_penalty_of_several_discriminators_and_its_randomness() -> None:
     def bent(x: Tensor) -> Tensor:
         return x.square().sum((1, 2, 3))
 
-    first, again = (
+    first, repeated = (
         gradient_penalty(bent, *two_batches(), lambda_gp=1.0, rng=torch.Generator().manual_seed(3)) for _ in range(2)
     )
     other = gradient_penalty(bent, *two_batches(), lambda_gp=1.0, rng=torch.Generator().manual_seed(4))
-    assert first == again
+    assert first == repeated
     assert first != other

@@ -9,8 +9,8 @@ SCHEDULE = Schedule(n_epochs=100, n_epochs_decay=100, lr_decay_iters=50)
 
 
 def policy(name: str, schedule: Schedule = SCHEDULE) -> Policy:
-    made: Policy = get_plugins().registry("lr_policy").get(name).load()(schedule)
-    return made
+    result: Policy = get_plugins().registry("lr_policy").get(name).load()(schedule)
+    return result
 
 
 def test_linear_is_the_references_of_2025() -> None:
@@ -47,13 +47,15 @@ def test_plateau_agrees_with_torchs_scheduler() -> None:
 
     weight = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([weight], lr=1.0)
-    theirs = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, mode="min", factor=0.2, threshold=0.01, patience=5)
-    ours = policy("plateau")
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, mode="min", factor=0.2, threshold=0.01, patience=5
+    )
+    plateau = policy("plateau")
     losses = [1.0, 0.9, 0.895, *[0.893] * 9, 0.5, *[0.499] * 14]
     for epoch, loss in enumerate(losses, 1):
-        theirs.step(loss)
-        ours.epoch_ended(loss)
-        assert ours.factor(epoch + 1) == pytest.approx(optimizer.param_groups[0]["lr"])
+        scheduler.step(loss)
+        plateau.epoch_ended(loss)
+        assert plateau.factor(epoch + 1) == pytest.approx(optimizer.param_groups[0]["lr"])
 
 
 def test_plateau_remembers_across_a_resume() -> None:

@@ -101,10 +101,43 @@ def test_a_translation_does_not_depend_on_its_batch(name: str, norm: str) -> Non
 
 @pytest.mark.parametrize("name", TINY)
 def test_btoa_swaps_the_sides(name: str) -> None:
-    given = batch(name)
-    images = tiny(name, direction="BtoA").translate(given)
-    assert torch.equal(images["real_A"], given["B"])
-    assert torch.equal(images["real_B"], given["A"])
+    pair = batch(name)
+    images = tiny(name, direction="BtoA").translate(pair)
+    assert torch.equal(images["real_A"], pair["B"])
+    assert torch.equal(images["real_B"], pair["A"])
+
+
+def test_btoa_swaps_the_paths_with_the_images() -> None:
+    pair = {**batch("cycle_gan"), "A_paths": ["of A"], "B_paths": ["of B"], "C": "kept"}
+    directed = tiny("cycle_gan", direction="BtoA").directed(pair)
+    assert (directed["A_paths"], directed["B_paths"], directed["C"]) == (["of B"], ["of A"], "kept")
+    assert torch.equal(directed["A"], pair["B"])
+    inputs = {"A": pair["A"], "A_paths": ["of A"]}
+    assert tiny("cycle_gan", direction="BtoA").directed(inputs)["A_paths"] == ["of A"]
+
+
+def test_a_resumed_model_keeps_its_own_learning_rate_and_momentum() -> None:
+    first, second = tiny("cycle_gan"), tiny("cycle_gan", lr=0.5, beta1=0.1)
+    first.training_step(batch("cycle_gan"))
+    second.load_state_dict(first.state_dict())
+    second.start_epoch(1)
+    (group,) = second.optimizers["G"].param_groups
+    assert (group["lr"], group["betas"]) == (0.5, (0.1, 0.999))
+    assert len(second.optimizers["G"].state) == len(first.optimizers["G"].state) > 0
+
+
+def test_a_model_that_only_translates_loads_no_learning_rate_policy(tmp_path: Any) -> None:
+    plugins = pixlate.get_plugins()
+    (tmp_path / "broken_policy.py").write_text(
+        "from pixlate.plugins import hookimpl\n"
+        "@hookimpl\n"
+        "def register_lr_policies(register):\n"
+        "    register('broken', 'no_such_module:Policy', help='cannot be imported')\n"
+    )
+    plugins.load_file(tmp_path / "broken_policy.py")
+    tiny("pix2pix", train=False, lr_policy="broken").translate(batch("pix2pix"))
+    with pytest.raises(OptionError, match="no_such_module"):
+        tiny("pix2pix", lr_policy="broken")
 
 
 @pytest.mark.parametrize("name", TINY)
@@ -170,7 +203,7 @@ def test_the_average_follows_the_weights() -> None:
 
 
 def test_both_pools_share_one_generator_asked_as_the_reference_asks() -> None:
-    """While a pool fills it returns what it is given; then: a uniform number, and an index when it exceeds a half."""
+    """While a pool fills it returns its input; then it draws a uniform number, and an index when it exceeds a half."""
     rng, expected = random.Random(7), random.Random(7)
     pools = [ImagePool(2, rng), ImagePool(2, rng)]
     kept: list[list[float]] = [[], []]

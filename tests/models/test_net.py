@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
 
 
 class Layers(nn.Module):
-    """A network that gives its features where it is asked for them."""
+    """A network that can return features."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,6 +58,17 @@ def test_features_at_test_come_from_the_average() -> None:
         torch.testing.assert_close(net(x, layers=(0,))[0], before)
 
 
+def test_the_average_takes_the_buffers_of_its_network() -> None:
+    model = pixlate.create_model("pix2pix", netG="resnet_6blocks", ngf=2, ndf=2, norm="batch", ema=True, ema_decay=0.9)
+    for step in range(2):
+        A, B = torch.rand(2, 1, 3, 32, 32, generator=torch.Generator().manual_seed(step)).unbind()
+        model.training_step({"A": A, "B": B})
+    buffers, averaged = (dict(net.named_buffers()) for net in (model.networks["G"], model.averages["G"]))
+    assert any(key.endswith("running_mean") for key in buffers)
+    assert buffers.keys() == averaged.keys()
+    assert all(torch.equal(buffers[key], averaged[key]) for key in buffers)
+
+
 def test_optimizers_that_share_a_loss_are_updated_together() -> None:
     a, b = (nn.Parameter(torch.ones(1)) for _ in range(2))
     updater = Updater(CPU, scaled=False, clip_grad=1.0)
@@ -85,17 +96,17 @@ def test_accumulated_gradients_of_several_optimizers_wait_for_the_last() -> None
 
 
 def test_weights_rounded_once_give_the_same_and_follow_their_network() -> None:
-    given = {"A": torch.rand(1, 3, 32, 32) * 2 - 1, "A_paths": ["a"]}
+    inputs = {"A": torch.rand(1, 3, 32, 32) * 2 - 1, "A_paths": ["a"]}
     options = {"netG": "resnet_6blocks", "ngf": 4, "ndf": 4, "precision": "bf16"}
     training, testing = (pixlate.create_model("pix2pix", train=train, **options) for train in (True, False))
     testing.networks["G"].load_state_dict(training.networks["G"].state_dict())
     for _ in range(2):
-        expected = training.translate(given)["fake_B"]
-        assert torch.equal(testing.translate(given)["fake_B"], expected)
+        expected = training.translate(inputs)["fake_B"]
+        assert torch.equal(testing.translate(inputs)["fake_B"], expected)
         with torch.no_grad():
             for model in (training, testing):
                 next(model.networks["G"].parameters()).mul_(1.5)
-        assert not torch.equal(testing.translate(given)["fake_B"], expected)
+        assert not torch.equal(testing.translate(inputs)["fake_B"], expected)
     assert {weight.dtype for weight in testing.networks["G"].parameters()} == {torch.float32}
 
 

@@ -8,16 +8,18 @@ import torch
 from golden_cases import NetworkCase, network_cases, thinned
 from torch import Tensor, nn
 
+from pixlate import create_discriminator, create_generator
 from pixlate.errors import OptionError
 from pixlate.models.networks import (
     BatchNorm,
+    Dropout,
     InstanceNorm,
     NoNorm,
     NormFactory,
+    ReflectionPad,
+    ResnetBlock,
     SyncBatchNorm,
     basic,
-    create_discriminator,
-    create_generator,
     n_layers,
     pixel,
     resnet_6blocks,
@@ -46,7 +48,7 @@ def parameters(net: nn.Module) -> int:
     return sum(weight.numel() for weight in net.parameters())
 
 
-def made(case: NetworkCase) -> nn.Module:
+def network_of(case: NetworkCase) -> nn.Module:
     args = case.args
     norm = NORMS[args["norm"]]
     if case.kind == "G":
@@ -57,15 +59,15 @@ def made(case: NetworkCase) -> nn.Module:
 
 @pytest.mark.parametrize("case", list(network_cases()), ids=str)
 def test_reference_figures(case: NetworkCase) -> None:
-    net = made(case)
+    net = network_of(case)
     assert list(net.state_dict()) == case.keys
     assert parameters(net) == case.params
     net.load_state_dict(case.before)
     with torch.no_grad():
-        torch.testing.assert_close(thinned(net.train()(case.given)), case.train_out, atol=1e-5, rtol=0)
+        torch.testing.assert_close(thinned(net.train()(case.images)), case.train_out, atol=1e-5, rtol=0)
         for key, value in case.after.items():
             torch.testing.assert_close(net.state_dict()[key], value, atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(thinned(net.eval()(case.given)), case.eval_out, atol=1e-5, rtol=0)
+        torch.testing.assert_close(thinned(net.eval()(case.images)), case.eval_out, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +98,7 @@ def test_parameters_of_generators(name: str, input_nc: int, output_nc: int, norm
         ("basic", 3, 3, "instance", 2_764_737),
         ("basic", 3, 3, "batch", 2_765_633),
         ("basic", 6, 3, "instance", 2_767_809),
-        ("basic", 6, 5, "batch", 2_768_705),  # basic has three layers whatever it is told
+        ("basic", 6, 5, "batch", 2_768_705),  # basic has three layers whatever n_layers is
         ("n_layers", 6, 1, "batch", 139_585),
         ("n_layers", 6, 2, "batch", 666_433),
         ("n_layers", 6, 3, "batch", 2_768_705),
@@ -122,8 +124,8 @@ def test_discriminators_judge_patches(depth: int, patch: int, side: int) -> None
     for weight in net.parameters():
         nn.init.constant_(weight, 0.1)
     x = torch.ones(1, 1, 512, 512, requires_grad=True)
-    judgements = net(x)
-    (seen,) = torch.autograd.grad(judgements[0, 0, judgements.shape[2] // 2, judgements.shape[3] // 2], x)
+    logits = net(x)
+    (seen,) = torch.autograd.grad(logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2], x)
     assert (seen[0, 0].any(0).sum(), seen[0, 0].any(1).sum()) == (patch, patch)
     assert net(torch.ones(1, 1, 256, 256)).shape == (1, 1, side, side)
 
@@ -136,10 +138,19 @@ def test_dropout_moves_the_second_convolution_of_a_residual_block(norm: str) -> 
     assert dropping["model.10.conv_block.6.weight"].dim() == 4
 
 
+def test_dropout_follows_the_relu_of_a_residual_block() -> None:
+    layers = list(ResnetBlock(4, BatchNorm, use_dropout=True).conv_block)
+    (index,) = (number for number, layer in enumerate(layers) if isinstance(layer, Dropout))
+    assert isinstance(layers[index - 1], nn.ReLU)
+    assert isinstance(layers[index + 1], ReflectionPad)
+
+
 @pytest.mark.parametrize(("name", "dropouts"), [("unet_256", 3), ("unet_128", 2), ("resnet_9blocks", 9)])
 def test_places_of_dropout(name: str, dropouts: int) -> None:
-    found = [part for part in GENERATORS[name](3, 3, 2, BatchNorm, True).modules() if isinstance(part, nn.Dropout)]
-    assert [part.p for part in found] == [0.5] * dropouts
+    dropout_layers = [
+        part for part in GENERATORS[name](3, 3, 2, BatchNorm, True).modules() if isinstance(part, nn.Dropout)
+    ]
+    assert [part.p for part in dropout_layers] == [0.5] * dropouts
 
 
 @pytest.mark.parametrize(("name", "norm"), list(itertools.product(GENERATORS, NORMS)))

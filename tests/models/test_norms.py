@@ -44,10 +44,12 @@ def normalised(x: Tensor, dims: tuple[int, ...]) -> Tensor:
 
 def trained(norm: type[BatchNorm] | type[SyncBatchNorm]) -> nn.Module:
     """A batch norm with scale, shift and statistics of its own."""
-    made = norm(3).double()
-    for offset, values in enumerate((made.weight, made.bias, made.running_mean, made.running_var)):
+    norm_layer = norm(3).double()
+    for offset, values in enumerate(
+        (norm_layer.weight, norm_layer.bias, norm_layer.running_mean, norm_layer.running_var)
+    ):
         values.data = torch.rand(3, generator=generator(offset), dtype=torch.float64) + 0.5
-    return made
+    return norm_layer
 
 
 def gradient(function: Callable[[Tensor], Tensor], x: Tensor, upstream: Tensor) -> Tensor:
@@ -87,14 +89,14 @@ def test_gradient_in_every_layout(
     dims = (2, 3) if isinstance(norm, InstanceNorm) else (0, 2, 3)
     x = images_by_label(batch, side=16, dtype=dtype)
     upstream = torch.randn(x.shape, generator=generator(2), dtype=torch.float64).to(dtype)
-    wanted = gradient(lambda x: normalised(x, dims), x.double(), upstream.double())
-    found = gradient(
+    expected = gradient(lambda x: normalised(x, dims), x.double(), upstream.double())
+    actual = gradient(
         norm.to(torch.promote_types(dtype, torch.float32)).train(),
         x.contiguous(memory_format=layout),
         upstream.contiguous(memory_format=upstream_layout),
     )
     tolerance = {torch.float64: 1e-12, torch.float32: 1e-5, torch.bfloat16: 3e-2}[dtype]
-    torch.testing.assert_close(found.double(), wanted, atol=tolerance, rtol=tolerance)
+    torch.testing.assert_close(actual.double(), expected, atol=tolerance, rtol=tolerance)
 
 
 @pytest.mark.parametrize(("batch", "layout"), list(itertools.product((1, 2), LAYOUTS)))
@@ -144,21 +146,21 @@ def test_networks_compile_whole() -> None:
 @pytest.mark.parametrize("norm", [BatchNorm, SyncBatchNorm])
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 def test_image_statistics(norm: type[BatchNorm], layout: torch.memory_format) -> None:
-    made, x = trained(norm), images_by_label(3).contiguous(memory_format=layout)
+    norm_layer, x = trained(norm), images_by_label(3).contiguous(memory_format=layout)
     with mode.set_inference_mode(IMAGE):
-        together = made.train()(x)
-        alone = torch.cat([made.eval()(one) for one in x.split(1)])
+        together = norm_layer.train()(x)
+        alone = torch.cat([norm_layer.eval()(one) for one in x.split(1)])
     assert torch.equal(together, alone)
-    plain = F.batch_norm(x[:1], None, None, made.weight, made.bias, training=True)
+    plain = F.batch_norm(x[:1], None, None, norm_layer.weight, norm_layer.bias, training=True)
     torch.testing.assert_close(together[:1], plain, atol=1e-12, rtol=0)
 
 
 @pytest.mark.parametrize("norm", [BatchNorm, SyncBatchNorm])
 def test_running_statistics(norm: type[BatchNorm]) -> None:
-    made, x = trained(norm), images_by_label(2)
+    norm_layer, x = trained(norm), images_by_label(2)
     with mode.set_inference_mode(RUNNING):
-        found = made.train()(x)
-    assert torch.equal(found, made.eval()(x))
+        actual = norm_layer.train()(x)
+    assert torch.equal(actual, norm_layer.eval()(x))
 
 
 def test_dropout_is_off_without_noise() -> None:
@@ -223,30 +225,30 @@ def test_modes_nest_and_end() -> None:
 
 def test_two_threads_at_once() -> None:
     """One thread translates by running statistics, one by the image's own, and the main one trains."""
-    made, x = trained(BatchNorm), images_by_label(2)
+    norm_layer, x = trained(BatchNorm), images_by_label(2)
     fresh = trained(BatchNorm)
     for _ in range(20):
         fresh(x)
     with mode.set_inference_mode(IMAGE):
-        wanted = made(x)
-    barrier, found = threading.Barrier(3), {}
+        expected = norm_layer(x)
+    barrier, actual = threading.Barrier(3), {}
 
     def translate(which: InferenceMode) -> None:
         with mode.set_inference_mode(which):
             barrier.wait()
-            found[which.statistics] = [made(x) for _ in range(20)]
+            actual[which.statistics] = [norm_layer(x) for _ in range(20)]
 
     threads = [threading.Thread(target=translate, args=[which]) for which in (IMAGE, RUNNING)]
     for thread in threads:
         thread.start()
     barrier.wait()
     for _ in range(20):
-        made(x)
+        norm_layer(x)
     for thread in threads:
         thread.join()
-    assert all(torch.equal(each, wanted) for each in found["image"])
-    assert not torch.equal(found["running"][0], wanted)
-    assert torch.equal(made.running_mean, fresh.running_mean)
+    assert all(torch.equal(each, expected) for each in actual["image"])
+    assert not torch.equal(actual["running"][0], expected)
+    assert torch.equal(norm_layer.running_mean, fresh.running_mean)
 
 
 # --- padding -----------------------------------------------------------------------------------------------
@@ -269,5 +271,5 @@ def test_padding_that_repeats_is_the_same_padding(width: int) -> None:
         return F.pad(x, (width,) * 4, mode="reflect")
 
     assert torch.equal(ReflectionPad(width)(x), plain(x))
-    found, wanted = gradient(ReflectionPad(width), x, upstream), gradient(plain, x, upstream)
-    torch.testing.assert_close(found, wanted, atol=1e-12, rtol=0)
+    actual, expected = gradient(ReflectionPad(width), x, upstream), gradient(plain, x, upstream)
+    torch.testing.assert_close(actual, expected, atol=1e-12, rtol=0)

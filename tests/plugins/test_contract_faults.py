@@ -71,8 +71,8 @@ def register_networks(register):
 FAULTS: Mapping[str, tuple[Mapping[str, str], str]] = {
     "no help": ({"help": ""}, "has no help"),
     "default out of its range": ({"defaults": "{'lr': -1.0}"}, "option 'lr' of model 'mine'"),
-    "no losses": ({"result": "return StepResult({}, {})", "more": "watched_losses = ()"}, "names no losses"),
-    "infinite loss": ({"result": "return StepResult({'G_L1': loss / 0}, {})"}, "has a loss 'G_L1' of inf"),
+    "no losses": ({"result": "return StepResult({}, {})", "more": "watched_losses = ()"}, "returns no losses"),
+    "infinite loss": ({"result": "return StepResult({'G_L1': loss / 0}, {})"}, "returns a loss 'G_L1' of inf"),
     "loss is no number": (
         {"result": "return StepResult({'G_L1': fake}, {})", "more": "watched_losses = ()"},
         "of shape",
@@ -80,11 +80,11 @@ FAULTS: Mapping[str, tuple[Mapping[str, str], str]] = {
     "watched loss": ({"more": "watched_losses = ('G_L2',)"}, "G_L2"),
     "names change": (
         {"result": "return StepResult({'G_L1': loss, f'G_{self.steps}': loss}, {})"},
-        "names other losses in the second step",
+        "returns losses of other names in the second step",
     ),
     "images change": (
         {"result": "return StepResult({'G_L1': loss}, {f'fake_{self.steps}': fake})"},
-        "names other images in the second step",
+        "returns images of other names in the second step",
     ),
     "no learning": ({"update": "pass"}, "does not change 'G' in a step"),
     "weights in no optimizer": (
@@ -93,11 +93,11 @@ FAULTS: Mapping[str, tuple[Mapping[str, str], str]] = {
     ),
     "steps by itself": (
         {"update": "loss.backward(); self.optimizers['G'].step(); self.optimizers['G'].zero_grad()"},
-        "changes weights in the middle of a group",
+        "changes weights before the last accumulated batch",
     ),
     "forgets": (
         {"step": "loss = (0.5 + 1 / self.steps) * l1_loss(fake, batch['B'])"},
-        "goes on otherwise after loading its state",
+        "continues differently after loading its state",
     ),
     "unsafe state": ({"more": "def extra_state(self): return {'x': object()}"}, "object"),
     "images out of range": (
@@ -109,7 +109,7 @@ FAULTS: Mapping[str, tuple[Mapping[str, str], str]] = {
     ),
     "another size": (
         {"translation": "return {'fake_B': self.G(batch['A'])[..., ::2, ::2]}"},
-        "gives 'fake_B' of (16, 16), not (32, 32)",
+        "returns 'fake_B' of (16, 16), not (32, 32)",
     ),
     "draws": (
         {"translation": "torch.rand(1); return {'fake_B': self.G(batch['A'])}"},
@@ -121,7 +121,7 @@ FAULTS: Mapping[str, tuple[Mapping[str, str], str]] = {
     ),
     "mixes images": (
         {"network": "return nn.Sequential(nn.Conv2d(i, o, 1), nn.BatchNorm2d(o, 1e-5, 0.1, True, False), nn.Tanh())"},
-        "translates an image differently beside another",
+        "translates an image differently in a batch",
     ),
     "needs B": (
         {"translation": "return {'fake_B': self.G(batch['B'])}"},
@@ -129,14 +129,14 @@ FAULTS: Mapping[str, tuple[Mapping[str, str], str]] = {
     ),
     "other networks for testing": (
         {"translation": "return {'fake_B': self.G(batch['A']) * (1 if self.train else 0.5)}"},
-        "translates otherwise with train=False",
+        "translates differently with train=False",
     ),
     "turns by itself": (
         {
             "translation": """side = 'B' if self.shared.direction == 'BtoA' and 'B' in batch else 'A'
         return {'fake_B': self.G(batch[side])}"""
         },
-        "takes the wrong side with BtoA",
+        "swaps A and B itself with BtoA",
     ),
     "half weights": (
         {"init": "self.G.module.to(torch.bfloat16) if self.shared.precision == 'bf16' else None"},
@@ -207,14 +207,14 @@ ITEM_FAULTS: Mapping[str, tuple[Mapping[str, str], str]] = {
     "empty": ({"length": "0"}, "is empty"),
     "global generator": ({"value": "random.random() * 0"}, "draws from a global generator"),
     "global torch": ({"value": "float(torch.rand(()))"}, "draws from a global generator"),
-    "remembers": ({"value": "self.calls / 100"}, "makes another item of 0 the second time"),
+    "remembers": ({"value": "self.calls / 100"}, "returns another item for index 0 the second time"),
     "no name": ({"paths": ""}, "without a 'A_paths' name"),
     "of bytes": ({"image": "torch.zeros(3, 4, 4, dtype=torch.uint8)"}, "no C×H×W tensor of float32"),
     "of one plane": ({"image": "torch.zeros(4, 4)"}, "no C×H×W tensor of float32"),
     "out of range": ({"image": "torch.full((3, 4, 4), 255.0)"}, "values outside [-1, 1]"),
-    "absent files": ({"files": "[__import__('pathlib').Path('/nowhere/x.png')]"}, "names files that are not there"),
+    "absent files": ({"files": "[__import__('pathlib').Path('/nowhere/x.png')]"}, "lists files that do not exist"),
     "not to be copied": ({"more": "def __reduce__(self): raise TypeError('a lock')"}, "a lock"),
-    "other copies": ({"value": "float(self.copied)", "more": COPIED}, "other items when it is copied"),
+    "other copies": ({"value": "float(self.copied)", "more": COPIED}, "other items when it is pickled"),
 }
 
 

@@ -21,8 +21,8 @@ class Case:
     """Some training steps of the published program in float64.
 
     - model, options: as pixlate names them; batch: images per batch.
-    - names, losses: steps × names; mirrored: a flag for each step, empty where none is drawn.
-    - places: steps × calls × patches, the places that were compared, in the order in which they were drawn.
+    - names, losses: steps × names; mirrored: whether each step flips its inputs, empty where that is not drawn.
+    - places: steps × calls × patches, the locations that were compared, in the order in which they were drawn.
     - translated: every third row and column of G of `image(-1, 2)` after the last step.
     """
 

@@ -1,4 +1,4 @@
-"""The data set that stops cutting."""
+"""The data set that stops cropping."""
 
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,11 @@ def dataset(tmp_path: Path) -> FinetuneDataset:
 
 
 def crops_of(dataset: Any, epoch: int) -> torch.Tensor:
-    """The images of an epoch, none of them mirrored."""
+    """The images of an epoch."""
     return torch.stack([dataset[epoch, i]["A"] for i in range(2)])
 
 
-def test_images_are_cut_at_first_and_whole_later(dataset: FinetuneDataset) -> None:
+def test_images_are_cropped_at_first_and_whole_later(dataset: FinetuneDataset) -> None:
     whole = torch.stack([dataset.whole[1, i]["A"] for i in range(2)])
 
     def is_whole(images: torch.Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""What the models promise whatever their options."""
+"""The behaviour of both models with any options."""
 
 import copy
 import math
@@ -101,38 +101,38 @@ def test_the_state_continues_exactly(name: str, tmp_path: Any) -> None:
     assert same(weights(first), weights(second))
 
 
-def test_half_of_the_inputs_are_mirrored_by_torchs_generator() -> None:
+def test_half_of_the_inputs_are_flipped_by_torchs_generator() -> None:
     model = tiny("fastcut")
     torch.manual_seed(0)
-    drawn = [model.draw_mirror() for _ in range(200)]
+    drawn = [model.draw_flip() for _ in range(200)]
     assert 70 < sum(drawn) < 130
     torch.manual_seed(0)
-    assert drawn == [model.draw_mirror() for _ in range(200)]
+    assert drawn == [model.draw_flip() for _ in range(200)]
 
 
-def test_a_mirrored_translation_is_shown_the_right_way_round() -> None:
+def test_a_flipped_translation_is_flipped_back_for_display() -> None:
     shown = []
-    for mirrored in (False, True):
+    for flipped in (False, True):
         model = tiny("fastcut", lambda_NCE=0.0)
-        model.draw_mirror = lambda mirrored=mirrored: mirrored
-        given = batch()
-        if mirrored:
-            given["A"] = given["A"].flip(3)
-        shown.append(model.training_step(given).images["fake_B"])
+        model.draw_flip = lambda flipped=flipped: flipped
+        pair = batch()
+        if flipped:
+            pair["A"] = pair["A"].flip(3)
+        shown.append(model.training_step(pair).images["fake_B"])
     assert torch.equal(shown[0], shown[1].flip(3))
 
 
 def test_images_of_two_sizes_are_translated_one_by_one() -> None:
-    given = batch()
-    given["B"] = given["B"][..., :24]
-    images = tiny("cut").training_step(given).images
+    pair = batch()
+    pair["B"] = pair["B"][..., :24]
+    images = tiny("cut").training_step(pair).images
     assert images["fake_B"].shape[3] == 32
     assert images["idt_B"].shape[3] == 24
 
 
 def test_a_short_last_batch_is_contrasted_image_by_image() -> None:
     model = tiny("cut", nce_idt=False, lambda_GAN=0.0, lr=1e-12)
-    model.draw_places = torch.arange
+    model.draw_locations = torch.arange
     pair = batch(n=2)
     alone = [{key: value[i : i + 1] for key, value in pair.items()} for i in range(2)]
     together = model.training_step(pair).losses["NCE"]
@@ -166,10 +166,10 @@ def test_a_test_needs_the_generator_alone(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
-        ({"netG": "resnet_6blocks"}, "gives no features"),
-        ({"netG": "unet_128"}, "gives no features"),
+        ({"netG": "resnet_6blocks"}, "has no features"),
+        ({"netG": "unet_128"}, "has no features"),
         ({"nce_layers": "0,4,400"}, "numbers from 0 to"),
         ({"nce_layers": "8,4"}, "ascending"),
         ({"nce_layers": "0,x"}, "such as 0,4,8,12,16"),
@@ -182,6 +182,6 @@ def test_a_test_needs_the_generator_alone(name: str) -> None:
     ],
     ids=lambda value: str(value),
 )
-def test_what_cannot_be_is_one_sentence(options: dict[str, Any], said: str) -> None:
-    with pytest.raises(OptionError, match=said):
+def test_invalid_options_are_one_sentence(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
         tiny("cut", **options)

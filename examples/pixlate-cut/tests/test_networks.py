@@ -16,9 +16,9 @@ GENERATORS = ("cut_resnet_9blocks", "cut_resnet_6blocks", "cut_plain_resnet_9blo
 @pytest.mark.parametrize("norm", ["instance", "batch", "none"])
 def test_a_generator_keeps_the_size_and_starts_between_minus_one_and_one(name: str, norm: str) -> None:
     net = pixlate.create_generator(name, input_nc=1, output_nc=2, ngf=4, norm=norm)
-    made = net(torch.rand(2, 1, 12, 20))
-    assert made.shape == (2, 2, 12, 20)
-    assert made.abs().max() <= 1
+    image = net(torch.rand(2, 1, 12, 20))
+    assert image.shape == (2, 2, 12, 20)
+    assert image.abs().max() <= 1
 
 
 @pytest.mark.parametrize("name", GENERATORS)
@@ -51,7 +51,7 @@ def test_plain_weights_load_into_pixlates_own_generator() -> None:
 
 
 @pytest.mark.parametrize(("name", "n_layers", "least"), [("cut_basic", 9, 24), ("cut_n_layers", 2, 12)])
-def test_a_discriminator_judges_the_smallest_image_it_names(name: str, n_layers: int, least: int) -> None:
+def test_a_discriminator_takes_images_of_its_minimum_size(name: str, n_layers: int, least: int) -> None:
     net = pixlate.create_discriminator(name, input_nc=3, ndf=4, n_layers=n_layers)
     assert net.minimum_size == least
     assert net(torch.rand(1, 3, least, least)).shape == (1, 1, 1, 1)
@@ -59,7 +59,7 @@ def test_a_discriminator_judges_the_smallest_image_it_names(name: str, n_layers:
         net(torch.rand(1, 3, least - 1, least - 1))
 
 
-def test_downsampling_blurs_with_121_mirrored_at_the_borders() -> None:
+def test_downsampling_blurs_with_121_reflected_at_the_borders() -> None:
     x = torch.zeros(1, 1, 4, 4)
     x[0, 0, 1, 1] = 16.0
     assert torch.equal(Downsample(1)(x)[0, 0], torch.tensor([[4.0, 2.0], [2.0, 1.0]]))

@@ -23,7 +23,7 @@ def test_the_loss_follows_equation_2() -> None:
     torch.testing.assert_close(patch_loss(query, key, 0.5), torch.tensor(losses).mean())
 
 
-def test_patches_are_the_features_at_their_places_counted_along_the_rows() -> None:
+def test_patches_are_the_features_at_row_major_locations() -> None:
     features = torch.arange(24.0).reshape(1, 2, 3, 4)
     assert torch.equal(patches_at(features, torch.tensor([5, 0]))[0], torch.tensor([[5.0, 17.0], [0.0, 12.0]]))
 
@@ -42,12 +42,12 @@ def test_a_projection_has_the_published_names() -> None:
         "mlp_1.0.weight": (5, 8),
         "mlp_1.2.weight": (5, 5),
     }
-    made = net(torch.rand(2, 4, 3), torch.rand(2, 4, 8))
-    assert [tuple(layer.shape) for layer in made] == [(2, 4, 5), (2, 4, 5)]
+    projected = net(torch.rand(2, 4, 3), torch.rand(2, 4, 8))
+    assert [tuple(layer.shape) for layer in projected] == [(2, 4, 5), (2, 4, 5)]
 
 
 def test_no_projection_changes_nothing() -> None:
-    given = [torch.rand(1, 2, 3), torch.rand(1, 2, 4)]
+    patches = [torch.rand(1, 2, 3), torch.rand(1, 2, 4)]
     net = NoProjection([3, 4], 5)
-    assert all(torch.equal(a, b) for a, b in zip(net(*given), given, strict=True))
+    assert all(torch.equal(a, b) for a, b in zip(net(*patches), patches, strict=True))
     assert not net.state_dict()

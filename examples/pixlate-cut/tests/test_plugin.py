@@ -25,22 +25,23 @@ PUBLISHED = (
     "options", [{}, {"netF": "sample", "netG": "cut_plain_resnet_6blocks", "norm": "batch", "pool_size": 2}], ids=str
 )
 def test_a_model_keeps_its_contract(name: str, options: dict[str, Any]) -> None:
-    check_model(name, netF_nc=8, num_patches=16, **options)
+    check_model(name, plugins=get_plugins(), netF_nc=8, num_patches=16, **options)
 
 
 def test_the_data_set_keeps_its_contract(tmp_path: Path) -> None:
-    check_dataset("unaligned_finetune", write_images(tmp_path, "unaligned"), load_size=64, crop_size=48)
+    folder = write_images(tmp_path, "unaligned")
+    check_dataset("unaligned_finetune", folder, plugins=get_plugins(), load_size=64, crop_size=48)
 
 
 @pytest.mark.parametrize("config", [CutConfig, FastCutConfig])
 def test_every_published_option_is_there_with_help(config: type) -> None:
-    found = {option.name: option.help for option in options_of(config)}
-    assert list(found) == ["finetune_after", *PUBLISHED]
-    assert all(found.values())
+    help_texts = {option.name: option.help for option in options_of(config)}
+    assert list(help_texts) == ["finetune_after", *PUBLISHED]
+    assert all(help_texts.values())
 
 
 @pytest.mark.parametrize(
-    ("given", "value"),
+    ("arguments", "value"),
     [
         (["--nce_idt"], True),
         (["--nce_idt", "False"], False),
@@ -49,9 +50,9 @@ def test_every_published_option_is_there_with_help(config: type) -> None:
         ([], False),
     ],
 )
-def test_switches_are_spelt_as_published(given: list[str], value: bool) -> None:
+def test_switches_are_spelt_as_published(arguments: list[str], value: bool) -> None:
     command = click.Command("t", params=list(options_of(FastCutConfig)))
-    assert command.make_context("t", list(given)).params["nce_idt"] is value
+    assert command.make_context("t", list(arguments)).params["nce_idt"] is value
 
 
 def test_components_are_listed_with_help() -> None:

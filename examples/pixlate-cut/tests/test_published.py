@@ -16,10 +16,10 @@ def prepared(case: Case) -> Any:
     model.prepare_once(first)
     for name, net in model.networks.items():
         fill(name, net)
-    places = iter(torch.from_numpy(case.places).flatten(0, 1))
-    mirrored = iter(case.mirrored)
-    model.draw_places = lambda count: next(places)
-    model.draw_mirror = lambda: bool(next(mirrored))
+    locations = iter(torch.from_numpy(case.places).flatten(0, 1))
+    flips = iter(case.mirrored)
+    model.draw_locations = lambda count: next(locations)
+    model.draw_flip = lambda: bool(next(flips))
     return model
 
 

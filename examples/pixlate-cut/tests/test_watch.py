@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from pixlate.plugins import Progress, Run
+from pixlate.plugins import Progress
+from pixlate.runs.run import Run
 
 from pixlate_cut_watch import CutWatch
 
