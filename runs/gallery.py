@@ -14,7 +14,7 @@ from pixlate.util.html import Shown, content_width, image_row, page, rendered, s
 from pixlate.util.image_io import ImageWriter, stretched_size, to_image
 from pixlate.util.names import ResultNames, safe_name
 
-from .stale_files import remove_leftovers
+from .folder import remove_stale_files
 
 PAUSE = 20  # the page is written again after so many times the seconds that writing it took
 
@@ -46,7 +46,7 @@ class Gallery:
         """
         self.page = folder / "index.html"
         self._images = make_folder(folder / "images")
-        remove_leftovers(folder)
+        remove_stale_files(folder)
         self._title, self._heading, self._facts = title, heading or title, facts
         self._width, self._aspect_ratio = width, aspect_ratio
         self._names = ResultNames()

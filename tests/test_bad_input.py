@@ -21,10 +21,11 @@ from PIL import Image
 import pixlate
 from pixlate import get_plugins
 from pixlate.errors import CheckpointError, PixlateError
+from pixlate.models.weights import load_data
 from pixlate.options.command.resolve import resolve
 from pixlate.options.command.stored import read_listing, read_stored
-from pixlate.runs.checkpoints.checkpoints import check_state
-from pixlate.runs.checkpoints.state_file import load_data, read_state, write_state
+from pixlate.runs.checkpoints.state import check_state
+from pixlate.runs.checkpoints.state_file import read_state, write_state
 
 COUNT: Counter[str] = Counter()
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "PPM", "WEBP")

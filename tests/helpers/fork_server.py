@@ -17,9 +17,9 @@ import torch
 
 from pixlate import __main__ as pixlate_command
 from pixlate import get_plugins
-from pixlate.runs import session, testing, training
+from pixlate.runs import opening, testing
 
-READY = (session, testing, training)
+READY = (opening, testing)
 
 
 def run(order: dict[str, Any]) -> None:

@@ -25,8 +25,10 @@ def {name}(*args, **more):
 {owner}.{name} = {name}
 """
 EPOCH_END = SLOW.format(module="pixlate.models.base", owner="BaseModel", name="end_epoch", seconds=1)
-WRITING = SLOW.format(module="pixlate.runs.checkpoints.checkpoints", owner="Checkpoints", name="_derive", seconds=1)
-STARTING = SLOW.format(module="pixlate.runs.training", owner="Samples", name="__init__", seconds=30)
+WRITING = SLOW.format(
+    module="pixlate.runs.checkpoints.store", owner="CheckpointStore", name="_write_networks", seconds=1
+)
+STARTING = SLOW.format(module="pixlate.runs.held_out", owner="HeldOutSamples", name="__init__", seconds=30)
 LOADING = SLOW.format(module="pixlate.data.loader", owner="BatchLoader", name="_take", seconds=0.5)
 
 
@@ -93,7 +95,7 @@ def test_before_the_first_step_a_signal_ends_at_once(folder: Path) -> None:
     began = time.monotonic()
     command = stopped(folder / "starting", signal.SIGTERM, *PIX2PIX, before=STARTING)
     assert command.code == 143
-    assert "Stopped by SIGTERM. It had not begun yet." in command.output
+    assert "Stopped by SIGTERM. Training had not started." in command.output
     assert time.monotonic() - began < 25
     assert not (folder / "starting" / "run").exists()
 

@@ -9,10 +9,10 @@ import torch
 from trainings import PIX2PIX, differences, make_images, run, state_of, train
 
 from pixlate.errors import CheckpointError, DataError
-from pixlate.runs.checkpoints.snapshot import Snapshot
+from pixlate.runs.checkpoints.state import Snapshot
 from pixlate.runs.checkpoints.state_file import read_state, write_state
+from pixlate.runs.folder import remove_stale_files
 from pixlate.runs.logs import RunLog
-from pixlate.runs.stale_files import remove_leftovers
 
 FULL = """
 import errno, os
@@ -66,14 +66,14 @@ def test_a_damaged_latest_gives_way_to_the_one_before(folder: Path, damage: obje
     latest.write_bytes(damage(data))  # type: ignore[operator]
     more = train(here.parent, "--continue_train")
     assert "is damaged" in more.output
-    assert "Going on from the state before it, at 24 images." in more.output
+    assert "Resuming from the previous state, at 24 images." in more.output
     assert differences(folder / "whole" / "run", here) == []
 
 
 def test_the_one_before_is_not_replaced_by_a_damaged_one(folder: Path) -> None:
     here = copy_of(folder, "twice damaged")
     (here / "latest_state.pt").write_bytes(b"nothing")
-    dies = "import os; from pixlate.runs.training import Trainer; Trainer.begin_step = lambda *a: os._exit(9)"
+    dies = "import os; from pixlate.runs.training import Trainer; Trainer.reseed = lambda *a: os._exit(9)"
     train(here.parent, "--continue_train", "--n_epochs", "5", before=dies, expect=9)
     assert read_state(here / "latest_state.pt")["position"]["images"] == 24
     assert read_state(here / "previous_state.pt")["position"]["images"] == 24
@@ -94,7 +94,7 @@ def test_a_full_disk_is_said_once_and_training_goes_on(folder: Path) -> None:
     full = FULL.format(first=-4, last=-6)
     output = train(here, *PIX2PIX, before=full).output
     assert "cannot be written: No space left on device" in output
-    assert "training goes on" in output
+    assert "training continues" in output
     assert "Traceback" not in output
     missing = ["1_net_D.pth is missing", "1_net_G.pth is missing"]  # their epoch ended while the disk was full
     assert differences(folder / "whole" / "run", here / "run") == missing
@@ -107,7 +107,7 @@ def test_the_last_save_failing_is_an_error(folder: Path) -> None:
     assert failed.output.splitlines()[-1].startswith("Error: '")
     assert "No space left on device" in failed.output.splitlines()[-1]
     more = train(here, "--continue_train")
-    assert "Continuing 'run'" in more.output
+    assert "Resuming 'run'" in more.output
     assert differences(folder / "whole" / "run", here / "run") == []
 
 
@@ -116,9 +116,9 @@ def test_a_folder_that_vanishes_ends_in_one_sentence(folder: Path) -> None:
 import shutil
 from pixlate.runs.training import Trainer
 end_step = Trainer.end_step
-def removing(self, at, batch):
+def removing(self, *step):
     shutil.rmtree(self.run.folder, ignore_errors=True)
-    return end_step(self, at, batch)
+    return end_step(self, *step)
 Trainer.end_step = removing
 """
     failed = train(folder / "vanished", *PIX2PIX, before=gone, expect=1)
@@ -180,7 +180,7 @@ def test_a_log_shorter_than_it_was_says_so(tmp_path: Path, caplog: pytest.LogCap
     (tmp_path / "log.txt").write_text("one\ntw")
     RunLog(tmp_path / "log.txt", 8).close()
     assert (tmp_path / "log.txt").read_text() == "one\n"
-    assert "lost its end" in caplog.messages[0]
+    assert "is shorter than" in caplog.messages[0]
 
 
 def test_lines_that_the_disk_refuses_wait(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -214,7 +214,7 @@ def test_unfinished_files_go_and_those_of_living_processes_stay(tmp_path: Path) 
         folder.mkdir(parents=True, exist_ok=True)
         for name in (f".part-{dead}-1", ".part-latest_state.pt", f".part-{os.getppid()}-1"):
             (folder / name).touch()
-    remove_leftovers(tmp_path)
+    remove_stale_files(tmp_path)
     assert {path.name for path in tmp_path.rglob(".part-*")} == {f".part-{os.getppid()}-1"}
 
 
@@ -248,7 +248,7 @@ def test_states_of_other_programs_are_refused_in_a_sentence(folder: Path) -> Non
     (here / "latest_state.pt.sha256").unlink()
     state = state_of(here)
     for change, sentence in (
-        ({"format": 2}, "newer pixlate"),
+        ({"format": 2}, "newer version of pixlate"),
         ({"position": {"epoch": "x"}}, "not the state of a run"),
         ({"tags": ["../../x"]}, "not the state of a run"),
         ({"logs": {"losses.jsonl": -1}}, "not the state of a run"),
