@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock, SoftFileLock, Timeout
 
 from pixlate.errors import DataError
 from pixlate.options.command.stored import FILE as OPTIONS
@@ -81,14 +81,18 @@ def remove_stale_files(folder: Path) -> None:
 def _locked(folder: Path) -> FileLock | None:
     """The held lock of a folder; None where the file system has no locks."""
     path = folder / LOCK
-    # The short wait is for the moment in which another process ends. No marker file in place of a lock that the file
-    # system does not have: it would outlive a process that is killed.
-    lock = FileLock(path, timeout=0.1, poll_interval=0.02, fallback_to_soft=False, on_acquired=_note_process)
+    soft = FileLock is SoftFileLock  # where Python has no fcntl: a marker file, which holds the process number already
+    # The short wait is for the moment in which another process ends. Where only the file system has no locks, no marker
+    # file takes their place: it would outlive a process that is killed.
+    lock = FileLock(
+        path, timeout=0.1, poll_interval=0.02, fallback_to_soft=False, on_acquired=None if soft else _note_process
+    )
     try:
         lock.acquire()
     except Timeout:
+        holder = lock.pid if soft else _holder(path)
         raise DataError(
-            f"run '{folder.name}' is in use by process {_holder(path)}: wait for it, or choose another --name."
+            f"run '{folder.name}' is in use by process {holder or 'unknown'}: wait for it, or choose another --name."
         ) from None
     except OSError as error:
         if error.errno not in _NO_LOCKS:
@@ -109,13 +113,13 @@ def _note_process(descriptor: int) -> None:
 
 
 def _holder(path: Path) -> str:
-    """The number of the process that holds the lock, as it is in the lock file."""
+    """The number of the process that holds the lock, as it is in the lock file; empty where that cannot be read."""
     try:
         with path.open("rb") as file:
             file.seek(1)
-            return file.read(20).decode("ascii", "replace").strip() or "unknown"
+            return file.read(20).decode("ascii", "replace").strip()
     except OSError:
-        return "unknown"
+        return ""
 
 
 def _remove_if_empty(folder: Path) -> None:
