@@ -4,7 +4,7 @@
     python train.py --model cycle_gan --dataroot ./datasets/horse2zebra
 
 The run is kept in checkpoints/<name>: its options, its weights, its logs, and web/index.html, a page of images.
-`--continue_train` goes on exactly where it stopped; `python test.py --name <name>` lays out a gallery.
+`--continue_train` resumes it exactly where it stopped; `python test.py --name <name>` lays out a gallery.
 """
 
 import sys

@@ -16,7 +16,7 @@ from pixlate.util.names import ResultNames, safe_name
 
 from .folder import remove_stale_files
 
-PAUSE = 20  # the page is written again after so many times the seconds that writing it took
+PAUSE = 20  # between two writings of the page, in multiples of the time that one takes: at most 5 % goes into them
 
 
 class Gallery:
@@ -39,8 +39,8 @@ class Gallery:
         """Open a gallery.
 
         - title: of the page, "Experiment = facades, Phase = test, Epoch = latest".
-        - heading: what stands on top of it; the title where empty.
-        - facts: how the images were made, shown under the heading.
+        - heading: at the top of the page; the title where empty.
+        - facts: how the images were computed, shown under the heading.
         - width: of an image on the page, in pixels.
         - aspect_ratio: saved images are stretched to this height : width.
         """

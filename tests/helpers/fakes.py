@@ -73,7 +73,7 @@ def images_by_label(*labels: str, size: int = 16, value: float = 0.0) -> dict[st
 def eventually(true: Callable[[], Any], seconds: float = 30) -> Any:
     """Wait until a function gives something true, and return that."""
     end = time.monotonic() + seconds
-    while not (found := true()):
+    while not (value := true()):
         assert time.monotonic() < end
         time.sleep(0.05)
-    return found
+    return value

@@ -13,9 +13,9 @@ from pixlate.util.names import ResultNames, safe_name
 
 
 def gallery(folder: Path, *inputs: str, **options: object) -> Page:
-    with Gallery(folder, "Experiment = a, Phase = test, Epoch = latest", **options) as made:  # type: ignore[arg-type]
+    with Gallery(folder, "Experiment = a, Phase = test, Epoch = latest", **options) as opened:  # type: ignore[arg-type]
         for path in inputs:
-            made.add(path, images_by_label())
+            opened.add(path, images_by_label())
     return Page(folder / "index.html")
 
 
@@ -52,8 +52,8 @@ def test_a_stem_that_is_taken_comes_with_its_folder(tmp_path: Path) -> None:
     ],
 )
 def test_no_input_overwrites_another_s_results(inputs: list[str], names: list[str]) -> None:
-    given = ResultNames()
-    assert [given.name(path) for path in inputs] == names
+    result_names = ResultNames()
+    assert [result_names.name(path) for path in inputs] == names
 
 
 @pytest.mark.parametrize("stem", ["new\nline", "<i>&\"'</i>", "Ωß漢 🙂", "a%20b#c?d", "raw\udcff", "x" * 250])
@@ -76,9 +76,9 @@ def test_long_names_stay_different() -> None:
 
 
 def test_an_interrupted_test_lists_what_exists(tmp_path: Path) -> None:
-    def test(made: Gallery) -> None:
-        with made:
-            made.add("a.png", images_by_label())
+    def test(opened: Gallery) -> None:
+        with opened:
+            opened.add("a.png", images_by_label())
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -121,11 +121,11 @@ def test_numbered_files_belong_to_their_epoch_and_the_oldest_go(folder: Path) ->
 def test_network_files_that_a_kill_prevented_are_written_on_resume(folder: Path) -> None:
     train(folder / "derived", *PIX2PIX)
     stale = folder / "derived" / "run" / "latest_net_G.pth"
-    wanted = weights_of(stale)
+    expected = weights_of(stale)
     stale.write_bytes((folder / "derived" / "run" / "1_net_G.pth").read_bytes())
     (folder / "derived" / "run" / "3_net_D.pth").unlink()
     train(folder / "derived", "--continue_train")
-    assert all(map(torch.equal, wanted, weights_of(stale)))
+    assert all(map(torch.equal, expected, weights_of(stale)))
     assert (folder / "derived" / "run" / "3_net_D.pth").exists()
 
 
