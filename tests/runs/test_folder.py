@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from paths import ROOT
+from trainings import run
 
 from pixlate.errors import DataError
-from pixlate.runs.folder import claimed_folder, remove_run_files
+from pixlate.runs.folder import claimed_folder, remove_run_files, remove_stale_files
 
 #: Holds a run's folder, with a forked child that outlives it; prints the child's number and waits.
 HOLDER = """
@@ -126,3 +127,13 @@ def test_starting_again_removes_the_files_of_a_run_and_no_others(tmp_path: Path)
     (tmp_path / "web" / "images").mkdir(parents=True)
     remove_run_files(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_unfinished_files_go_and_those_of_living_processes_stay(tmp_path: Path) -> None:
+    dead = run("--help").number
+    for folder in (tmp_path, tmp_path / "web" / "images"):
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in (f".part-{dead}-1", ".part-latest_state.pt", f".part-{os.getppid()}-1"):
+            (folder / name).touch()
+    remove_stale_files(tmp_path)
+    assert {path.name for path in tmp_path.rglob(".part-*")} == {f".part-{os.getppid()}-1"}
