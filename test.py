@@ -26,8 +26,9 @@ def test(resolved: ResolvedOptions) -> None:
     with tester.gallery() as gallery, stop_on_signals() as stop:
         for batch in tester.batches():
             images = tester.model.translate(batch, running_statistics=tester.options.eval)
-            for i, path in enumerate(tester.names(batch)):
+            for i, path in enumerate(tester.input_paths(batch)):
                 gallery.add(path, {label: batched[i] for label, batched in images.items()})
+            tester.report_progress(batch)
             stop.raise_if_set("The gallery shows what was translated.")
     click.echo(f"The gallery is {gallery.page}")
 

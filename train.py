@@ -4,7 +4,7 @@
     python train.py --model cycle_gan --dataroot ./datasets/horse2zebra
 
 The run is kept in checkpoints/<name>: its options, its weights, its logs, and web/index.html, a page of images.
-`--continue_train` goes on exactly where it stopped; `python test.py --name <name>` lays out a gallery.
+`--continue_train` resumes it exactly where it stopped; `python test.py --name <name>` lays out a gallery.
 """
 
 import sys
@@ -20,22 +20,21 @@ from pixlate.plugins.manager import Plugins
 
 def train(resolved: ResolvedOptions, plugins: Plugins) -> None:
     """Run the training loop. Raises PixlateError for a user's mistake, Interrupted on a signal."""
-    from pixlate.runs.session import open_run  # torch is imported from here on: `--help` answers without it
+    from pixlate.runs.opening import open_training  # torch is imported from here on: `--help` answers without it
     from pixlate.runs.signals import stop_on_signals
-    from pixlate.runs.training import Trainer
 
-    with stop_on_signals() as stop, open_run(resolved, plugins) as (run, events):
-        trainer = Trainer(resolved, run, events, stop)
-        model, options = trainer.model, trainer.options
-        progress = trainer.restore()
+    with stop_on_signals() as stop, open_training(resolved, plugins, stop) as trainer:
+        run, model, options, events = trainer.run, trainer.model, trainer.options, trainer.events
+        progress = run.start
         events("run_started", run=run)
 
         for epoch in range(progress.epoch, run.n_epochs + 1):
             model.start_epoch(epoch)
-            for batch in trainer.batches(progress):
+            for batch, group in trainer.batches(progress):
                 before = progress
-                result = model.training_step(batch, group=trainer.begin_step(progress))
-                progress = trainer.end_step(progress, batch)
+                trainer.reseed(progress)
+                result = model.training_step(batch, group=group)
+                progress = trainer.end_step(progress, batch, group)
 
                 if progress.crossed(options.print_freq, before):
                     trainer.log_losses(progress, result.losses)
@@ -43,14 +42,14 @@ def train(resolved: ResolvedOptions, plugins: Plugins) -> None:
                     trainer.show(progress, result.images)
                 if trainer.save_is_due(progress, before):
                     trainer.save(progress)
-                trainer.stop_if_asked(progress)
+                trainer.stop_if_requested(progress)
 
             model.end_epoch()
             events("epoch_ended", run=run, progress=progress)
             progress = progress.next_epoch()
             if epoch % options.save_epoch_freq == 0 or epoch == run.n_epochs:
                 trainer.save(progress, str(epoch))
-            trainer.stop_if_asked(progress)
+            trainer.stop_if_requested(progress)
 
         trainer.finish(progress)
     click.echo(f"The training page is {run.folder / 'web' / 'index.html'}")

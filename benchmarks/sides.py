@@ -104,14 +104,15 @@ def saving(spec: Spec) -> Work:
         step(model, batch_of(1))
         return lambda: model.save_networks("latest")
     from pixlate.plugins.run import Progress
-    from pixlate.runs.checkpoints.checkpoints import Checkpoints
+    from pixlate.runs.checkpoints.store import CheckpointStore
+    from pixlate.runs.logs import RunLogs
 
     ours = made(spec)
     ours.training_step(batch_of(1))
-    checkpoints = Checkpoints(folder, ours, facts={}, keep=0)
+    checkpoints = CheckpointStore(folder, ours, facts={})
 
     def save() -> object:
-        checkpoints.save(Progress(epoch=1), dict)
+        checkpoints.save(Progress(epoch=1), RunLogs(folder))
         if spec["side"] != "until written":
             return checkpoints.wait
         return checkpoints.wait()

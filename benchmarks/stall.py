@@ -35,10 +35,10 @@ class Watch:
 
     def attach(self) -> None:
         """Time every save and every step of trainings in this process."""
-        from pixlate.runs.checkpoints.checkpoints import Checkpoints
+        from pixlate.runs.checkpoints.store import CheckpointStore
         from pixlate.runs.training import Trainer
 
-        save, end_step, write = Trainer.save, Trainer.end_step, Checkpoints._write
+        save, end_step, write = Trainer.save, Trainer.end_step, CheckpointStore._write
 
         def timed_save(trainer: Trainer, *args: Any) -> None:
             began, computed = time.perf_counter(), time.thread_time()
@@ -48,7 +48,7 @@ class Watch:
             self._last = time.perf_counter()
             self.stalls.append(self._last - began)
 
-        def timed_write(checkpoints: Checkpoints, *args: Any) -> Any:
+        def timed_write(checkpoints: CheckpointStore, *args: Any) -> Any:
             made = write(checkpoints, *args)
             self.written.append(time.perf_counter() - self._asked)
             self._size = (checkpoints.folder / "latest_state.pt").stat().st_size
@@ -64,7 +64,7 @@ class Watch:
 
         setattr(Trainer, "save", timed_save)  # noqa: B010
         setattr(Trainer, "end_step", timed_step)  # noqa: B010
-        setattr(Checkpoints, "_write", timed_write)  # noqa: B010
+        setattr(CheckpointStore, "_write", timed_write)  # noqa: B010
 
     def report(self) -> None:
         """Print the figures."""

@@ -27,6 +27,9 @@ class ConsoleHandler(logging.Handler):
 def messages_on_console() -> Iterator[None]:
     """Within this block pixlate's loggers print; a program that imports pixlate configures logging by itself."""
     logger = logging.getLogger("pixlate")
+    if any(isinstance(handler, ConsoleHandler) for handler in logger.handlers):  # `pixlate train` runs `train`
+        yield
+        return
     handler, level, propagate = ConsoleHandler(), logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

@@ -1,4 +1,4 @@
-"""Calls the event hooks of plugins and viewers one at a time, so that the one that fails is known."""
+"""Calls the event hooks of viewers and plugins one at a time, so that the one that fails is known by name."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -17,13 +17,18 @@ log = logging.getLogger(__name__)
 
 
 class Events:
-    """The listeners of one run. One that raises is reported once, by name, and dropped for the run; one whose files
-    the disk refuses stays, and is reported once for as long as that lasts."""
+    """The listeners of one run: `events("losses_logged", run=run, …)` calls the hook of each.
+
+    A listener that raises is reported once, by name, and dropped for the run. One whose files the disk refuses stays,
+    and is reported once for as long as that lasts.
+
+    - viewers: each with the component that it was made from.
+    """
 
     def __init__(self, plugins: Plugins, viewers: Iterable[tuple[Component, Any]]) -> None:
         self._plugins = plugins
         self._dropped: set[str] = set()
-        self._refused: set[str] = set()
+        self._retrying: set[str] = set()
         self._viewers = pluggy.PluginManager("pixlate")
         self._viewers.add_hookspecs(hookspecs)
         self._names: dict[str, str] = {}
@@ -39,7 +44,7 @@ class Events:
         self._listeners: dict[str, list[tuple[str, Callable[..., Any]]]] = {}
 
     def __call__(self, hook: str, **arguments: Any) -> None:
-        """Tell every listener of a hook."""
+        """Call a hook of every listener: viewers first, then plugins."""
         if hook not in self._listeners:
             self._listeners[hook] = self._find(hook)
         for name, implementation in self._listeners[hook]:
@@ -50,14 +55,17 @@ class Events:
             except (Exception, SystemExit) as error:
                 self._failed(name, hook, error)
             else:
-                self._refused.discard(name)
+                self._retrying.discard(name)
 
     def _failed(self, name: str, hook: str, error: BaseException) -> None:
-        """Drop a listener, unless the disk refused it and may take its next file."""
+        """Drop a listener, unless the disk refused its file: that may be over by the next event.
+
+        One that failed in `run_started` is dropped in any case: its later hooks rely on what that one prepares.
+        """
         if isinstance(error, DataError) and isinstance(error.__cause__, OSError) and hook != "run_started":
-            if name not in self._refused:
+            if name not in self._retrying:
                 log.warning(f"{name} failed in {hook} and will try again: {cause_of(error)}")
-            self._refused.add(name)
+            self._retrying.add(name)
             return
         self._dropped.add(name)
         log.warning(f"{name} failed in {hook} and is left out from here on: {cause_of(error)}")
@@ -71,18 +79,21 @@ class Events:
 
 
 def make_viewers(resolved: ResolvedOptions, registry: Iterable[Component]) -> list[tuple[Component, Any]]:
-    """The viewers of a run; one that fails is left out. Raises PixlateError for one whose options ask too much."""
+    """The viewers of a run, each with its component; one that cannot be made is left out, with a warning.
+
+    Raises the PixlateError of a viewer whose options cannot be met.
+    """
     viewers: list[tuple[Component, Any]] = []
-    for made in registry:
+    for component in registry:
         try:
-            viewer = made.load()
+            viewer = component.load()
         except PixlateError as error:
             log.warning(str(error))
             continue
         try:
-            viewers.append((made, viewer(resolved.config_for(made)) if made.config else viewer()))
+            viewers.append((component, viewer(resolved.config_for(component)) if component.config else viewer()))
         except PixlateError:
             raise
         except Exception as error:
-            log.warning(f"viewer {made.name} of {made.plugin} is left out: {cause_of(error)}")
+            log.warning(f"viewer {component.name} of {component.plugin} is left out: {cause_of(error)}")
     return viewers

@@ -14,9 +14,9 @@ from pixlate.util.html import PageImage, content_width, image_row, page, rendere
 from pixlate.util.image_io import ImageWriter, stretched_size, to_image
 from pixlate.util.names import ResultNames, safe_name
 
-from .stale_files import remove_leftovers
+from .folder import remove_stale_files
 
-PAUSE = 20  # the page is written again after so many times the seconds that writing it took
+PAUSE = 20  # between two writings of the page, in multiples of the time that one takes: at most 5 % goes into them
 
 
 class Gallery:
@@ -39,14 +39,14 @@ class Gallery:
         """Open a gallery.
 
         - title: of the page, "Experiment = facades, Phase = test, Epoch = latest".
-        - heading: what stands on top of it; the title where empty.
-        - facts: how the images were made, shown under the heading.
+        - heading: at the top of the page; the title where empty.
+        - facts: how the images were computed, shown under the heading.
         - width: of an image on the page, in pixels.
         - aspect_ratio: saved images are stretched to this height : width.
         """
         self.page = folder / "index.html"
         self._images = make_folder(folder / "images")
-        remove_leftovers(folder)
+        remove_stale_files(folder)
         self._title, self._heading, self._facts = title, heading or title, facts
         self._width, self._aspect_ratio = width, aspect_ratio
         self._names = ResultNames()

@@ -1,4 +1,4 @@
-"""Held-out images, translated now and then to see what was learnt."""
+"""Held-out samples: a few images that are not trained on, translated now and then to show what was learnt."""
 
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,24 @@ PHASES = ("val", "test")
 COUNT = 4
 
 
-class Samples:
-    """The first few images of the validation phase, or of the test phase where there is none."""
+class HeldOutSamples:
+    """Samples of the validation phase, or of the test phase where there is none, spread over the data set.
 
-    def __init__(self, resolved: ResolvedOptions, trained_on: BaseDataset[Any]) -> None:
-        self.phase, self._dataset = "", None
-        seen = set(trained_on.files())
+    - training_set: a phase that shares a file with it is not held out, and is not used.
+    """
+
+    def __init__(self, resolved: ResolvedOptions, training_set: BaseDataset[Any]) -> None:
+        self.phase = ""
+        self._dataset: BaseDataset[Any] | None = None
+        training_files = set(training_set.files())
         for phase in PHASES:
-            dataset = _dataset(resolved, phase)
-            if dataset is not None and seen.isdisjoint(dataset.files()):
+            dataset = _dataset_of(resolved, phase)
+            if dataset is not None and training_files.isdisjoint(dataset.files()):
                 self.phase, self._dataset = phase, dataset
                 return
 
     def translated(self, model: BaseModel[Any]) -> list[Sample]:
-        """The images as the model translates them now; none where the data has only its training phase."""
+        """The samples as the model translates them now; none where the data has only its training phase."""
         if self._dataset is None:
             return []
         step = max(1, len(self._dataset) // COUNT)
@@ -43,7 +47,8 @@ class Samples:
         return Sample(self.phase, Path(str(item.get("A_paths", index))).stem, images)
 
 
-def _dataset(resolved: ResolvedOptions, phase: str) -> BaseDataset[Any] | None:
+def _dataset_of(resolved: ResolvedOptions, phase: str) -> BaseDataset[Any] | None:
+    """The data set of a phase as test.py reads it: whole images in order; None where the data has no such phase."""
     if resolved.values["phase"] == phase:
         return None
     changes = {
@@ -55,7 +60,7 @@ def _dataset(resolved: ResolvedOptions, phase: str) -> BaseDataset[Any] | None:
         "cache": "off",
     }
     try:
-        made = make_dataset(resolved.components["dataset_mode"], {**resolved.values, **changes})
-        return made if len(made) else None
+        dataset = make_dataset(resolved.components["dataset_mode"], {**resolved.values, **changes})
+        return dataset if len(dataset) else None
     except PixlateError:
         return None

@@ -1,4 +1,4 @@
-"""How much memory a training takes: an estimate before it starts, and what to do where it did not suffice."""
+"""How much memory a training takes: an estimate before it starts, and the sentence for one that ran out of it."""
 
 import copy
 from collections import Counter
@@ -15,8 +15,8 @@ MIB = 1 << 20
 
 #: The sentence for a training or test that ran out of memory.
 OUT_OF_MEMORY = (
-    "memory is used up: try a smaller --batch_size or --crop_size, --checkpoint_gradients, which recomputes instead "
-    "of storing, or a smaller --ngf; `train.py --memory` says what takes how much."
+    "out of memory: try a smaller --batch_size or --crop_size, --checkpoint_gradients, which recomputes instead "
+    "of storing, or a smaller --ngf; `train.py --memory` lists what takes how much."
 )
 
 
@@ -24,24 +24,24 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that there is no memory left, on a GPU or on the processor."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
-    said = str(error)
+    message = str(error)  # on the processor PyTorch raises a plain RuntimeError
     return isinstance(error, RuntimeError) and (
-        "DefaultCPUAllocator" in said or "not enough memory" in said or "Cannot allocate memory" in said
+        "DefaultCPUAllocator" in message or "not enough memory" in message or "Cannot allocate memory" in message
     )
 
 
 def report(model: BaseModel[Any], batch: Batch, batch_size: int = 1) -> str:
-    """Lines that say what a training step takes: weights, optimizers, activations.
+    """Lines that list the memory of a training step, in MiB: weights, optimizers, activations.
 
-    The step is gone through without computing, on images shaped like the first of `batch`: nothing is allocated
-    and the model stays as it is. Beside what is listed stand the program itself and, for a time, the working
-    memory of the convolutions; with recomputed activations also those of one network at a time.
+    The step is traced without computing, on images shaped like the first of `batch`: nothing is allocated and the
+    model is unchanged. Not listed are the program itself and the temporary buffers of the convolutions; with
+    recomputed activations also those of one network at a time.
     """
     parameters = _size([weight for module in model.networks.values() for weight in module.parameters()])
     parts = {
         "parameters": parameters,
         "gradients": parameters,
-        "optimizer states": 2 * parameters,
+        "optimizer states": 2 * parameters,  # Adam's two moments
         "running averages": _size([weight for module in model.averages.values() for weight in module.parameters()]),
         "activations kept": peak_of_activations(model, batch, batch_size),
     }
@@ -51,67 +51,78 @@ def report(model: BaseModel[Any], batch: Batch, batch_size: int = 1) -> str:
 
 
 def peak_of_activations(model: BaseModel[Any], batch: Batch, batch_size: int = 1) -> int:
-    """The most bytes that a step keeps at one time for its backward passes."""
+    """The peak, in bytes, of the tensors that a step saves for its backward passes.
+
+    A copy of the model on fake tensors, which have shapes and no data, takes one step.
+    """
     fake = FakeTensorMode(allow_non_fake_inputs=True)
     with FakeCopyMode(fake):
-        walked = copy.deepcopy(model)
-    for net in walked.nets.values():
+        traced = copy.deepcopy(model)
+    for net in traced.nets.values():
         net.leave_uncompiled()
-    held = _Held({weight.untyped_storage()._cdata for net in walked.networks.values() for weight in net.parameters()})
-    walked.update = _backward_alone  # type: ignore[method-assign]
-    with fake, torch.autograd.graph.saved_tensors_hooks(held.pack, _Kept.tensor):
-        given = {name: _blank(x, batch_size, walked.device) for name, x in batch.items()}
-        walked.step(walked.directed(given))
-    return held.most
+    weights = {weight.untyped_storage()._cdata for net in traced.networks.values() for weight in net.parameters()}
+    saved = _SavedBytes(weights)
+    traced.update = _backward_only  # type: ignore[method-assign]
+    with fake, torch.autograd.graph.saved_tensors_hooks(saved.pack, _SavedTensor.unpack):
+        fake_batch = {name: _empty_like(part, batch_size, traced.device) for name, part in batch.items()}
+        traced.step(traced.directed(fake_batch))
+    return saved.peak
 
 
-def _backward_alone(names: str | Sequence[str], loss: Tensor) -> None:
+def _backward_only(names: str | Sequence[str], loss: Tensor) -> None:
+    """In place of a model's `update`: frees the saved tensors as it does, without an optimizer."""
     loss.backward()  # type: ignore[no-untyped-call]
 
 
-def _blank(value: Any, batch_size: int, device: torch.device) -> Any:
+def _empty_like(value: Any, batch_size: int, device: torch.device) -> Any:
     if isinstance(value, Tensor):
         return torch.empty((batch_size, *value.shape[1:]), dtype=value.dtype, device=device)
     return [value[0]] * batch_size if isinstance(value, list) else value
 
 
-class _Held:
-    """Counts the storages that backward passes still need, each once."""
+class _SavedBytes:
+    """Counts the bytes of the storages that backward passes still need, each storage once.
+
+    - weights: the storages that are not counted, by their address: they are listed as parameters.
+    """
 
     def __init__(self, weights: set[int]) -> None:
         self._weights = weights
         self._users: Counter[int] = Counter()
-        self._bytes = self.most = 0
+        self._bytes = self.peak = 0
 
-    def pack(self, tensor: Tensor) -> "_Kept":
+    def pack(self, tensor: Tensor) -> "_SavedTensor":
+        """autograd saves a tensor."""
         storage = tensor.untyped_storage()
         key = storage._cdata
         if key not in self._weights:
             if not self._users[key]:
                 self._bytes += storage.nbytes()
-                self.most = max(self.most, self._bytes)
+                self.peak = max(self.peak, self._bytes)
             self._users[key] += 1
-        return _Kept(self, tensor, key)
+        return _SavedTensor(self, tensor, key)
 
-    def release(self, kept: "_Kept") -> None:
-        if kept.key not in self._weights:
-            self._users[kept.key] -= 1
-            if not self._users[kept.key]:
-                self._bytes -= kept.held.untyped_storage().nbytes()
+    def release(self, saved: "_SavedTensor") -> None:
+        """autograd drops a saved tensor."""
+        if saved.key not in self._weights:
+            self._users[saved.key] -= 1
+            if not self._users[saved.key]:
+                self._bytes -= saved.tensor.untyped_storage().nbytes()
 
 
-class _Kept:
-    """A tensor on its way to a backward pass, which is let go of after it."""
+class _SavedTensor:
+    """A saved tensor; autograd drops it after the backward pass that needs it."""
 
-    def __init__(self, ledger: _Held, held: Tensor, key: int) -> None:
-        self.ledger, self.held, self.key = ledger, held, key
+    def __init__(self, count: _SavedBytes, tensor: Tensor, key: int) -> None:
+        self.count, self.tensor, self.key = count, tensor, key
 
-    def tensor(self) -> Tensor:
-        return self.held
+    def unpack(self) -> Tensor:
+        return self.tensor
 
     def __del__(self) -> None:
-        self.ledger.release(self)
+        self.count.release(self)
 
 
 def _size(tensors: list[Tensor]) -> int:
+    """Bytes of the tensors."""
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)

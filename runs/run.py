@@ -1,94 +1,95 @@
-"""A run as its listeners see it: its name, its folder, its options, its logs and its clock."""
+"""A run as hooks and viewers see it: its name, folder, options, model and logs, its progress and its speed."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pixlate.models.base import BaseModel
 from pixlate.plugins.run import Progress, Timing
 
-from .clock import Clock
-from .logs import RunLog
-
-if TYPE_CHECKING:
-    from pixlate.models.base import BaseModel
+from .logs import RunLog, RunLogs
 
 
 class Run:
-    """One training or test, while it is under way.
+    """One training while it is under way; the `pixlate.plugins.run.Run` of its hooks.
 
     - name, folder: `checkpoints/<name>`.
-    - command: "train" or "test".
     - options: every resolved option by name.
-    - model: the model, once it is built.
+    - model: the model, built and restored.
+    - logs: the logs of the folder.
     - n_epochs: the number of the last epoch; epoch_size: images in an epoch.
     - start: where this process began; its `images` is 0 in a new run.
-    - at: the position after the last step.
+    - progress: the position after the last step.
     """
+
+    command = "train"
 
     def __init__(
         self,
         name: str,
         folder: Path,
-        command: str,
         options: Mapping[str, Any],
+        *,
+        model: BaseModel[Any],
+        logs: RunLogs,
+        start: Progress,
+        n_epochs: int,
+        epoch_size: int,
     ) -> None:
         self.name = name
         self.folder = folder
-        self.command = command
         self.options = options
-        self.model: BaseModel[Any] | None = None
-        self.n_epochs = 0
-        self.epoch_size = 0
-        self.start = Progress()
-        self.clock = Clock(0)
-        self.progress = Progress()
-        self._logs: dict[str, RunLog] = {}
-        self._known_sizes: Mapping[str, int] | None = None
-
-    def begin(self, start: Progress, *, n_epochs: int, epoch_size: int, total_images: int) -> None:
-        """Set where the run starts and how long it will be."""
+        self.model = model
+        self.logs = logs
         self.start = self.progress = start
-        self.n_epochs, self.epoch_size = n_epochs, epoch_size
-        self.clock = Clock(total_images)
-        self.clock.start(start)
-
-    def cut_logs(self, sizes: Mapping[str, int]) -> None:
-        """Tell the logs, before they are opened, how much of them the restored state had seen: nothing if unnamed."""
-        self._known_sizes = dict(sizes)
+        self.n_epochs = n_epochs
+        self.epoch_size = epoch_size
+        remaining = (n_epochs - start.epoch + 1) * epoch_size - start.epoch_images
+        self.clock = Clock(start, start.images + remaining)
 
     def open_log(self, filename: str) -> RunLog:
-        """An append-only log in the run's folder, cut back on resume to what the saved state had seen.
+        """An append-only log in the run's folder, cut back on resume to its length in the saved state.
 
-        Its `write` never fails: lines that the disk refuses wait in memory, and the run says so.
+        Its `write` never fails: lines that the disk refuses are kept in memory, with a warning.
         """
-        if filename not in self._logs:
-            size = None if self._known_sizes is None else self._known_sizes.get(filename, 0)
-            self._logs[filename] = RunLog(self.folder / filename, size)
-        return self._logs[filename]
-
-    def log_sizes(self) -> dict[str, int]:
-        """How long each log is, in bytes, those of earlier sessions included, with all lines written.
-
-        Raises DataError when lines still cannot be written.
-        """
-        for log in self._logs.values():
-            log.flush()
-        return {**(self._known_sizes or {}), **{name: log.size for name, log in self._logs.items()}}
-
-    def sync_logs(self) -> None:
-        """Wait until the logs are on the disk; from any thread. Raises DataError where they cannot be."""
-        for log in list(self._logs.values()):
-            log.sync()
-
-    def moved(self, progress: Progress) -> None:
-        """Take note of the position."""
-        self.progress = progress
+        return self.logs.open(filename)
 
     def timing(self, *, restart: bool = False) -> Timing:
-        """The speed since the last log line."""
+        """The speed since the last logged losses; `restart` measures the next from now on."""
         return self.clock.read(self.progress, restart=restart)
 
-    def close(self) -> None:
-        """Close the logs."""
-        for log in self._logs.values():
-            log.close()
+
+class Clock:
+    """Measures how fast a run is: images per second, the share of waiting for data, and the time left.
+
+    - start: the position at which the process begins.
+    - total_images: the images seen at the end of the run.
+    """
+
+    def __init__(self, start: Progress, total_images: int) -> None:
+        self.total_images = total_images
+        self._waited = 0.0
+        self._rate = 0.0
+        self._mark = (time.monotonic(), start.images, self._waited)
+
+    def add_wait(self, seconds: float) -> None:
+        """Add time that a step spent waiting for its batch."""
+        self._waited += seconds
+
+    def read(self, progress: Progress, *, restart: bool = False) -> Timing:
+        """The figures since the mark; `restart` sets a new mark."""
+        since, images, waited = self._mark
+        seconds, seen = time.monotonic() - since, progress.images - images
+        if seen <= 0 or seconds <= 0:
+            return Timing(rate=self._rate)
+        data = (self._waited - waited) / seen
+        rate = seen / seconds
+        if not self._rate:
+            self._rate = rate
+        elif restart:
+            self._rate = 0.7 * self._rate + 0.3 * rate  # smoothed, so that the time left does not jump
+        if restart:
+            self._mark = (time.monotonic(), progress.images, self._waited)
+        left = max(0, self.total_images - progress.images) / self._rate
+        return Timing(max(0.0, seconds / seen - data), data, rate, left)

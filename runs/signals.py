@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM finish the step under way, so that it can be saved; a second Ctrl-C stops at once."""
+"""SIGINT and SIGTERM end a command after the step under way, which can be saved; a second Ctrl-C ends it at once."""
 
 import signal
 import threading
@@ -10,41 +10,45 @@ from pixlate.errors import Interrupted
 
 
 class StopRequest:
-    """Remembers that a signal asked the run to end.
+    """Whether a signal has asked the command to end; true once one has.
 
-    - at_once: nothing needs to be finished first, as before the first step: a signal raises Interrupted.
+    - immediate: a signal raises Interrupted in the main thread, wherever it is: nothing needs to be saved first, as
+      before the first step.
     """
 
     def __init__(self) -> None:
         self.number = 0
-        self.at_once = False
+        self.immediate = False
 
     def __bool__(self) -> bool:
         return self.number != 0
 
-    def note(self, number: int, frame: FrameType | None) -> None:
-        """The signal handler: the first signal is remembered, a second Ctrl-C interrupts at once."""
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """The signal handler: the first signal is recorded, a second Ctrl-C raises KeyboardInterrupt."""
         if self.number and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.number = self.number or number
-        if self.at_once:
-            self.raise_if_set("It had not begun yet.")
+        if self.immediate:
+            self.raise_if_set("Training had not started.")
 
-    def raise_if_set(self, so: str = "") -> None:
-        """Raise Interrupted, with a sentence of what was saved, when a signal has come."""
+    def raise_if_set(self, outcome: str = "") -> None:
+        """Raise Interrupted, with a sentence about what was saved, when a signal has come.
+
+        The exit code is 128 plus the signal's number, which shells and schedulers expect.
+        """
         if self.number:
-            raise Interrupted(f"Stopped by {signal.Signals(self.number).name}. {so}".strip(), 128 + self.number)
+            raise Interrupted(f"Stopped by {signal.Signals(self.number).name}. {outcome}".strip(), 128 + self.number)
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Within this block SIGINT and SIGTERM are noted instead of ending the process."""
+    """Within this block SIGINT and SIGTERM are recorded instead of ending the process."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
         yield request
         return
     numbers = (signal.SIGINT, signal.SIGTERM)
-    earlier = {number: signal.signal(number, request.note) for number in numbers}
+    earlier = {number: signal.signal(number, request.handle) for number in numbers}
     try:
         yield request
     finally:

@@ -1,4 +1,4 @@
-"""What test.py does besides looping: finding the checkpoint, the images and the folder of results."""
+"""What test.py does besides translating: the checkpoint, the batches, the folder of results, and progress lines."""
 
 import logging
 import time
@@ -21,12 +21,14 @@ from pixlate.models.execution.plan import keep_freed_memory
 from pixlate.models.networks import describe_networks
 from pixlate.models.weights import load_networks
 from pixlate.options.command.resolved import ResolvedOptions
+from pixlate.options.command.stored import write_listing
 from pixlate.options.shared import DataOptions, InferenceOptions
 
 from .gallery import Gallery
-from .session import store
 
 log = logging.getLogger(__name__)
+
+REPORT_FREQ = 25  # images between two progress lines
 
 
 class Tester:
@@ -48,20 +50,18 @@ class Tester:
         load_networks(self.model, resolved.folder, self.tag, use_ema=self.options.use_ema)
         self.dataset = make_dataset(resolved.components["dataset_mode"], resolved.values)
         check_dataset(self.dataset, self.data_options, self.model.networks)
-        store(resolved, resolved.folder)
+        write_listing(resolved.folder / "test_opt.txt", resolved.values, resolved.defaults)
         self.total = min(len(self.dataset), self.options.num_test or len(self.dataset))
-        self._done, self._began = 0, time.monotonic()
+        self._translated, self._start_time = 0, time.monotonic()
 
     def gallery(self) -> Gallery:
-        """The gallery of this test."""
+        """The gallery of this test: results/<name>/<phase>_<epoch>, or <phase>_latest_iter<n> with `--load_iter`."""
         phase, tag = self.data_options.phase, self.tag
-        place = f"{phase}_latest_iter{self.options.load_iter}" if self.options.load_iter else f"{phase}_{tag}"
-        folder = Path(self.options.results_dir) / self.resolved.name / place
-        title = f"Experiment = {self.resolved.name}, Phase = {phase}, Epoch = {tag}"
+        name = f"{phase}_latest_iter{self.options.load_iter}" if self.options.load_iter else f"{phase}_{tag}"
         model = f"{self.resolved.values['model']}, {self.resolved.values['netG']}"
         return Gallery(
-            folder,
-            title,
+            Path(self.options.results_dir) / self.resolved.name / name,
+            f"Experiment = {self.resolved.name}, Phase = {phase}, Epoch = {tag}",
             heading=self.resolved.name,
             facts={"phase": phase, "epoch": tag, "model": model},
             width=self.options.display_winsize,
@@ -69,34 +69,38 @@ class Tester:
         )
 
     def batches(self) -> Iterator[Batch]:
-        """The images in order, in batches."""
-        left = self.total
+        """The images in order, in batches; the last is cut to `--num_test`."""
+        remaining = self.total
         with BatchLoader(self.dataset, self.data_options, epochs=1, device=self.model.device) as loader:
             for batch in loader.epoch(1):
-                if left == self.total and self.model.execution.dtype is not None:
-                    log.info(self.rounding(batch))
-                yield {name: part[:left] for name, part in batch.items()}
-                left -= len(batch["A_paths"])
-                if left <= 0:
+                if remaining == self.total and self.model.execution.dtype is not None:
+                    log.info(self.precision_report(batch))
+                yield {name: part[:remaining] for name, part in batch.items()}
+                remaining -= len(batch["A_paths"])
+                if remaining <= 0:
                     return
 
-    def rounding(self, batch: Batch) -> str:
-        """What computing in fewer bits changes in these images, measured: a line for people."""
+    def precision_report(self, batch: Batch) -> str:
+        """A line about the images of a batch: how far `--precision` changes them, measured against fp32."""
         translate = partial(self.model.translate, batch, running_statistics=self.options.eval)
-        rounded = translate()
+        reduced = translate()
         with in_full_precision(self.model.nets.values()):
-            exact = translate()
-        apart = torch.cat([(rounded[label] - exact[label]).abs().flatten() for label in exact if "real" not in label])
+            full = translate()
+        error = torch.cat([(reduced[label] - full[label]).abs().flatten() for label in full if "real" not in label])
         return (
-            f"--precision {self.options.precision} changes the first images by {127.5 * float(apart.mean()):.2f} "
-            f"of 255 levels on average, by {127.5 * float(apart.max()):.0f} at most"
+            f"--precision {self.options.precision} changes the first images by {127.5 * float(error.mean()):.2f} "
+            f"of 255 levels on average, by {127.5 * float(error.max()):.0f} at most"
         )
 
-    def names(self, batch: Batch) -> list[str]:
-        """The input files of a batch, after which its row is called; also says now and then how far the test is."""
-        self._done += len(batch["A_paths"])
-        if self._done % 25 < len(batch["A_paths"]) or self._done == self.total:
-            rate = self._done / max(1e-9, time.monotonic() - self._began)
-            log.info(f"translated {self._done} of {self.total} images ({rate:.1f} a second)")
+    def input_paths(self, batch: Batch) -> list[str]:
+        """The input file of each image of a batch, after which its row of the gallery is named."""
         swapped = self.data_options.direction == "BtoA" and "B_paths" in batch
         return [str(path) for path in batch["B_paths" if swapped else "A_paths"]]
+
+    def report_progress(self, batch: Batch) -> None:
+        """Count a translated batch; log a line every `REPORT_FREQ` images and at the end."""
+        size = len(batch["A_paths"])
+        self._translated += size
+        if self._translated % REPORT_FREQ < size or self._translated == self.total:
+            rate = self._translated / max(1e-9, time.monotonic() - self._start_time)
+            log.info(f"translated {self._translated} of {self.total} images ({rate:.1f} a second)")

@@ -1,4 +1,4 @@
-"""What the training loop does besides looping: building its parts, logging, showing, saving."""
+"""What the training loop does besides stepping the model: batches, logging, showing, saving, stopping."""
 
 import logging
 import time
@@ -6,180 +6,143 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from torch import Tensor
 
-from pixlate.data.batches import fetch
-from pixlate.data.check import check_dataset
-from pixlate.data.create import make_dataset
-from pixlate.data.demo.demo import FOLDER as DEMO_FOLDER
 from pixlate.data.loader import BatchLoader
 from pixlate.errors import PixlateError
 from pixlate.models.base import Batch
-from pixlate.models.context import ModelContext
-from pixlate.models.create import make_model
-from pixlate.models.execution.device import choose_device
-from pixlate.models.execution.plan import keep_freed_memory
-from pixlate.models.networks import describe_networks
 from pixlate.models.updater import Group
-from pixlate.options.command.resolved import ResolvedOptions
-from pixlate.options.shared import DataOptions, ModelOptions, TrainingOptions
+from pixlate.options.shared import TrainingOptions
 from pixlate.plugins.run import Progress
-from pixlate.runs.checkpoints.checkpoints import Checkpoints, Saved, check_space
-from pixlate.runs.checkpoints.fingerprint import data_identity, machine
 from pixlate.util.randomness import reseed
 
+from .checkpoints.store import CheckpointStore, Saved
 from .events import Events
-from .guard import Guard
-from .held_out import Samples
-from .memory import report
-from .resume import where_to_begin
+from .held_out import HeldOutSamples
+from .nonfinite import NonFiniteGuard
 from .run import Run
 from .signals import StopRequest
 
 log = logging.getLogger(__name__)
 
+RANK = 0  # of this process in a distributed run; part of the seed of every step
+
 
 class Trainer:
-    """The parts of one training: data, model, checkpoints, listeners."""
+    """The parts of one training, ready for its first step.
 
-    def __init__(self, resolved: ResolvedOptions, run: Run, events: Events, stop: StopRequest) -> None:
-        self.resolved, self.run, self.events, self.stop = resolved, run, events, stop
-        self.options = resolved.options(TrainingOptions)
-        self.data_options = resolved.options(DataOptions)
-        self.shared = resolved.options(ModelOptions)
-        stop.at_once = True  # until the first step there is nothing to lose
-        keep_freed_memory()
-        device = choose_device(str(resolved.values["device"]), str(resolved.values["gpu_ids"]))
+    - run: with its model restored.
+    - events: calls the hooks of viewers and plugins.
+    - stop: whether a signal has asked the training to end.
+    - loader: positioned at the run's start.
+    """
 
-        if self.data_options.dataroot == "demo" and not DEMO_FOLDER.is_dir():
-            log.info(f"Drawing the demo data in {DEMO_FOLDER}.")
-        self.dataset = make_dataset(resolved.components["dataset_mode"], resolved.values)
-        context = ModelContext(device, train=True, components=resolved.components)
-        self.model = make_model(resolved.components["model"], resolved.values, context)
-        self.run.model = self.model
-        log.info(describe_networks(self.model.networks, layers=bool(resolved.values["verbose"])))
-        for problem in check_dataset(self.dataset, self.data_options, self.model.networks):
-            log.warning(f"{problem} It is replaced by others.")
-        self.samples = Samples(resolved, self.dataset)
-        self.checkpoints = Checkpoints(
-            run.folder,
-            self.model,
-            facts={"data": data_identity(self.dataset), "machine": machine(str(device))},
-            keep=self.options.keep,
-            before_commit=run.sync_logs,
-        )
-        self.loader: BatchLoader
-        self.guard = Guard(self.model, str(self.shared.nonfinite))
-        self._stepped = True
+    def __init__(
+        self,
+        run: Run,
+        events: Events,
+        stop: StopRequest,
+        *,
+        options: TrainingOptions,
+        loader: BatchLoader,
+        batch_size: int,
+        checkpoints: CheckpointStore,
+        held_out: HeldOutSamples,
+    ) -> None:
+        self.run, self.events, self.stop = run, events, stop
+        self.options = options
+        self.model = run.model
+        self.loader = loader
+        self.batch_size = batch_size
+        self.checkpoints = checkpoints
+        self.held_out = held_out
+        self.guard = NonFiniteGuard(run.model, str(run.model.shared.nonfinite))
+        self._accumulating = False  # gradients of earlier batches wait for their update
         self._bad_images: dict[str, str] = {}
-        self._save_wanted = False
+        self._save_pending = False
         self._save_time = time.monotonic()
-        self._saved_at: Progress | None = None
+        self._last_saved: Progress | None = None
 
-    def restore(self) -> Progress:
-        """Where to begin: at the first image, or at the position of the continued state."""
-        check_space(self.run.folder, self.model)
-        first, _ = fetch(self.dataset, [(1, 0)])
-        self.model.prepare_once(self.model.directed(first))
-        if self.options.memory:
-            log.info(report(self.model, first, self.data_options.batch_size))
-        progress = where_to_begin(self.resolved, self.run, self.model, self.checkpoints, self.options)
-        self.guard.resume()
-        size = len(self.dataset)
-        n_epochs = self.shared.n_epochs + self.shared.n_epochs_decay
-        left = (n_epochs - progress.epoch + 1) * size - progress.epoch_images
-        self.run.begin(progress, n_epochs=n_epochs, epoch_size=size, total_images=progress.images + left)
-        self.loader = BatchLoader(
-            self.dataset,
-            self.data_options,
-            start=(progress.epoch, progress.epoch_images),
-            epochs=n_epochs,
-            device=self.model.device,
-        )
-        self.stop.at_once = False
-        return progress
+    def batches(self, progress: Progress) -> Iterator[tuple[Batch, Group]]:
+        """The rest of an epoch's batches, each with its place among those whose gradients are accumulated.
 
-    def batches(self, progress: Progress) -> Iterator[Batch]:
-        """The batches that are left of an epoch. What was learnt is saved before an error in loading ends the run."""
-        self.run.moved(progress)
+        What was learnt is saved before an error in loading ends the training.
+        """
+        self.run.progress = progress
+        remaining = self.run.epoch_size - progress.epoch_images  # a run is saved, and resumed, between groups only
+        groups = accumulation_groups(remaining, self.batch_size, self.model.shared.accumulate)
         try:
-            yield from self.loader.epoch(progress.epoch)
+            for batch, group in zip(self.loader.epoch(progress.epoch), groups, strict=False):
+                self.run.clock.add_wait(self.loader.take_wait())
+                yield batch, group
         except PixlateError:
-            self._rescue()
+            self._save_before_error()
             raise
 
-    def begin_step(self, progress: Progress) -> Group:
-        """Reseed every generator for this step, and say where it stands among accumulated batches."""
-        self.run.clock.waited(self.loader.take_wait())
-        reseed(self.shared.seed, "step", progress.images, 0)
-        begun = self.run.start.epoch_images if progress.epoch == self.run.start.epoch else 0  # saves lie between groups
-        batches = -(-(self.run.epoch_size - begun) // self.data_options.batch_size)
-        index = (progress.epoch_images - begun) // self.data_options.batch_size
-        first = index - index % self.shared.accumulate
-        size = min(self.shared.accumulate, batches - first)
-        group = Group(size, index + 1 == first + size)
-        self._stepped = group.last
-        return group
+    def reseed(self, progress: Progress) -> None:
+        """Seed every global generator for the next step: its draws depend on the run's seed and the position alone."""
+        reseed(self.model.shared.seed, "step", progress.images, RANK)
 
-    def end_step(self, progress: Progress, batch: Batch) -> Progress:
-        """The position after a batch; tells the listeners."""
-        progress = progress.after(len(batch["A"]), stepped=self._stepped)
-        self.guard.note(batch)
-        self.run.moved(progress)
+    def end_step(self, progress: Progress, batch: Batch, group: Group) -> Progress:
+        """The position after a batch; calls the listeners."""
+        progress = progress.after(len(batch["A"]), stepped=group.last)
+        self._accumulating = not group.last
+        self.guard.step_ended(batch)
+        self.run.progress = progress
         self._report_bad_images()
         self.events("step_ended", run=self.run, progress=progress)
-        self._report(self.checkpoints.ended())
+        self._report_saves(self.checkpoints.finished())
         return progress
 
     def log_losses(self, progress: Progress, losses: Mapping[str, Tensor]) -> None:
-        """Tell the listeners the losses of the step just taken; the only place where the device is waited for."""
+        """Give the losses of the last step to the listeners; the only place where the device is waited for."""
         values = {name: float(loss) for name, loss in losses.items()}
         self.events("losses_logged", run=self.run, progress=progress, losses=values)
         self.run.timing(restart=True)
         self.guard.check(progress, self.checkpoints)
 
     def show(self, progress: Progress, images: Mapping[str, Tensor]) -> None:
-        """Show the step's images, and images that are not trained on."""
+        """Show the images of the last step, and the held-out samples."""
         self.events("images_shown", run=self.run, progress=progress, images=images)
-        self.show_samples(progress)
+        self.show_held_out(progress)
 
-    def show_samples(self, progress: Progress) -> None:
-        """Translate images that are not trained on and show them."""
-        samples = self.samples.translated(self.model)
+    def show_held_out(self, progress: Progress) -> None:
+        """Translate the held-out samples and show them."""
+        samples = self.held_out.translated(self.model)
         if samples:
             self.events("samples_shown", run=self.run, progress=progress, samples=samples)
 
     def save_is_due(self, progress: Progress, before: Progress) -> bool:
-        """Whether to save now: asked for by images or minutes, and possible."""
+        """Whether to save now: due by images or minutes, and possible at this position."""
         minutes = self.options.save_every_minutes
         late = minutes > 0 and time.monotonic() - self._save_time >= 60 * minutes
-        self._save_wanted |= late or progress.crossed(self.options.save_latest_freq, before)
-        return self._save_wanted and self._may_save(progress)
+        self._save_pending |= late or progress.crossed(self.options.save_latest_freq, before)
+        return self._save_pending and self._can_save(progress)
 
     def save(self, progress: Progress, *tags: str) -> None:
-        """Save the latest state, and under each tag. A failure is said later, and training goes on."""
+        """Save the latest state in the background, and under each tag. A failure is warned about by a later step."""
         if self.options.save_by_iter and not tags:
             tags = (f"iter_{progress.images}",)
-        self._save_wanted, self._save_time, self._saved_at = False, time.monotonic(), progress
-        self.checkpoints.save(progress, self.run.log_sizes, *tags)
+        self._save_pending, self._save_time, self._last_saved = False, time.monotonic(), progress
+        self.checkpoints.save(progress, self.run.logs, *tags)
 
-    def stop_if_asked(self, progress: Progress) -> None:
+    def stop_if_requested(self, progress: Progress) -> None:
         """Save and raise Interrupted where a signal has come and the position can be saved."""
-        if self.stop and self._may_save(progress):
-            if self._saved_at != progress:
+        if self.stop and self._can_save(progress):
+            if self._last_saved != progress:
                 self.save(progress)
             self.finish(progress)
-            self.stop.raise_if_set("Everything is saved: the same command with --continue_train goes on.")
+            self.stop.raise_if_set("Everything is saved: the same command with --continue_train resumes the run.")
 
     def finish(self, progress: Progress) -> None:
         """Show what was learnt, and wait for the last save. Raises DataError if it failed."""
         self.loader.close()
         if not self.stop and progress != self.run.start:
-            self.show_samples(self.run.progress)
+            self.show_held_out(self.run.progress)
         self.checkpoints.close()
-        ended = self.checkpoints.ended()
-        failure = ended[-1].error if ended else None
-        self._report(ended[:-1] if failure else ended)
-        if failure:
-            raise failure
+        saves = self.checkpoints.finished()
+        error = saves[-1].error if saves else None
+        self._report_saves(saves[:-1] if error else saves)
+        if error:
+            raise error
 
     def _report_bad_images(self) -> None:
         known = len(self._bad_images)
@@ -187,25 +150,40 @@ class Trainer:
         for problem in list(self._bad_images.values())[known:]:
             log.warning(f"{problem} It is replaced by another.")
 
-    def _report(self, ended: Iterable[Saved]) -> None:
-        for saved in ended:
+    def _report_saves(self, saves: Iterable[Saved]) -> None:
+        for saved in saves:
             if saved.error is not None:
-                log.warning(f"{saved.error} The checkpoint before it is whole, and training goes on.")
+                log.warning(f"{saved.error} The previous checkpoint is intact, and training continues.")
             else:
                 self.events("checkpoint_saved", run=self.run, progress=saved.progress, paths=saved.paths)
 
-    def _rescue(self) -> None:
+    def _save_before_error(self) -> None:
+        """Save the position after the last step, where that is possible and not done, before the training fails."""
         progress = self.run.progress
-        if self._may_save(progress) and progress not in (self.run.start, self._saved_at):
+        if self._can_save(progress) and progress not in (self.run.start, self._last_saved):
             self.save(progress)
         self.checkpoints.close()
-        ended = self.checkpoints.ended()
-        self._report(ended)
-        if ended and ended[-1].error is None:
-            log.warning(
-                f"saved at {ended[-1].progress.images} images: the same command with --continue_train resumes there"
-            )
+        saves = self.checkpoints.finished()
+        self._report_saves(saves)
+        if saves and saves[-1].error is None:
+            images = saves[-1].progress.images
+            log.warning(f"Saved at {images} images: the same command with --continue_train resumes the run there.")
 
-    def _may_save(self, progress: Progress) -> bool:
-        """Not between accumulated batches; and an epoch's last batch is saved with the epoch's end."""
-        return self._stepped and progress.epoch_images < self.run.epoch_size
+    def _can_save(self, progress: Progress) -> bool:
+        """Not between accumulated batches, whose gradients no state holds.
+
+        Nor after an epoch's last batch: it is saved with the epoch's end, when the schedule knows of it.
+        """
+        return not self._accumulating and progress.epoch_images < self.run.epoch_size
+
+
+def accumulation_groups(images: int, batch_size: int, accumulate: int) -> Iterator[Group]:
+    """The group of each batch of so many images, when the gradients of `accumulate` batches make one update.
+
+    The last group may be shorter; its gradients are averaged over the batches that it has.
+    """
+    batches = -(-images // batch_size)
+    for index in range(batches):
+        first = index - index % accumulate
+        size = min(accumulate, batches - first)
+        yield Group(size, last=index + 1 == first + size)

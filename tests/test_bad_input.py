@@ -24,7 +24,7 @@ from pixlate.errors import CheckpointError, PixlateError
 from pixlate.models.weights import read_tensors
 from pixlate.options.command.resolve import resolve
 from pixlate.options.command.stored import read_listing, read_stored
-from pixlate.runs.checkpoints.checkpoints import check_state
+from pixlate.runs.checkpoints.state import check_state
 from pixlate.runs.checkpoints.state_file import read_state, write_state
 
 COUNT: Counter[str] = Counter()

@@ -1,17 +1,25 @@
-"""What has changed between a stored run and the command that continues it."""
+"""What has changed between a stored run and the command that resumes it: options, plugins, data, machine."""
 
+import hashlib
 import json
+import os
 from collections.abc import Mapping
 from typing import Any
 
+import PIL
+import torch
+
+from pixlate._version import __version__
+from pixlate.data.base import BaseDataset
 from pixlate.errors import OptionError
 from pixlate.options.command.resolved import ResolvedOptions
 
+#: A value before and now.
 Change = tuple[Any, Any]
 
 
-def harmless_changes(resolved: ResolvedOptions) -> dict[str, Change]:
-    """What differs from the stored run and may: options, plugins' versions and files, before and now, by name.
+def allowed_changes(resolved: ResolvedOptions) -> dict[str, Change]:
+    """The differences from the stored run that resuming allows: options, plugins' versions and files, by name.
 
     Raises OptionError, with every difference, when the architecture or the data would be another.
     """
@@ -21,56 +29,87 @@ def harmless_changes(resolved: ResolvedOptions) -> dict[str, Change]:
     options = {
         name: (stored.options[name], value)
         for name, value in resolved.values.items()
-        if name in stored.options and resolved.on_change(name) != "ignore" and _plain(value) != stored.options[name]
+        if name in stored.options and resolved.on_change(name) != "ignore" and _as_stored(value) != stored.options[name]
     }
     fixed = {name: change for name, change in options.items() if resolved.on_change(name) == "refuse"}
     if fixed:
         raise OptionError(
-            f"run '{resolved.name}' cannot be continued with other networks or data ({'; '.join(said(fixed))}): "
-            "leave these out, or start a new run under another --name."
+            f"run '{resolved.name}' cannot be resumed with other networks or data "
+            f"({'; '.join(describe_changes(fixed))}): leave these out, or start a new run under another --name."
         )
-    now = resolved.to_store({})
-    parts = {
-        f"{option} {part.get('name')}": (_origin(stored.components[option]), _origin(part))
-        for option, part in now.components.items()
-        if option in stored.components and option not in options and _origin(stored.components[option]) != _origin(part)
-    }
+    current = resolved.to_store({})
+    components = {}
+    for option, component in current.components.items():
+        if option in stored.components and option not in options:
+            before, now = _origin(stored.components[option]), _origin(component)
+            if before != now:
+                components[f"{option} {component.get('name')}"] = (before, now)
     files = {
         f"plugin file {path}": (stored.plugin_files[path], digest)
-        for path, digest in now.plugin_files.items()
+        for path, digest in current.plugin_files.items()
         if stored.plugin_files.get(path, digest) != digest
     }
-    return options | parts | files
+    return options | components | files
 
 
-def said(changes: Mapping[str, Change]) -> list[str]:
-    """Changes as people read them: "lr: 0.0002 -> 0.0001"."""
+def describe_changes(changes: Mapping[str, Change]) -> list[str]:
+    """One text per change: "lr: 0.0002 -> 0.0001"."""
     return [f"{name}: {before} -> {now}" for name, (before, now) in changes.items()]
 
 
-def check_data(stored: Mapping[str, Any], now: Mapping[str, Any], name: str) -> None:
-    """Raise OptionError when the images are not those that the run was trained on."""
-    before, after = stored["data"], now["data"]
-    if before == after:
+def data_fingerprint(dataset: BaseDataset[Any]) -> dict[str, Any]:
+    """The number of files and a digest of their names, relative to the folder they share, in order."""
+    files = [str(path) for path in dataset.files()]
+    root = os.path.commonpath(files) if files else ""
+    listing = "\n".join(os.path.relpath(path, root) for path in files)
+    return {"files": len(files), "digest": hashlib.sha256(os.fsencode(listing)).hexdigest()}
+
+
+def machine_fingerprint(device: str) -> dict[str, str | int]:
+    """What bit-for-bit repetition depends on beside options and seed: versions, threads, device, instruction set.
+
+    - device: as on the command line; "auto" and "cpu" have the processor's instruction set, "cuda" the GPU's name.
+    """
+    chosen = torch.device("cpu" if device == "auto" else device)
+    instructions = torch.backends.cpu.get_cpu_capability()
+    if chosen.type == "cuda":
+        instructions = torch.cuda.get_device_name(chosen)
+    return {
+        "pixlate": __version__,
+        "torch": str(torch.__version__),
+        "pillow": PIL.__version__,
+        "threads": torch.get_num_threads(),
+        "device": device,
+        "instructions": instructions,
+    }
+
+
+def check_same_data(stored: Mapping[str, Any], current: Mapping[str, Any], name: str) -> None:
+    """Compare the data fingerprints of two states' facts. Raises OptionError when they differ."""
+    before, now = stored["data"], current["data"]
+    if before == now:
         return
-    counts = f"{before.get('files')} files and there are {after.get('files')} now"
-    if before.get("files") == after.get("files"):
-        counts = f"{after.get('files')} files of other names"
+    counts = f"{before.get('files')} files and there are {now.get('files')} now"
+    if before.get("files") == now.get("files"):
+        counts = f"{now.get('files')} files of other names"
     raise OptionError(
         f"run '{name}' was trained on {counts}: give the same data, or start a new run under another --name."
     )
 
 
-def machine_changes(stored: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Change]:
-    """What differs in versions, threads and device, so that going on is not bit for bit the same."""
-    before, after = stored["machine"], now["machine"]
-    return {key: (before.get(key), after[key]) for key in after if before.get(key) != after[key]}
+def machine_changes(stored: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, Change]:
+    """The differences of the machine fingerprints of two states' facts: with any, resuming is not bit for bit exact."""
+    before, now = stored["machine"], current["machine"]
+    return {key: (before.get(key), now[key]) for key in now if before.get(key) != now[key]}
 
 
-def _plain(value: Any) -> Any:
-    """A value as it comes back from options.json."""
+def _as_stored(value: Any) -> Any:
+    """A value as it comes back from options.json: tuples are lists there."""
     return json.loads(json.dumps(value))
 
 
-def _origin(part: Mapping[str, str]) -> str:
-    return " ".join(filter(None, [part.get("distribution") or part.get("plugin", ""), part.get("version", "")]))
+def _origin(component: Mapping[str, str]) -> str:
+    """The distribution (or plugin) and version that a component comes from: "pixlate-cut 1.0"."""
+    return " ".join(
+        filter(None, [component.get("distribution") or component.get("plugin", ""), component.get("version", "")])
+    )

@@ -1,10 +1,12 @@
-"""The state file: everything a run needs to go on, on the disk whole or not at all, and checked when read."""
+"""Files of states and weights: on the disk whole or not at all, and a state is checked by its SHA-256 when read.
+
+The rename of `latest_state.pt` is the commit of a save. `latest_state.pt.sha256` holds the new state's checksum
+before that rename, beside that of the state which it replaces, so that one of them fits whenever a process is killed.
+"""
 
 import hashlib
 import os
-import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -12,31 +14,23 @@ import torch
 
 from pixlate.errors import CheckpointError
 from pixlate.models.weights import read_tensors
-from pixlate.util.files import cannot_write, write_whole
+from pixlate.util.files import atomic_link, atomic_write, write_whole
 
 
 def write_state(path: Path, state: Mapping[str, Any], *, keep_as: Path | None = None) -> None:
-    """Write a state aside, flush it to the disk and rename it: the rename is the commit.
+    """Write a state durably, with its checksum in a file beside it.
 
-    Its checksum is on the disk before, beside that of the state it replaces, so that one of them always fits.
     `keep_as` is a second name for the state that is replaced. Raises DataError when the disk refuses.
     """
-    aside = path.with_name(f".part-{path.name}")
-    try:
-        with aside.open("wb") as file:
-            digest = _save(state, file)
+    with atomic_write(path, durable=True) as file:
+        digest = _save(state, file)
+        # The new state is on the disk before the previous one is replaced: a refused write leaves both as they are.
+        file.flush()
+        os.fsync(file.fileno())
         if keep_as is not None and path.exists():
-            second_name(path, keep_as)
-        _note(path, {digest, *_digests(path)})
-        aside.replace(path)
-        _flush_folder(path.parent)
-        _note(path, {digest})
-    except BaseException as error:
-        with suppress(OSError):
-            aside.unlink()
-        if isinstance(error, OSError):
-            raise cannot_write(path, error) from error
-        raise
+            link_state(path, keep_as)
+        _write_digests(path, {digest, *_digests(path)})
+    _write_digests(path, {digest})
 
 
 def read_state(path: Path, *, device: str = "cpu") -> dict[str, Any]:
@@ -44,28 +38,32 @@ def read_state(path: Path, *, device: str = "cpu") -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        if digest not in (_digests(path) or {digest}):
-            raise CheckpointError(f"'{path}' is damaged: its checksum differs from the one stored beside it.")
     except OSError as error:
         raise CheckpointError(f"'{path}' cannot be read: {error.strerror}.") from error
+    if digest not in (_digests(path) or {digest}):
+        raise CheckpointError(f"'{path}' is damaged: its checksum differs from the one stored beside it.")
     return read_tensors(path, device=device)
 
 
+def link_state(path: Path, name: Path) -> None:
+    """Give a state a second name, with its checksum, in place of the state that had that name.
+
+    Raises DataError when the disk refuses.
+    """
+    digests = _digests(path)
+    _write_digests(name, digests | _digests(name))
+    atomic_link(path, name)
+    _write_digests(name, digests)
+
+
 def write_weights(path: Path, weights: Mapping[str, Any]) -> None:
-    """Write one network's bare state_dict, as the reference does, whole or not at all."""
-    aside = path.with_name(f".part-{path.name}")
-    try:
-        with aside.open("wb") as file:
-            _save(weights, file)
-        aside.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            aside.unlink()
-        raise cannot_write(path, error) from error
+    """Write one network's bare state_dict, as the reference does. Raises DataError when the disk refuses."""
+    with atomic_write(path, durable=True) as file:
+        _save(weights, file)
 
 
-class _Hashing:
-    """A file that takes the SHA-256 of all that is written to it."""
+class _HashingFile:
+    """Passes on what is written to it and computes its SHA-256."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -79,55 +77,29 @@ class _Hashing:
         self.file.flush()
 
 
-def _save(state: Mapping[str, Any], file: BinaryIO) -> str:
-    hashing = _Hashing(file)
+def _save(content: Mapping[str, Any], file: BinaryIO) -> str:
+    """Write with torch.save; returns the SHA-256 in hexadecimal. Raises OSError when the disk refuses."""
+    hashing = _HashingFile(file)
     try:
-        torch.save(dict(state), hashing)  # type: ignore[arg-type]
+        torch.save(dict(content), hashing)  # type: ignore[arg-type]
     except RuntimeError as error:  # torch hides a failed write's OSError behind its own
         cause = error.__context__
         raise cause if isinstance(cause, OSError) else error from None
-    file.flush()
-    os.fsync(file.fileno())
     return hashing.hash.hexdigest()
 
 
-def _checksum(path: Path) -> Path:
+def _checksum_file(path: Path) -> Path:
     return path.with_name(path.name + ".sha256")
 
 
 def _digests(path: Path) -> set[str]:
+    """The checksums of which one must fit; none where there is no readable file of them."""
     try:
-        return {line.split()[0] for line in _checksum(path).read_text("utf-8").splitlines() if line.strip()}
+        return {line.split()[0] for line in _checksum_file(path).read_text("utf-8").splitlines() if line.strip()}
     except (OSError, UnicodeDecodeError):
         return set()
 
 
-def _note(path: Path, digests: set[str]) -> None:
-    lines = "".join(f"{digest}  {path.name}\n" for digest in sorted(digests))
-    write_whole(_checksum(path), lines.encode(), durable=True)
-
-
-def second_name(path: Path, name: Path) -> None:
-    """Give a state a second name with its checksum, in place of what had that name, without copying it.
-
-    Raises OSError or DataError when the disk refuses.
-    """
-    digests = _digests(path)
-    aside = name.with_name(f".part-{name.name}")
-    aside.unlink(missing_ok=True)
-    try:
-        os.link(path, aside)
-    except OSError:  # a file system without links
-        shutil.copyfile(path, aside)
-    _note(name, digests | _digests(name))
-    aside.replace(name)
-    aside.unlink(missing_ok=True)  # a second name of the same file is not renamed, and stays
-    _note(name, digests)
-
-
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _write_digests(path: Path, digests: set[str]) -> None:
+    lines = "".join(f"{digest}  {path.name}\n" for digest in sorted(digests))  # the format of sha256sum
+    write_whole(_checksum_file(path), lines.encode(), durable=True)

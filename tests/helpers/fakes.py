@@ -8,14 +8,28 @@ from typing import Any
 import torch
 from torch import Tensor
 
+import pixlate
 from pixlate.plugins.run import Progress
+from pixlate.runs.logs import RunLogs
 from pixlate.runs.run import Run
 
 LABELS = ("real_A", "fake_B", "real_B")
 
 
 class DrivenRun(Run):
-    """A run that closes its logs by itself."""
+    """A run whose position is set by hand, and which closes its logs by itself."""
+
+    def moved(self, progress: Progress) -> None:
+        """Set the position."""
+        self.progress = progress
+
+    def log_sizes(self) -> dict[str, int]:
+        """The log sizes that a state saved now would hold."""
+        return self.logs.sizes()
+
+    def close(self) -> None:
+        """Close the logs."""
+        self.logs.close()
 
     def __del__(self) -> None:
         self.close()
@@ -31,13 +45,18 @@ def make_run(
     logs: Mapping[str, int] | None = None,
     **options: Any,
 ) -> DrivenRun:
-    """A run that is about to start, or to go on with the log sizes that its saved state had noted."""
+    """A run that is about to start, or to be resumed from a state with these log sizes."""
     folder.mkdir(parents=True, exist_ok=True)
-    run = DrivenRun(name, folder, "train", {"model": "pix2pix", **options})
-    if logs is not None:
-        run.cut_logs(logs)
-    run.begin(start or Progress(), n_epochs=epochs, epoch_size=epoch_size, total_images=epochs * epoch_size)
-    return run
+    return DrivenRun(
+        name,
+        folder,
+        {"model": "pix2pix", **options},
+        model=pixlate.create_model("pix2pix", netG="resnet_6blocks", ngf=1, ndf=1),
+        logs=RunLogs(folder, logs),
+        start=start or Progress(),
+        n_epochs=epochs,
+        epoch_size=epoch_size,
+    )
 
 
 def progress(epoch: int, epoch_images: int, epoch_size: int = 400) -> Progress:
@@ -54,7 +73,7 @@ def images_by_label(*labels: str, size: int = 16, value: float = 0.0) -> dict[st
 def eventually(true: Callable[[], Any], seconds: float = 30) -> Any:
     """Wait until a function gives something true, and return that."""
     end = time.monotonic() + seconds
-    while not (found := true()):
+    while not (value := true()):
         assert time.monotonic() < end
         time.sleep(0.05)
-    return found
+    return value

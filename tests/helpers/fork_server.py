@@ -17,9 +17,9 @@ import torch
 
 from pixlate import __main__ as pixlate_command
 from pixlate import get_plugins
-from pixlate.runs import session, testing, training
+from pixlate.runs import opening, testing
 
-READY = (session, testing, training)
+READY = (opening, testing)
 
 
 def run(order: dict[str, Any]) -> None:
@@ -59,8 +59,8 @@ def status(number: int, seconds: float) -> int | None:
     """The exit status of a process; None where it still runs after so many seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        found, code = os.waitpid(number, os.WNOHANG)
-        if found:
+        ended, code = os.waitpid(number, os.WNOHANG)
+        if ended:
             return os.waitstatus_to_exitcode(code)
         time.sleep(0.005)
     return None

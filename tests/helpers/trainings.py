@@ -163,16 +163,16 @@ def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 def differences(one: Path, other: Path) -> list[str]:
     """What is not exactly equal in two runs: values of the state, network files, logged losses."""
     a, b = dict(leaves(state_of(one))), dict(leaves(state_of(other)))
-    found = [name for name in a | b if name not in a or name not in b or not same(a[name], b[name])]
+    unequal = [name for name in a | b if name not in a or name not in b or not same(a[name], b[name])]
     if (one / "losses.jsonl").read_bytes() != (other / "losses.jsonl").read_bytes():
-        found.append("losses.jsonl")
+        unequal.append("losses.jsonl")
     names = {path.name for folder in (one, other) for path in folder.glob("*_net_*.pth")}
     for name in sorted(names):
         if not ((one / name).exists() and (other / name).exists()):
-            found.append(f"{name} is missing")
+            unequal.append(f"{name} is missing")
         elif not all(same(x, y) for x, y in zip(weights_of(one / name), weights_of(other / name), strict=True)):
-            found.append(name)
-    return found
+            unequal.append(name)
+    return unequal
 
 
 def weights_of(path: Path) -> list[Any]:

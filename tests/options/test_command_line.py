@@ -142,7 +142,7 @@ def test_continuing_and_extending(run: Command, trained: Path, folder: Path) -> 
     refused = run("train.py", f"--model pix2pix --dataroot pairs {TINY} {SHORT}", code=2)
     assert "--continue_train" in refused.stderr
     more = run("train.py", "--name pairs_pix2pix --continue_train --n_epochs 2")
-    assert "Continuing 'pairs_pix2pix' at epoch 3, 6 images seen." in more.stdout
+    assert "Resuming 'pairs_pix2pix' at epoch 3, 6 images seen." in more.stdout
     lines = (trained / "losses.jsonl").read_text("utf-8").splitlines()
     assert [json.loads(line)["images"] for line in lines] == list(range(1, 10))
     both = run("train.py", "--name pairs_pix2pix --continue_train --epoch_count 3", code=2)

@@ -1,6 +1,6 @@
 """Runs killed at random moments, refused writes and full disks: whatever happens, nothing that was saved is lost.
 
-    pytest -m faults -s tests/test_faults.py tests/test_bad_input.py     # the whole battery; prints its counts
+    pytest -m faults -s tests/runs/test_faults.py tests/test_bad_input.py     # the whole battery; prints its counts
 
 The unmarked tests are a short version of it.
 """
@@ -43,10 +43,11 @@ class Counted:
                 os.kill(os.getpid(), signal.SIGKILL)
             raise OSError(getattr(errno, Counted.fault), os.strerror(getattr(errno, Counted.fault)))
         return self.real(*args, **more)
-for owner, name in ((os, "fsync"), (os, "link"), (pathlib.Path, "replace"), (pathlib.Path, "open")):
+from pixlate.runs.checkpoints.state_file import _HashingFile
+from pixlate.util import files
+calls = ((os, "fsync"), (os, "link"), (pathlib.Path, "replace"), (files, "_create"), (_HashingFile, "write"))
+for owner, name in calls:
     setattr(owner, name, Counted(getattr(owner, name)))
-from pixlate.runs.checkpoints.state_file import _Hashing
-_Hashing.write = Counted(_Hashing.write)
 """
 FAULTS = ("ENOSPC", "EIO", "EROFS", "EDQUOT")
 

@@ -1,4 +1,4 @@
-"""What is said about memory: before a training, and when there was too little."""
+"""The report of memory before a training, and the sentence when there was too little."""
 
 from typing import Any
 
@@ -41,7 +41,7 @@ def test_the_report_lists_weights_states_and_activations_and_changes_nothing(nam
 def test_activations_are_those_of_a_real_step() -> None:
     """An independent count: the storages that one generator pass saves are less than, and part of, the step's."""
     model = pixlate.create_model("pix2pix", netG="unet_128", ngf=4, ndf=4)
-    given = batch(128, 2)
+    images = batch(128, 2)
     saved: dict[int, Any] = {}
 
     def pack(tensor: torch.Tensor) -> torch.Tensor:
@@ -51,7 +51,7 @@ def test_activations_are_those_of_a_real_step() -> None:
 
     weights = {weight.untyped_storage().data_ptr() for weight in model.networks["G"].parameters()}
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        kept = model.nets["G"](given["A"])
+        kept = model.nets["G"](images["A"])
     assert kept.requires_grad
     one_pass = sum(storage.nbytes() for place, storage in saved.items() if place not in weights)
     step = peak_of_activations(model, batch(128), 2)
@@ -82,10 +82,10 @@ def test_too_little_memory_is_one_sentence(error: Exception, capsys: pytest.Capt
     with pytest.raises(SystemExit) as left:
         run_and_exit(work, [])
     assert left.value.code == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "--batch_size" in said
-    assert "--checkpoint_gradients" in said
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "--batch_size" in message
+    assert "--checkpoint_gradients" in message
 
 
 def test_a_real_lack_of_memory_is_recognised() -> None:

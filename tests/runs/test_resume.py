@@ -8,14 +8,14 @@ import pytest
 import torch
 from trainings import CYCLE_GAN, PIX2PIX, differences, make_images, run, start, state_of, train, until, weights_of
 
-from pixlate.runs.determinism import deterministic
+from pixlate.util.randomness import deterministic_algorithms
 
 KILL_AT = """
 import os, signal
 from pixlate.runs.training import Trainer
 end_step = Trainer.end_step
-def dying(self, at, batch):
-    now = end_step(self, at, batch)
+def dying(self, *step):
+    now = end_step(self, *step)
     if now.images >= {images}:
         os.kill(os.getpid(), signal.SIGKILL)
     return now
@@ -47,7 +47,7 @@ def test_a_killed_run_ends_as_one_never_stopped(folder: Path, case: str) -> None
     train(killed, *CASES[case], before=KILL_AT.format(images=6), expect=-9)
     train(killed, *CASES[case], "--continue_train", before=KILL_AT.format(images=16), expect=-9)
     last = train(killed, *CASES[case], "--resume", "auto")
-    assert "Continuing 'run' at epoch" in last.output
+    assert "Resuming 'run' at epoch" in last.output
     assert differences(whole / "run", killed / "run") == []
 
 
@@ -121,11 +121,11 @@ def test_numbered_files_belong_to_their_epoch_and_the_oldest_go(folder: Path) ->
 def test_network_files_that_a_kill_prevented_are_written_on_resume(folder: Path) -> None:
     train(folder / "derived", *PIX2PIX)
     stale = folder / "derived" / "run" / "latest_net_G.pth"
-    wanted = weights_of(stale)
+    expected = weights_of(stale)
     stale.write_bytes((folder / "derived" / "run" / "1_net_G.pth").read_bytes())
     (folder / "derived" / "run" / "3_net_D.pth").unlink()
     train(folder / "derived", "--continue_train")
-    assert all(map(torch.equal, wanted, weights_of(stale)))
+    assert all(map(torch.equal, expected, weights_of(stale)))
     assert (folder / "derived" / "run" / "3_net_D.pth").exists()
 
 
@@ -164,7 +164,7 @@ def test_one_process_at_a_time_trains_a_run(folder: Path) -> None:
 
 
 def test_deterministic_algorithms_are_used_for_the_run_alone(folder: Path) -> None:
-    with deterministic(True):
+    with deterministic_algorithms(True):
         assert torch.are_deterministic_algorithms_enabled()
         assert torch.backends.cudnn.deterministic
         assert not torch.backends.cudnn.benchmark
@@ -174,11 +174,11 @@ def test_deterministic_algorithms_are_used_for_the_run_alone(folder: Path) -> No
     shown = """
 import torch
 from pixlate.runs.training import Trainer
-begin = Trainer.begin_step
-def asked(self, at):
+reseed = Trainer.reseed
+def printing(self, progress):
     print("deterministic", torch.are_deterministic_algorithms_enabled(), flush=True)
-    return begin(self, at)
-Trainer.begin_step = asked
+    return reseed(self, progress)
+Trainer.reseed = printing
 """
     short = ("--n_epochs", "1", "--n_epochs_decay", "0")
     assert "deterministic True" in train(folder / "det", *PIX2PIX, *short, "--deterministic", before=shown).output

@@ -25,9 +25,21 @@ def {name}(*args, **more):
 {owner}.{name} = {name}
 """
 EPOCH_END = SLOW.format(module="pixlate.models.base", owner="BaseModel", name="end_epoch", seconds=1)
-WRITING = SLOW.format(module="pixlate.runs.checkpoints.checkpoints", owner="Checkpoints", name="_derive", seconds=1)
-STARTING = SLOW.format(module="pixlate.runs.training", owner="Samples", name="__init__", seconds=30)
-LOADING = SLOW.format(module="pixlate.data.loader", owner="BatchLoader", name="_take", seconds=0.5)
+WRITING = SLOW.format(
+    module="pixlate.runs.checkpoints.store", owner="CheckpointStore", name="_write_networks", seconds=1
+)
+STARTING = SLOW.format(module="pixlate.runs.held_out", owner="HeldOutSamples", name="__init__", seconds=30)
+LOADING = """
+import time
+from pixlate.data.loader import BatchLoader
+epoch = BatchLoader.epoch
+def slow(self, number):
+    for batch in epoch(self, number):
+        print("MARK", flush=True)
+        time.sleep(0.5)
+        yield batch
+BatchLoader.epoch = slow
+"""
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +105,7 @@ def test_before_the_first_step_a_signal_ends_at_once(folder: Path) -> None:
     began = time.monotonic()
     command = stopped(folder / "starting", signal.SIGTERM, *PIX2PIX, before=STARTING)
     assert command.code == 143
-    assert "Stopped by SIGTERM. It had not begun yet." in command.output
+    assert "Stopped by SIGTERM. Training had not started." in command.output
     assert time.monotonic() - began < 25
     assert not (folder / "starting" / "run").exists()
 
@@ -117,13 +129,14 @@ def test_a_bad_image_ends_a_run_that_keeps_what_it_learnt(folder: Path) -> None:
     broken = """
 from pixlate.errors import DataError
 from pixlate.data.loader import BatchLoader
-take, left = BatchLoader._take, [4]
-def failing(self):
-    left[0] -= 1
-    if left[0] < 0:
-        raise DataError("an image went missing")
-    return take(self)
-BatchLoader._take = failing
+epoch, left = BatchLoader.epoch, [4]
+def failing(self, number):
+    for batch in epoch(self, number):
+        left[0] -= 1
+        if left[0] < 0:
+            raise DataError("an image went missing")
+        yield batch
+BatchLoader.epoch = failing
 """
     failed = train(root / "runs", *PIX2PIX, *LONG, "--save_latest_freq", "1000", before=broken, expect=1)
     assert "Saved at 8 images" in failed.output

@@ -1,0 +1,175 @@
+"""The checkpoints of a run folder: the state first, then the files derived from it.
+
+`latest_state.pt` holds everything; `<tag>_net_<name>.pth` are bare state_dicts for users and for the reference.
+Writing happens in the background, from a copy taken at the step that asked for it. A save is complete when
+`finished` reports it; a run that is killed before that resumes from the save before.
+"""
+
+import re
+import shutil
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from pixlate.errors import CheckpointError, DataError, PixlateError
+from pixlate.models.base import BaseModel
+from pixlate.plugins.run import Progress
+from pixlate.util.text import one_line
+
+from .state import Snapshot, check_state, network_files, new_state
+from .state_file import link_state, read_state, write_state, write_weights
+
+STATE, PREVIOUS = "latest_state.pt", "previous_state.pt"
+
+
+class Logs(Protocol):
+    """The logs that belong to a state."""
+
+    def sizes(self) -> Mapping[str, int]:
+        """The length of each log in bytes, by file name, with all lines written."""
+
+    def sync(self) -> None:
+        """Wait until the logs are on the disk; called from another thread."""
+
+
+@dataclass(frozen=True)
+class Saved:
+    """The result of a save: the position it was taken at, the files that were written, and the error if it failed."""
+
+    progress: Progress
+    paths: list[Path] = field(default_factory=list)
+    error: PixlateError | None = None
+
+
+def has_state(folder: Path) -> bool:
+    """Whether a run folder holds a training state."""
+    return (folder / STATE).exists() or (folder / PREVIOUS).exists()
+
+
+class CheckpointStore:
+    """Saves a model's state into one run folder, and restores it.
+
+    - facts: kept in every state and compared on resume.
+    - keep: how many of the numbered checkpoints stay, of epochs and of iterations each; 0 keeps all.
+    """
+
+    def __init__(self, folder: Path, model: BaseModel[Any], *, facts: Mapping[str, Any], keep: int = 0) -> None:
+        self.folder = folder
+        self.model = model
+        self.facts = dict(facts)
+        self.keep = keep
+        self._snapshot = Snapshot()
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
+        self._writing: Future[Saved] | None = None
+        self._finished: list[Saved] = []
+
+    def save(self, progress: Progress, logs: Logs, *tags: str) -> None:
+        """Copy the state as it is now and write it in the background: as the latest, and under each further tag."""
+        self.wait()
+        try:
+            model = self._snapshot.take(self.model.state_dict())
+            state = new_state(model, progress, facts=self.facts, log_sizes=logs.sizes(), tags=tags)
+        except (PixlateError, MemoryError, RuntimeError) as error:  # PyTorch's lack of memory is a RuntimeError
+            self._finished.append(_failed(progress, error))
+        else:
+            self._writing = self._worker.submit(self._write, progress, state, logs)
+
+    def finished(self) -> list[Saved]:
+        """The saves that have finished since the last call, oldest first."""
+        if self._writing is not None and self._writing.done():
+            self.wait()
+        finished, self._finished = self._finished, []
+        return finished
+
+    def wait(self) -> None:
+        """Wait for the save under way, if any; `finished` reports its result."""
+        if self._writing is not None:
+            self._finished.append(self._writing.result())
+            self._writing = None
+
+    def close(self) -> None:
+        """Wait for the last save and end the writing thread."""
+        self.wait()
+        self._worker.shutdown()
+
+    def read(self) -> tuple[dict[str, Any], str]:
+        """The newest valid state, and a sentence where it is not the latest. Raises CheckpointError."""
+        latest, previous = self.folder / STATE, self.folder / PREVIOUS
+        try:
+            return check_state(read_state(latest), latest), ""
+        except CheckpointError as error:
+            if not previous.exists():
+                raise
+            try:
+                state = check_state(read_state(previous), previous)
+            except CheckpointError as second:
+                raise CheckpointError(f"{error} {second} There is no older state to resume from.") from error
+            images = state["position"]["images"]
+            return state, f"{error} Resuming from the previous state, at {images} images."
+
+    def restore(self, state: Mapping[str, Any], *, previous: bool = False) -> Progress:
+        """Load a state into the model, and write the network files again, in case the process was killed before that.
+
+        `previous` says that it is the state before the latest; it then becomes the latest. Raises CheckpointError
+        for a state that does not fit the model, DataError when the disk refuses.
+        """
+        try:
+            self.model.load_state_dict(state["model"])
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
+            raise CheckpointError(
+                f"the state in '{self.folder}' does not fit the model: {str(error).splitlines()[0]}."
+            ) from error
+        if previous:  # otherwise the next save would keep the damaged one as the previous state
+            link_state(self.folder / PREVIOUS, self.folder / STATE)
+        self._write_networks(state)
+        return Progress(**state["position"])
+
+    def _write(self, progress: Progress, state: Mapping[str, Any], logs: Logs) -> Saved:
+        try:
+            logs.sync()  # a state must not count lines that a power failure could take
+            write_state(self.folder / STATE, state, keep_as=self.folder / PREVIOUS)
+            paths = [self.folder / STATE, *self._write_networks(state)]
+            if self.keep:
+                self._prune()
+        except Exception as error:  # in another thread: kept until `finished` is called
+            return _failed(progress, error)
+        return Saved(progress, paths)
+
+    def _write_networks(self, state: Mapping[str, Any]) -> list[Path]:
+        paths = []
+        for name, weights in network_files(state):
+            write_weights(self.folder / name, weights)
+            paths.append(self.folder / name)
+        return paths
+
+    def _prune(self) -> None:
+        """Remove the oldest numbered checkpoints; epochs and iterations are counted apart."""
+        numbered: dict[str, dict[int, list[Path]]] = {}
+        for path in self.folder.glob("*_net_*.pth"):
+            if match := re.match(r"(iter_)?(\d+)_net_", path.name):
+                numbered.setdefault(match[1] or "", {}).setdefault(int(match[2]), []).append(path)
+        for checkpoints in numbered.values():
+            for number in sorted(checkpoints)[: -self.keep]:
+                for path in checkpoints[number]:
+                    path.unlink(missing_ok=True)
+
+
+def check_free_space(folder: Path, model: BaseModel[Any]) -> None:
+    """Raise DataError when the disk has no room for the states that lie side by side while one is written."""
+    weights = sum(w.numel() * w.element_size() for net in model.networks.values() for w in net.parameters())
+    present = sum(path.stat().st_size for path in (folder / STATE, folder / PREVIOUS) if path.exists())
+    # Three states (latest, previous, the one being written) of weights and Adam's two moments, and the network files.
+    needed, free = 10 * weights - present, shutil.disk_usage(folder).free
+    if free < needed:
+        raise DataError(
+            f"'{folder}' has {free / 1e6:,.1f} MB free, and this run's checkpoints need about {needed / 1e6:,.1f} MB: "
+            "free some space or choose another --checkpoints_dir."
+        )
+
+
+def _failed(progress: Progress, error: Exception) -> Saved:
+    if isinstance(error, PixlateError):
+        return Saved(progress, error=error)
+    return Saved(progress, error=DataError(f"the run could not be saved: {one_line(error)}."))

@@ -1,0 +1,52 @@
+"""What test.py translates: which weights, how many images, and the lines that it prints."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from trainings import PIX2PIX, make_images, run, train
+
+import pixlate
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trained run with averaged weights."""
+    root = tmp_path_factory.mktemp("testing")
+    make_images(root / "images")
+    train(root / "runs", *PIX2PIX, "--ema", "--ema_decay", "0.5", "--lr", "0.01")
+    return root
+
+
+def translated(folder: Path, name: str, *options: str) -> tuple[dict[str, np.ndarray], str]:
+    """The images that a test of the run writes, by file name, and its output."""
+    results = folder / name
+    command = run(
+        "test", "--name", "run", "--checkpoints_dir", folder / "runs", "--results_dir", results,
+        "--phase", "train", "--device", "cpu", "--num_threads", "0", *options,
+    )  # fmt: skip
+    assert command.code == 0, command.output
+    return {path.name: np.asarray(Image.open(path)) for path in results.rglob("*.png")}, command.output
+
+
+def test_averaged_weights_are_used_unless_told_otherwise(folder: Path) -> None:
+    averaged, _ = translated(folder, "averaged", "--num_test", "1")
+    plain, _ = translated(folder, "plain", "--num_test", "1", "--no_use_ema")
+    assert np.array_equal(averaged["00_real_A.png"], plain["00_real_A.png"])
+    assert not np.array_equal(averaged["00_fake_B.png"], plain["00_fake_B.png"])
+
+
+def test_a_batch_is_cut_to_the_number_of_images(folder: Path) -> None:
+    images, output = translated(folder, "three", "--num_test", "3", "--batch_size", "2")
+    assert sorted(images) == [f"0{i}_{label}.png" for i in range(3) for label in ("fake_B", "real_A", "real_B")]
+    assert "translated 3 of 3 images" in output
+
+
+def test_a_translator_has_the_averaged_weights(folder: Path) -> None:
+    here = folder / "runs" / "run"
+    weights = pixlate.load(here, device="cpu").model.networks["G"].state_dict()
+    averaged, plain = (torch.load(here / f"latest_net_{name}.pth", weights_only=True) for name in ("G_ema", "G"))
+    assert all(torch.equal(weights[name], averaged[name]) for name in averaged)
+    assert not all(torch.equal(weights[name], plain[name]) for name in plain)
