@@ -15,11 +15,12 @@ from .reading import BadImageError
 
 Batch = dict[str, Any]
 Keys = Sequence[tuple[int, int]]  # (epoch, index)
+Loaded = tuple[Batch, list[BadImageError]]  # a batch, and the images that were left out of it
 
 REPLACEMENTS = 1000  # draws for one item before giving up; many images would have to be bad
 
 
-def fetch(dataset: BaseDataset[Any], keys: Keys) -> tuple[Batch, list[BadImageError]]:
+def fetch(dataset: BaseDataset[Any], keys: Keys) -> Loaded:
     """The batch of these items, and the images that had to be left out of it.
 
     With `--on_bad_image skip`, an item that cannot be read is replaced by another, drawn from (seed, epoch, index):

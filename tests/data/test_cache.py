@@ -18,7 +18,7 @@ from pixlate import create_dataset
 from pixlate.data import cache_store, reading
 from pixlate.data.cache_store import free_memory, open_cache
 from pixlate.data.image_dataset import ImageDataset
-from pixlate.data.loader import BatchLoader
+from pixlate.data.loading import BatchLoader
 from pixlate.data.transforms import MODES
 from pixlate.errors import DataError
 

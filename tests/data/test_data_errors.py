@@ -15,7 +15,7 @@ from image_files import write, write_pairs, write_sides
 from pixlate import create_dataset
 from pixlate.data.base import BaseDataset
 from pixlate.data.check import check_dataset
-from pixlate.data.loader import BatchLoader
+from pixlate.data.loading import BatchLoader
 from pixlate.errors import DataError, OptionError, PixlateError
 
 SMALL = {"load_size": 24, "crop_size": 16}

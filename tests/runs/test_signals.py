@@ -27,7 +27,7 @@ def {name}(*args, **more):
 EPOCH_END = SLOW.format(module="pixlate.models.base", owner="BaseModel", name="end_epoch", seconds=1)
 WRITING = SLOW.format(module="pixlate.runs.checkpoints.checkpoints", owner="Checkpoints", name="_derive", seconds=1)
 STARTING = SLOW.format(module="pixlate.runs.training", owner="Samples", name="__init__", seconds=30)
-LOADING = SLOW.format(module="pixlate.data.loader", owner="BatchLoader", name="_take", seconds=0.5)
+LOADING = SLOW.format(module="pixlate.data.loading", owner="BatchLoader", name="_take", seconds=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_a_bad_image_ends_a_run_that_keeps_what_it_learnt(folder: Path) -> None:
     make_images(root / "images")
     broken = """
 from pixlate.errors import DataError
-from pixlate.data.loader import BatchLoader
+from pixlate.data.loading import BatchLoader
 take, left = BatchLoader._take, [4]
 def failing(self):
     left[0] -= 1
