@@ -56,6 +56,12 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
         """The files that the items are made from, in order."""
         return ()
 
+    def open_cache(self) -> None:
+        """Called before batches are loaded: a data set that keeps what it reads begins to."""
+
+    def close_cache(self) -> None:
+        """Called when the last batch is loaded: what was kept for this run alone goes."""
+
     def __getitem__(self, key: Key) -> Item:
         """The item of that index as epoch 1 draws it, or (epoch, index): a function of this and the seed."""
         epoch, index = key if isinstance(key, tuple) else (1, key)

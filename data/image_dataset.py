@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from PIL import Image
 
@@ -12,11 +12,9 @@ from pixlate.options.shared import DataOptions
 from pixlate.util.text import shown
 
 from .base import BaseDataset
+from .cache import ImageCache, entry_name, open_cache
 from .reading import BadImageError, image_size, read_image
 from .transforms import Pixels, Size, size_of
-
-if TYPE_CHECKING:
-    from .cache import ImageCache
 
 Config = TypeVar("Config")
 Side = Literal["A", "B"]
@@ -41,8 +39,7 @@ class ImageDataset(BaseDataset[Config]):
     """
 
     groups: Sequence[tuple[Source, ...]]
-    #: Images kept from earlier epochs; a BatchLoader provides it.
-    cache: "ImageCache | None" = None
+    cache: ImageCache | None = None  # images kept from earlier epochs, while a BatchLoader loads
 
     def __init__(self, config: Config, shared: DataOptions) -> None:
         super().__init__(config, shared)
@@ -54,9 +51,32 @@ class ImageDataset(BaseDataset[Config]):
         """The image files, in order."""
         return [source.path for group in self.groups for source in group]
 
+    def open_cache(self) -> None:
+        """Keep images from now on, as `--cache` says."""
+        if self.cache is None:
+            self.cache = open_cache(self.shared)
+
+    def close_cache(self) -> None:
+        """Keep images no longer."""
+        if self.cache is not None:
+            self.cache.close()
+            self.cache = None
+
     def pixels(self, source: Source) -> tuple[Pixels, ...]:
-        """The images in a file, one for each of its sides, as 8-bit C×H×W pixels, scaled but not cut."""
-        return self.read(source) if self.cache is None else self.cache.pixels(source, self.read)
+        """The images in a file, one for each of its sides, as 8-bit C×H×W pixels, resized but not cropped."""
+        if self.cache is None:
+            return self.read(source)
+        try:
+            names = [self._entry_name(source, side) for side in source.sides]
+        except OSError:
+            return self.read(source)  # which says what is wrong with the file
+        cached = [self.cache.load(name, self.channels[side]) for name, side in zip(names, source.sides, strict=True)]
+        images = tuple(pixels for pixels in cached if pixels is not None)
+        if len(images) < len(names):
+            images = self.read(source)
+            for name, pixels in zip(names, images, strict=True):
+                self.cache.save(name, pixels)
+        return images
 
     def read(self, source: Source) -> tuple[Pixels, ...]:
         """The same, from the file itself. Raises BadImageError when it cannot be read."""
@@ -69,6 +89,12 @@ class ImageDataset(BaseDataset[Config]):
             )
         except ValueError:
             raise DataError(f"{shown(source.path)} is too small: {_size(image)} pixels.") from None
+
+    def _entry_name(self, source: Source, side: Side) -> str:
+        transform = self.transform
+        reader = f"{type(self).__module__}.{type(self).__qualname__}"  # a subclass may read otherwise
+        geometry = transform.preprocess, transform.load_size, transform.crop_size
+        return entry_name(source.path, reader, source.sides, side, self.channels[side], geometry, "uint8")
 
     def sizes(self, source: Source) -> list[Size]:
         """The sizes of the images in a file, from its header alone. Raises BadImageError."""

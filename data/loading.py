@@ -12,8 +12,6 @@ from pixlate.options.shared import DataOptions
 
 from .base import BaseDataset
 from .batches import Batch, Loaded, check_bad_images, fetch, pinned
-from .cache_store import Kept, open_cache
-from .image_dataset import ImageDataset
 from .sampler import BatchSampler
 from .workers import WorkerBatches
 
@@ -49,7 +47,6 @@ class BatchLoader:
         self._pin = torch.device(device).type == "cuda"
         self._start_method = start_method
         self._batches: Iterator[Loaded] | None = None
-        self._kept: Kept | None = None
         self._wait = 0.0
         self._epoch, self._seen = start  # of the next batch
         if self._seen >= len(dataset):
@@ -76,11 +73,7 @@ class BatchLoader:
     def close(self) -> None:
         """End the processes and let go of the cache. A further `epoch` starts anew."""
         self._stop()
-        if self._kept is not None:
-            self._kept.close()
-            self._kept = None
-        if isinstance(self._dataset, ImageDataset):
-            self._dataset.cache = None
+        self._dataset.close_cache()
 
     def __enter__(self) -> "BatchLoader":
         return self
@@ -113,8 +106,9 @@ class BatchLoader:
         self._batches = None
 
     def _start(self) -> Iterator[Loaded]:
-        self._open_cache()
         options = self._options
+        if options.cache != "auto" or self._epoch != self._epochs:  # after the last epoch nobody reads the cache
+            self._dataset.open_cache()
         sampler = BatchSampler(
             len(self._dataset),
             options.batch_size,
@@ -137,12 +131,3 @@ class BatchLoader:
     def _load(self, keys: Any) -> Loaded:
         batch, bad = fetch(self._dataset, keys)
         return (pinned(batch) if self._pin else batch), bad
-
-    def _open_cache(self) -> None:
-        if (
-            self._kept is None
-            and isinstance(self._dataset, ImageDataset)
-            and not (self._epoch == self._epochs and self._options.cache == "auto")
-        ):
-            self._kept = open_cache(self._dataset, self._options)
-            self._dataset.cache = self._kept.images if self._kept else None

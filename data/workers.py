@@ -201,7 +201,7 @@ def _check_room(count: int, start_method: str | None) -> None:
             opened.close()
 
 
-def _unchanged(batch: bytes) -> bytes:
+def _unchanged(batch: Any) -> Any:
     return batch
 
 
