@@ -123,8 +123,10 @@ class DataOptions(Channels, Seeded):
     max_dataset_size: int | None = option(None, "use at most so many images", type=WholeOrInf(min=1))
     on_bad_image: Literal["stop", "skip"] = option("stop", "an image that cannot be read: stop, or use another")
     max_bad_images: int = option(100, "with --on_bad_image skip: stop after so many", type=WHOLE)
-    cache: Literal["auto", "ram", "disk", "off"] = option("auto", "where decoded images are kept")
-    cache_dir: str = option("", "folder of the disk cache [default: the user's cache folder]", metavar="FOLDER")
+    cache: Literal["auto", "ram", "disk", "off"] = option(
+        "auto", "cache of resized images: memory, the disk, or memory and then the disk"
+    )
+    cache_dir: str = option("", "folder of the cache on disk [default: the user's cache folder]", metavar="FOLDER")
 
 
 @dataclass(frozen=True)

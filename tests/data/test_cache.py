@@ -20,8 +20,8 @@ from image_files import write, write_pairs, write_sides
 from pixlate import create_dataset
 from pixlate.data import cache as cache_module
 from pixlate.data import image_dataset
-from pixlate.data.aligned import AlignedDataset
 from pixlate.data.cache import free_memory
+from pixlate.data.datasets import AlignedDataset
 from pixlate.data.image_dataset import ImageDataset, Source
 from pixlate.data.loading import BatchLoader
 from pixlate.data.transforms import MODES, Pixels

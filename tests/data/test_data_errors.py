@@ -101,7 +101,7 @@ def test_a_folder_that_is_closed(tmp_path: Path) -> None:
     root = write_pairs(tmp_path)
     (root / "train").chmod(0)
     try:
-        assert "cannot look into" in sentence("aligned", dataroot=root)
+        assert "cannot list" in sentence("aligned", dataroot=root)
     finally:
         (root / "train").chmod(0o755)
 
