@@ -69,7 +69,7 @@ def loading(spec: Spec) -> Work:
         dataset = Reference(Path(spec["reference"])).dataset(*args, "--model", "pix2pix")
         return lambda: sum(1 for _ in dataset)
     from pixlate import create_dataset
-    from pixlate.data.loader import BatchLoader
+    from pixlate.data.loading import BatchLoader
     from pixlate.options.shared import DataOptions
 
     options = DataOptions(dataroot=spec["data"], num_threads=spec["processes"], cache_dir=tempfile.mkdtemp())

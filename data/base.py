@@ -1,4 +1,4 @@
-"""The base class of all data sets: what a subclass provides, and what it is given."""
+"""The base class of all data sets."""
 
 import random
 from abc import ABC, abstractmethod
@@ -20,13 +20,13 @@ Key = int | tuple[int, int]
 
 
 class BaseDataset(ABC, Dataset[Item], Generic[Config]):
-    """A data set: a number of items, and the way each is made.
+    """A data set: a number of items, each a function of its index and a random generator.
 
     - config: the data set's own options; shared: the options that all data sets read.
 
     A subclass defines `__len__` and `sample`. It must be picklable, since other processes load from copies of it,
-    and an item must depend on nothing but the index and the given generator. Where items come from files, `files`
-    names them, so that a run notices when they change; data sets of images derive from `ImageDataset`, which
+    and an item must depend on nothing but the index and the generator. Where items come from files, `files`
+    lists them, so that a run notices when they change; data sets of images derive from `ImageDataset`, which
     does that and more.
     """
 
@@ -46,15 +46,21 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
 
     @abstractmethod
     def sample(self, index: int, rng: random.Random) -> Item:
-        """One item, with whatever is random drawn from `rng`.
+        """One item; whatever is random is drawn from `rng`.
 
         "A", and "B" where there are two sides: C×H×W float32 in [-1, 1]; "A_paths", "B_paths": the files' names.
         Raises BadImageError for an image that cannot be read.
         """
 
     def files(self) -> Sequence[Path]:
-        """The files that the items are made from, in order."""
+        """The files that the items come from, in order."""
         return ()
+
+    def open_cache(self) -> None:
+        """Called before batches are loaded: a data set that caches what it reads starts to."""
+
+    def close_cache(self) -> None:
+        """Called after the last batch: a data set removes what it cached for this run alone."""
 
     def __getitem__(self, key: Key) -> Item:
         """The item of that index as epoch 1 draws it, or (epoch, index): a function of this and the seed."""

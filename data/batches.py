@@ -1,4 +1,4 @@
-"""Batches: items fetched, put together, and replaced where an image cannot be read."""
+"""Batches: items fetched and collated; items that cannot be read are replaced."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -15,15 +15,16 @@ from .reading import BadImageError
 
 Batch = dict[str, Any]
 Keys = Sequence[tuple[int, int]]  # (epoch, index)
+Loaded = tuple[Batch, list[BadImageError]]  # a batch, and the images that were left out of it
 
-REPLACEMENTS = 1000  # draws for one item before giving up; many images would have to be bad
+REPLACEMENTS = 1000  # draws for one item before giving up
 
 
-def fetch(dataset: BaseDataset[Any], keys: Keys) -> tuple[Batch, list[BadImageError]]:
+def fetch(dataset: BaseDataset[Any], keys: Keys) -> Loaded:
     """The batch of these items, and the images that had to be left out of it.
 
     With `--on_bad_image skip`, an item that cannot be read is replaced by another, drawn from (seed, epoch, index):
-    whoever loads it finds the same one. Raises DataError with `stop`, and when too many are bad.
+    every process draws the same one. Raises DataError with `stop`, and when too many are bad.
     """
     bad: list[BadImageError] = []
     items = [_item(dataset, epoch, index, bad) for epoch, index in keys]
@@ -35,7 +36,7 @@ def collate(items: Sequence[Mapping[str, Any]]) -> Batch:
 
     Raises DataError, naming the files, for tensors of different sizes.
     """
-    return {name: _together(name, items) for name in items[0]}
+    return {name: _collated(name, items) for name in items[0]}
 
 
 def pinned(batch: Batch) -> Batch:
@@ -69,13 +70,13 @@ def _item(dataset: BaseDataset[Any], epoch: int, index: int, bad: list[BadImageE
     raise bad[-1]
 
 
-def _together(name: str, items: Sequence[Mapping[str, Any]]) -> Any:
+def _collated(name: str, items: Sequence[Mapping[str, Any]]) -> Any:
     parts = [item[name] for item in items]
     if not isinstance(parts[0], Tensor):
         return parts
     for item, part in zip(items, parts, strict=True):
         if part.shape != parts[0].shape:
-            first, other = (_described(name, one) for one in (items[0], item))
+            first, other = (_described(name, example) for example in (items[0], item))
             raise DataError(
                 f"images of different sizes cannot share a batch: {first}, {other}. Use --batch_size 1, or "
                 "--preprocess resize_and_crop."

@@ -1,4 +1,4 @@
-"""Looks at every image's header before a run starts, so that what would end it later ends it now."""
+"""Checks every image's header before a run starts, so that a run does not fail hours later."""
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -32,24 +32,24 @@ def check_dataset(
     """
     if not isinstance(dataset, ImageDataset):
         return []
-    found = _Findings()
+    findings = _Findings()
     with ThreadPoolExecutor(THREADS) as pool:
-        for group, sizes in zip(dataset.groups, pool.map(_look, _each(dataset)), strict=True):
-            found.add(dataset, group, sizes)
+        for group, sizes in zip(dataset.groups, pool.map(_header_sizes, _each(dataset)), strict=True):
+            findings.add(dataset, group, sizes)
     total = len(dataset.files())
-    _check_readable(found.bad, total, options)
-    _check_sizes(found, total, options)
-    _check_networks(found.final, (networks or {}).values())
-    return list(found.bad.values())
+    _check_readable(findings.bad, total, options)
+    _check_sizes(findings, total, options)
+    _check_networks(findings.final, (networks or {}).values())
+    return list(findings.bad.values())
 
 
 @dataclass
 class _Findings:
-    """What the headers say: files by what is wrong with them, and the sizes of tensors with a file for each."""
+    """Files by what is wrong with them, and the sizes of tensors, each with one file as an example."""
 
     bad: dict[str, str] = field(default_factory=dict)
     small: list[str] = field(default_factory=list)
-    least: int = 0
+    least: int = 0  # the shortest side among the small ones, once resized
     unequal: list[str] = field(default_factory=list)
     final: dict[str, dict[Size, str]] = field(default_factory=lambda: {"A": {}, "B": {}})
 
@@ -61,8 +61,8 @@ class _Findings:
         name = shown(group[0].path)
         for side, size in zip((side for source in group for side in source.sides), sizes, strict=True):
             if not transform.fits(size):
-                scaled = min(transform.resized(size))
-                self.least = min(self.least or scaled, scaled)
+                side_length = min(transform.resized(size))
+                self.least = min(self.least or side_length, side_length)
                 self.small.append(f"{name} ({_times(size)})")
                 return
             self.final[side].setdefault(transform.final(size), name)
@@ -74,7 +74,7 @@ def _each(dataset: ImageDataset[Any]) -> Iterable[tuple[ImageDataset[Any], tuple
     return ((dataset, group) for group in dataset.groups)
 
 
-def _look(task: tuple[ImageDataset[Any], tuple[Source, ...]]) -> list[Size] | BadImageError:
+def _header_sizes(task: tuple[ImageDataset[Any], tuple[Source, ...]]) -> list[Size] | BadImageError:
     dataset, group = task
     try:
         return [size for source in group for size in dataset.sizes(source)]
@@ -95,19 +95,19 @@ def _check_readable(bad: Mapping[str, str], total: int, options: DataOptions) ->
     check_bad_images(bad, options.max_bad_images)
 
 
-def _check_sizes(found: _Findings, total: int, options: DataOptions) -> None:
-    if found.small:
+def _check_sizes(findings: _Findings, total: int, options: DataOptions) -> None:
+    if findings.small:
         raise DataError(
-            f"{len(found.small)} of {counted(total, 'image')} {'is' if len(found.small) == 1 else 'are'} smaller "
-            f"than --crop_size {options.crop_size}: {listed(found.small, SHOWN)}. Use --crop_size {found.least} or "
-            "less, or --preprocess resize_and_crop."
+            f"{len(findings.small)} of {counted(total, 'image')} {'is' if len(findings.small) == 1 else 'are'} smaller "
+            f"than --crop_size {options.crop_size}: {listed(findings.small, SHOWN)}. "
+            f"Use --crop_size {findings.least} or less, or --preprocess resize_and_crop."
         )
-    if found.unequal:
+    if findings.unequal:
         raise DataError(
-            f"A and B of {counted(len(found.unequal), 'pair')} differ in size: {listed(found.unequal, SHOWN)}. Make "
-            "them equal, or use --preprocess resize_and_crop."
+            f"A and B of {counted(len(findings.unequal), 'pair')} differ in size: {listed(findings.unequal, SHOWN)}. "
+            "Make them equal, or use --preprocess resize_and_crop."
         )
-    for sizes in found.final.values():
+    for sizes in findings.final.values():
         if len(sizes) > 1 and options.batch_size > 1:
             examples = [f"{name} comes out as {_times(size)}" for size, name in sizes.items()]
             raise DataError(

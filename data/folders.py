@@ -1,4 +1,4 @@
-"""Finds image files in folders, and says what was expected and what is there when it cannot."""
+"""Finds image files in folders. Errors tell what was expected and what the folder holds."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -9,7 +9,7 @@ from pixlate.util.text import either, listed, shown
 
 from .reading import EXTENSIONS, StrPath
 
-PHASES_FIRST = ("val", "test", "train")  # the ones to suggest first
+PHASES_FIRST = ("val", "test", "train")  # suggested before others
 
 
 def is_image(name: str) -> bool:
@@ -21,10 +21,11 @@ def find_images(folder: Path, limit: int | None = None) -> list[Path]:
     """All image files below a folder, sub-folders included, in the reference's order: at most `limit`.
 
     Links to folders are followed, each real folder once, so that a loop of links does no harm. Raises DataError
-    for a folder that cannot be looked into.
+    for a folder that cannot be listed.
     """
-    found = sorted(_walk(folder), key=lambda path: path.split(os.sep))[:limit]
-    return [Path(path) for path in sorted(found)]
+    # The limit applies folder by folder, before paths are compared as plain strings: the reference's order.
+    paths = sorted(_walk(folder), key=lambda path: path.split(os.sep))[:limit]
+    return [Path(path) for path in sorted(paths)]
 
 
 def holds_images(folder: Path) -> bool:
@@ -37,26 +38,26 @@ def has_own_images(folder: Path) -> bool:
     return any(is_image(entry.name) and _is(entry.is_file) for entry in _entries(folder))
 
 
-def images_of(folder: Path, limit: int | None, otherwise: Callable[[str], DataError]) -> list[Path]:
-    """The images in one folder. Where there are none, raises the error that `otherwise` makes of the lack."""
+def images_of(folder: Path, limit: int | None, error: Callable[[str], DataError]) -> list[Path]:
+    """The images in one folder. Where there are none, raises `error(problem)`, the problem being half a sentence."""
     if folder.is_dir():
-        found = find_images(folder, limit)
-        if found:
-            return found
-        raise otherwise(f"{shown(folder)} holds no images ({either(EXTENSIONS)})")
-    raise otherwise(f"{shown(folder)} is a file" if folder.exists() else f"there is no folder {shown(folder)}")
+        paths = find_images(folder, limit)
+        if paths:
+            return paths
+        raise error(f"{shown(folder)} holds no images ({either(EXTENSIONS)})")
+    raise error(f"{shown(folder)} is a file" if folder.exists() else f"there is no folder {shown(folder)}")
 
 
-def missing(problem: str, wanted: str, dataroot: Path, phases: Sequence[str], hint: str = "") -> DataError:
-    """The error for images that are not there: what lacks, what was wanted, what there is, what to do."""
+def missing(problem: str, expected: str, dataroot: Path, phases: Sequence[str], hint: str = "") -> DataError:
+    """The error for missing images: the problem, what was expected, what the data root holds, what to do."""
     names = [name for name in folders_in(dataroot) if holds_images(dataroot / name)]
-    there = f"{shown(dataroot)} has {listed(names, 8)}" if names else f"{shown(dataroot)} has no folder with images"
+    contents = f"{shown(dataroot)} has {listed(names, 8)}" if names else f"{shown(dataroot)} has no folder with images"
     likely = [
         *(name for name in PHASES_FIRST if name in phases),
         *(name for name in phases if name not in PHASES_FIRST),
     ]
     advice = hint or (f"try --phase {either(likely[:3])}" if likely else "")
-    return DataError(f"{problem}; {wanted}. {there}{': ' + advice if advice else ''}.")
+    return DataError(f"{problem}; {expected}. {contents}{': ' + advice if advice else ''}.")
 
 
 def dataroot_of(text: str) -> Path:
@@ -103,18 +104,18 @@ def _walk(folder: Path) -> Iterator[str]:
     seen: set[tuple[int, int]] = set()
     waiting = [str(folder)]
     while waiting:
-        here = waiting.pop()
-        identity = _identity(here)
+        current = waiting.pop()
+        identity = _identity(current)
         if identity in seen:
             continue
         seen.add(identity)
-        inside: list[str] = []
-        for entry in sorted(_entries(here), key=lambda entry: entry.name):
+        sub_folders: list[str] = []
+        for entry in sorted(_entries(current), key=lambda entry: entry.name):
             if _is(entry.is_dir):
-                inside.append(entry.path)
+                sub_folders.append(entry.path)
             elif is_image(entry.name) and _is(entry.is_file):
                 yield entry.path
-        waiting += reversed(inside)
+        waiting += reversed(sub_folders)
 
 
 def _entries(folder: StrPath) -> list["os.DirEntry[str]"]:
@@ -122,19 +123,19 @@ def _entries(folder: StrPath) -> list["os.DirEntry[str]"]:
         with os.scandir(folder) as entries:
             return list(entries)
     except OSError as error:
-        raise _cannot_look(folder, error) from None
+        raise _cannot_list(folder, error) from None
 
 
 def _identity(folder: StrPath) -> tuple[int, int]:
     try:
         status = os.stat(folder)
     except OSError as error:
-        raise _cannot_look(folder, error) from None
+        raise _cannot_list(folder, error) from None
     return status.st_dev, status.st_ino
 
 
-def _cannot_look(folder: StrPath, error: OSError) -> DataError:
-    return DataError(f"cannot look into the folder {shown(folder)}: {error.strerror or error}.")
+def _cannot_list(folder: StrPath, error: OSError) -> DataError:
+    return DataError(f"cannot list the folder {shown(folder)}: {error.strerror or error}.")
 
 
 def _is(kind: Callable[[], bool]) -> bool:

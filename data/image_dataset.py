@@ -1,9 +1,9 @@
-"""What the data sets of image files share: reading, scaling, keeping what was scaled, and sizes for checks."""
+"""The base class of data sets of image files: reading, resizing, caching, and sizes for checks."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from PIL import Image
 
@@ -12,11 +12,9 @@ from pixlate.options.shared import DataOptions
 from pixlate.util.text import shown
 
 from .base import BaseDataset
+from .cache import ImageCache, entry_name, open_cache
 from .reading import BadImageError, image_size, read_image
 from .transforms import Pixels, Size, size_of
-
-if TYPE_CHECKING:
-    from .cache import ImageCache
 
 Config = TypeVar("Config")
 Side = Literal["A", "B"]
@@ -33,20 +31,19 @@ class Source:
 class ImageDataset(BaseDataset[Config]):
     """A data set of image files.
 
-    A subclass sets `groups`: the files, those together that make one pair. `pixels` gives a file's images
-    scaled, and `transform` draws a window and makes the tensor:
+    A subclass sets `groups`: the files of each pair, or single files. `pixels` gives a file's images, resized, and
+    `transform` draws a crop window and computes the tensor:
 
         (A,) = self.pixels(self.groups[index][0])
         return {"A": self.transform.finish(A, self.transform.draw(size_of(A), rng)), …}
     """
 
     groups: Sequence[tuple[Source, ...]]
-    #: Images kept from earlier epochs; a BatchLoader provides it.
-    cache: "ImageCache | None" = None
+    cache: ImageCache | None = None  # open while a BatchLoader loads
 
     def __init__(self, config: Config, shared: DataOptions) -> None:
         super().__init__(config, shared)
-        sides = "AB" if shared.direction == "AtoB" else "BA"  # the option is about the input, whichever side it is
+        sides = "AB" if shared.direction == "AtoB" else "BA"  # --input_nc is about the model's input
         self.channels = dict(zip(sides, (shared.input_nc, shared.output_nc), strict=True))
         _check_options(shared)
 
@@ -54,12 +51,35 @@ class ImageDataset(BaseDataset[Config]):
         """The image files, in order."""
         return [source.path for group in self.groups for source in group]
 
+    def open_cache(self) -> None:
+        """Cache images from now on, as `--cache` asks."""
+        if self.cache is None:
+            self.cache = open_cache(self.shared)
+
+    def close_cache(self) -> None:
+        """Cache images no longer."""
+        if self.cache is not None:
+            self.cache.close()
+            self.cache = None
+
     def pixels(self, source: Source) -> tuple[Pixels, ...]:
-        """The images in a file, one for each of its sides, as 8-bit C×H×W pixels, scaled but not cut."""
-        return self.read(source) if self.cache is None else self.cache.pixels(source, self.read)
+        """The images in a file, one for each of its sides, as 8-bit C×H×W pixels, resized but not cropped."""
+        if self.cache is None:
+            return self.read(source)
+        try:
+            names = [self._entry_name(source, side) for side in source.sides]
+        except OSError:
+            return self.read(source)  # which says what is wrong with the file
+        cached = [self.cache.load(name, self.channels[side]) for name, side in zip(names, source.sides, strict=True)]
+        images = tuple(pixels for pixels in cached if pixels is not None)
+        if len(images) < len(names):
+            images = self.read(source)
+            for name, pixels in zip(names, images, strict=True):
+                self.cache.save(name, pixels)
+        return images
 
     def read(self, source: Source) -> tuple[Pixels, ...]:
-        """The same, from the file itself. Raises BadImageError when it cannot be read."""
+        """The same, decoded from the file. Raises BadImageError when it cannot be read."""
         image = read_image(source.path)
         parts = [image.crop(box) for box in _boxes(source, image.size)] if len(source.sides) > 1 else [image]
         try:
@@ -70,13 +90,19 @@ class ImageDataset(BaseDataset[Config]):
         except ValueError:
             raise DataError(f"{shown(source.path)} is too small: {_size(image)} pixels.") from None
 
+    def _entry_name(self, source: Source, side: Side) -> str:
+        transform = self.transform
+        reader = f"{type(self).__module__}.{type(self).__qualname__}"  # a subclass may read otherwise
+        geometry = transform.preprocess, transform.load_size, transform.crop_size
+        return entry_name(source.path, reader, source.sides, side, self.channels[side], geometry, "uint8")
+
     def sizes(self, source: Source) -> list[Size]:
         """The sizes of the images in a file, from its header alone. Raises BadImageError."""
         size = image_size(source.path)
         return [(right - left, height) for left, _, right, height in _boxes(source, size)]
 
     def require_fit(self, pixels: Pixels, source: Source) -> None:
-        """Raise DataError for a scaled image that the crop does not fit into."""
+        """Raise DataError for a resized image that is smaller than the crop."""
         width, height = size_of(pixels)
         if self.transform.crops and min(height, width) < self.transform.crop_size:
             raise DataError(
@@ -89,11 +115,11 @@ def _check_options(shared: DataOptions) -> None:
     for name, channels in (("input_nc", shared.input_nc), ("output_nc", shared.output_nc)):
         if channels not in (1, 3):
             raise OptionError(f"--{name} is {channels}, and images are read with 3 channels, or 1 (grey).")
-    scaled_first = shared.preprocess in ("resize_and_crop", "scale_width_and_crop")
-    if scaled_first and shared.load_size < shared.crop_size:
+    resized_first = shared.preprocess in ("resize_and_crop", "scale_width_and_crop")
+    if resized_first and shared.load_size < shared.crop_size:
         raise OptionError(
             f"--crop_size {shared.crop_size} is larger than --load_size {shared.load_size}, to which images are "
-            "scaled first: make them equal, or --load_size larger."
+            "resized first: make them equal, or --load_size larger."
         )
 
 

@@ -8,12 +8,12 @@ from pixlate.plugins.registry import Register
 def register_datasets(register: Register) -> None:
     register(
         "aligned",
-        "pixlate.data.aligned:AlignedDataset",
+        "pixlate.data.datasets:AlignedDataset",
         help="pairs: side by side in one file in <phase>/, or in two folders A and B under equal names",
     )
     register(
         "unaligned",
-        "pixlate.data.unaligned:UnalignedDataset",
+        "pixlate.data.datasets:UnalignedDataset",
         help="two collections, <phase>A/ and <phase>B/, that are not pairs",
     )
-    register("single", "pixlate.data.single:SingleDataset", help="the images in one folder, for testing only")
+    register("single", "pixlate.data.datasets:SingleDataset", help="the images in one folder, for testing only")

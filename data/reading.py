@@ -4,10 +4,10 @@ Whatever a file holds comes back as 8-bit RGB:
 
 - colour, grey, palette and CMYK files as Pillow converts them, which is what the reference does;
 - transparent pixels are laid on white, where the reference shows the colour hidden beneath them;
-- 16-bit grey is scaled to 8 bits, where the reference cuts everything above 255 off; whole numbers beyond 16 bits
-  are scaled so that the image's largest is white;
-- fractions: [0, 1] is black to white, else [0, 255] is, else the image's own range; NaN is black;
-- a rotation noted in the EXIF data is not applied, as in the reference; of several frames the first is read.
+- 16-bit grey is scaled to 8 bits, where the reference clips everything above 255; integers beyond 16 bits
+  are scaled so that the image's maximum is white;
+- floating-point values: [0, 1] is black to white, else [0, 255] is, else the image's own range; NaN is black;
+- the EXIF orientation is not applied, as in the reference; of several frames the first is read.
 """
 
 import functools
@@ -25,7 +25,7 @@ from pixlate.errors import DataError
 from pixlate.util.text import one_line, shown
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".tif", ".tiff")
-#: What a file may hold, whatever its name says. Pillow reads more; some of that runs other programs.
+#: The formats that are read, whatever a file's name is. Pillow has more; some of them start other programs.
 FORMATS = ("PNG", "JPEG", "PPM", "BMP", "TIFF", "GIF", "WEBP", "JPEG2000", "AVIF")
 
 StrPath = str | os.PathLike[str]
@@ -66,13 +66,13 @@ def image_size(path: StrPath) -> tuple[int, int]:
 def to_rgb(image: Image.Image) -> Image.Image:
     """An image of any mode as 8-bit RGB, by the rules at the head of this module."""
     if image.mode.startswith("I"):
-        return _from_grey(_whole_numbers(np.asarray(image)))
+        return _from_grey(_from_integers(np.asarray(image)))
     if image.mode == "F":
-        return _from_grey(_fractions(np.asarray(image)))
+        return _from_grey(_from_floats(np.asarray(image)))
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        page = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(page, image).convert("RGB")
+        background = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(background, image).convert("RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
@@ -122,18 +122,18 @@ def _check_size(path: StrPath, size: tuple[int, int]) -> None:
         raise BadImageError.of(path, "it has no pixels")
     if limit is not None and size[0] * size[1] > limit:
         raise BadImageError.of(
-            path, f"its header says {size[0]} x {size[1]} pixels, and {limit} in all are the most that is safe"
+            path, f"its header says {size[0]} x {size[1]} pixels, and the largest safe number of pixels is {limit}"
         )
 
 
-def _whole_numbers(values: NDArray[Any]) -> NDArray[np.uint8]:
+def _from_integers(values: NDArray[Any]) -> NDArray[np.uint8]:
     wide = values.astype(np.int64).clip(0)
     top = int(wide.max())
     full = 65535 if top <= 65535 else top
     return ((wide * 255 + full // 2) // full).astype(np.uint8)
 
 
-def _fractions(values: NDArray[Any]) -> NDArray[np.uint8]:
+def _from_floats(values: NDArray[Any]) -> NDArray[np.uint8]:
     numbers = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(numbers.min()), float(numbers.max())
     if low < 0 or high > 255:

@@ -1,4 +1,4 @@
-"""Which images are looked at when."""
+"""The order of samples: which indices form each batch, epoch after epoch."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -45,6 +45,6 @@ class BatchSampler:
         epochs = count(first) if self.epochs is None else range(first, self.epochs + 1)
         for epoch in epochs:
             order = self.order(epoch)
-            for place in range(seen, self.size, self.batch_size):
-                yield [(epoch, index) for index in order[place : place + self.batch_size]]
+            for start in range(seen, self.size, self.batch_size):
+                yield [(epoch, index) for index in order[start : start + self.batch_size]]
             seen = 0

@@ -1,6 +1,6 @@
-"""From an image to a tensor: scaled, cut, mirrored, in [-1, 1].
+"""From an image to a tensor: resized, cropped, flipped, normalised to [-1, 1].
 
-The five ways of `--preprocess` give the same tensors, bit for bit, as pytorch-CycleGAN-and-pix2pix:
+The five modes of `--preprocess` give the same tensors, bit for bit, as pytorch-CycleGAN-and-pix2pix:
 
     resize_and_crop        to load_size x load_size (the aspect ratio is lost), then a crop of crop_size
     crop                   a crop only
@@ -8,8 +8,8 @@ The five ways of `--preprocess` give the same tensors, bit for bit, as pytorch-C
     scale_width_and_crop   that, then a crop
     none                   both sides are rounded to the nearest multiple of 4
 
-Scaling is bicubic. The work has two halves. `resize` depends on the image alone, so its result can be kept;
-`finish` cuts, mirrors and normalises, and is cheap.
+Resizing is bicubic. There are two steps: `resize` depends on the image alone, so its result can be cached; `finish`
+crops, flips and normalises, and is cheap.
 """
 
 import random
@@ -34,7 +34,7 @@ Pixels = NDArray[np.uint8]  # C×H×W: 3 colours, or 1 grey
 
 
 class Geometry(Protocol):
-    """The options that a Transform is made from."""
+    """The options that a Transform depends on."""
 
     @property
     def preprocess(self) -> Any: ...
@@ -48,7 +48,7 @@ class Geometry(Protocol):
 
 @dataclass(frozen=True)
 class Window:
-    """What is drawn by chance: where the crop lies, and whether the image is mirrored."""
+    """What is random: the position of the crop, and whether the image is flipped."""
 
     x: int = 0
     y: int = 0
@@ -57,7 +57,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Transform:
-    """One way of `--preprocess` with its sizes."""
+    """One mode of `--preprocess` with its sizes."""
 
     preprocess: str = "resize_and_crop"
     load_size: int = 286
@@ -95,18 +95,18 @@ class Transform:
         return size
 
     def fits(self, size: Size) -> bool:
-        """Whether an image of this size, once resized, is at least as large as the crop (or is not cut)."""
+        """Whether an image of this size, once resized, is at least as large as the crop (or there is no crop)."""
         return not self.crops or min(self.resized(size)) >= self.crop_size
 
     def final(self, size: Size) -> Size:
-        """The size of the tensor made from an image of this size."""
+        """The size of the tensor for an image of this size."""
         width, height = self.resized(size)
         if self.crops and (width > self.crop_size or height > self.crop_size):
             return self.crop_size, self.crop_size
         return width, height
 
     def resize(self, image: Image.Image, *, grayscale: bool = False) -> Pixels:
-        """The 8-bit pixels of an RGB image, grey if asked for, brought to size. Depends on nothing else."""
+        """The 8-bit pixels of an RGB image, grey if `grayscale`, resized. Depends on nothing else."""
         if grayscale:
             image = image.convert("L")
         size = self.resized(image.size)
@@ -126,9 +126,9 @@ class Transform:
         return Window(x, y, flip and self.flip)
 
     def finish(self, pixels: Pixels, window: Window) -> Tensor:
-        """C×H×W float32 in [-1, 1] from resized pixels: cut, mirrored, normalised."""
+        """C×H×W float32 in [-1, 1] from resized pixels: cropped, flipped, normalised."""
         if self.crops:
-            pixels = _cut(pixels, window.x, window.y, self.crop_size)
+            pixels = _crop(pixels, window.x, window.y, self.crop_size)
         if window.flip:
             pixels = pixels[..., ::-1]
         values = np.empty(pixels.shape, np.float32)
@@ -156,7 +156,7 @@ def preprocess(
     """One image as a C×H×W float32 tensor in [-1, 1], C being 1 where `grayscale`, else 3.
 
     Bit for bit the reference's result for that crop position and flip: an image that is larger than the crop in
-    one side only is filled up with black, one that is not larger in either side is not cut. Raises OptionError
+    one side only is filled up with black, one that is not larger in either side is not cropped. Raises OptionError
     for an unknown `preprocess`.
     """
     transform = Transform(preprocess, load_size, crop_size)
@@ -164,14 +164,14 @@ def preprocess(
     return transform.finish(pixels, Window(*crop_pos, flip=flip))
 
 
-def _cut(pixels: Pixels, x: int, y: int, side: int) -> Pixels:
+def _crop(pixels: Pixels, x: int, y: int, side: int) -> Pixels:
     width, height = size_of(pixels)
     if width <= side and height <= side:
         return pixels
     if 0 <= x <= width - side and 0 <= y <= height - side:
         return pixels[:, y : y + side, x : x + side]
-    cut = np.zeros((len(pixels), side, side), np.uint8)  # black beyond the border
+    cropped = np.zeros((len(pixels), side, side), np.uint8)  # black beyond the border
     left, top = max(0, -x), max(0, -y)
     inside = pixels[:, max(0, y) : max(0, y + side), max(0, x) : max(0, x + side)]
-    cut[:, top : top + inside.shape[1], left : left + inside.shape[2]] = inside
-    return cut
+    cropped[:, top : top + inside.shape[1], left : left + inside.shape[2]] = inside
+    return cropped

@@ -1,143 +1,237 @@
-"""The processes that load batches: they are deaf to Ctrl-C, never outlive the run, and fail with one sentence."""
+"""Loads batches in other processes, with torch's DataLoader.
+
+What this adds to a DataLoader: worker processes ignore SIGINT, outlive SIGTERM for a while and exit with the parent;
+errors are one sentence; batches arrive in order through pipes alone, so that neither the size of /dev/shm nor the
+number of open files limits them; and a thread reads the next batch while the current one is computed with.
+"""
 
 import multiprocessing
 import os
 import pickle
+import queue
 import signal
 import threading
 import time
 import warnings
-import weakref
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import connection, resource_tracker
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import connection, resource_tracker, util
 from multiprocessing.process import BaseProcess
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from pixlate.errors import DataError, PixlateError
 from pixlate.plugins.files import PluginFiles
 
 from .base import BaseDataset
-from .batches import Batch, Keys, fetch
-from .memory import SharedMemory
-from .reading import BadImageError
-from .transport import Ring, Slot, pack, unpack
+from .batches import Batch, Keys, Loaded, fetch
+from .sampler import BatchSampler
 
-AHEAD = 2  # batches under way for each process
-PATIENCE = 3.0  # seconds for a process to end by itself
-GRACE = 120.0  # seconds that a process lives on after SIGTERM, so that the run can finish its step
-
-Loaded = tuple[Batch, list[BadImageError]]
+AHEAD = 2  # batches that each worker loads ahead
+PATIENCE = 3.0  # seconds for a worker to end by itself
+GRACE = 120.0  # seconds that a worker lives on after SIGTERM, so that the run can finish its step
+CHECK = 1.0  # seconds between looks at whether the workers live, while a batch is waited for
 
 
-class Workers:
-    """A pool of processes with copies of a data set.
+class WorkerBatches:
+    """The batches of a sampler, in its order, loaded by `count` processes that each have a copy of the data set.
 
-    - count: how many; start_method: "fork", "spawn" or "forkserver", by default the system's; pin: whether batches
-      come in pinned memory.
+    - start_method: "fork", "spawn" or "forkserver", by default the system's; pin: whether tensors are in pinned memory.
+
+    Raises OSError where the system has no room for the processes, DataError for a data set that cannot be pickled.
     """
 
     def __init__(
-        self, dataset: BaseDataset[Any], count: int, *, start_method: str | None = None, pin: bool = False
+        self,
+        dataset: BaseDataset[Any],
+        sampler: BatchSampler,
+        count: int,
+        *,
+        start_method: str | None = None,
+        pin: bool = False,
     ) -> None:
-        self.depth = AHEAD * count
         self._count = count
-        self._ring = Ring(self.depth)
-        self._pin = pin
-        self._tickets = 0
-        context = multiprocessing.get_context(start_method)
-        self._pool = ProcessPoolExecutor(count, context, initializer=_begin, initargs=(PluginFiles.imported(), dataset))
-        before = set(multiprocessing.active_children())
-        with _signals_held():
-            try:
-                for _ in range(count):
-                    self._pool.submit(_nothing)  # starts a process
-            except (pickle.PicklingError, AttributeError, TypeError) as error:
-                self._pool.shutdown()
-                raise DataError(
-                    f"{type(dataset).__name__} cannot be copied to other processes ({error}): use --num_threads 0."
-                ) from None
-        self._processes = [child for child in multiprocessing.active_children() if child not in before]
-        self._finalizer = weakref.finalize(self, _end, self._pool, self._processes)
+        iterator, processes = _start(dataset, sampler, count, start_method)
+        self._sentinels = [process.sentinel for process in processes]
+        self._requests: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Loaded | Exception] = queue.SimpleQueue()
+        threading.Thread(
+            target=_read, args=(iterator, self._requests, self._results, pin), name="batches", daemon=True
+        ).start()
+        self._requests.put(True)
+        # Finalizers of multiprocessing run before its own end, which waits for processes that SIGTERM does not end.
+        self._finalizer = util.Finalize(self, _end, (self._requests, processes), exitpriority=10)
 
-    def submit(self, keys: Keys) -> "Pending":
-        """Have a batch loaded. At most `depth` may be under way, and must be taken in order."""
-        place = self._ring.slot(self._tickets)
-        self._tickets += 1
-        slot, memory = place or (None, None)
-        try:
-            return Pending(self, self._pool.submit(_load, keys, slot), memory)
-        except BrokenProcessPool:
-            raise self._killed() from None
+    def __iter__(self) -> Iterator[Loaded]:
+        return self
 
-    def take(self, future: "Future[Loaded]", memory: SharedMemory | None) -> Loaded:
-        """Wait for a batch. Raises what its loading raised, DataError when a process was killed."""
-        try:
-            packed, bad = future.result()
-        except BrokenProcessPool:
-            raise self._killed() from None
-        except PixlateError as error:
-            raise error from None  # without the other process's traceback: the sentence says it
-        batch = unpack(packed, memory, pin=self._pin)
-        self._ring.fit(batch)
-        return batch, bad
+    def __next__(self) -> Loaded:
+        """Wait for a batch. Raises what its loading raised, DataError when a worker was killed."""
+        result = self._result()
+        if isinstance(result, PixlateError):
+            raise result
+        if isinstance(result, Exception):
+            raise self._killed() if connection.wait(self._sentinels, 0) else result
+        self._requests.put(True)
+        return result
 
     def close(self) -> None:
         """End the processes; those that do not end soon are killed."""
         self._finalizer()
 
+    def _result(self) -> Loaded | Exception:
+        while True:
+            try:
+                return self._results.get(timeout=CHECK)
+            except queue.Empty:
+                # The reader itself cannot notice: a killed worker may leave half a batch in the pipe, and the reader
+                # waiting for the rest for ever.
+                if connection.wait(self._sentinels, 0):
+                    return self._killed()
+
     def _killed(self) -> DataError:
-        self.close()
         return DataError(
             "a process that loads images was killed, most likely because memory ran out: use fewer --num_threads "
             f"(now {self._count}) or a smaller --batch_size."
         )
 
 
-class Pending:
-    """A batch that is being loaded."""
+class _Raw(NamedTuple):
+    """A tensor as bytes. Pickled as itself it would travel in shared memory, at a file descriptor each."""
 
-    def __init__(self, workers: Workers, future: "Future[Loaded]", memory: SharedMemory | None) -> None:
-        self._workers = workers
-        self._future = future
-        self._memory = memory
-
-    def result(self) -> Loaded:
-        """The batch, and the images left out of it."""
-        return self._workers.take(self._future, self._memory)
+    data: NDArray[np.uint8]
+    dtype: torch.dtype
+    shape: torch.Size
 
 
-_dataset: BaseDataset[Any] | None = None
-#: Memory given back to the system costs more to get again than a cached image costs to make.
-_recent: deque[Batch] = deque(maxlen=2)
+@dataclass(frozen=True)
+class _Source(Dataset[bytes]):
+    """What the DataLoader loads from: a pickled batch for each list of keys."""
+
+    plugin_files: PluginFiles  # before the data set: unpickling them makes its class importable
+    dataset: BaseDataset[Any]
+
+    def __getitems__(self, keys: Keys) -> bytes:
+        """The pickled batch, or the error in its place: a DataLoader would add its traceback to the message.
+
+        Pickled here, because what the queue's own thread cannot pickle would be lost and waited for for ever.
+        """
+        try:
+            batch, bad = fetch(self.dataset, keys)
+        except PixlateError as error:
+            return pickle.dumps(error)
+        return pickle.dumps(({name: _packed(part) for name, part in batch.items()}, bad), protocol=5)
 
 
-def _begin(plugin_files: PluginFiles, dataset: BaseDataset[Any]) -> None:
-    """Prepare a new process; where it is spawned, the arrival of `plugin_files` has made `dataset` importable."""
-    global _dataset
-    _dataset = dataset
-    torch.set_num_threads(1)
+def _packed(part: Any) -> Any:
+    if not isinstance(part, Tensor):
+        return part
+    return _Raw(part.contiguous().view(-1).view(torch.uint8).numpy(), part.dtype, part.shape)
+
+
+def _unpacked(part: Any, pin: bool) -> Any:
+    if not isinstance(part, _Raw):
+        return part
+    tensor = torch.from_numpy(part.data).view(part.dtype).view(part.shape)
+    return tensor.pin_memory() if pin else tensor
+
+
+def _read(
+    iterator: Iterator[bytes],
+    requests: "queue.SimpleQueue[bool]",
+    results: "queue.SimpleQueue[Loaded | Exception]",
+    pin: bool,
+) -> None:
+    """The reader's thread: one batch for each request. At its end the iterator goes, and tells the workers to end."""
+    while requests.get():
+        try:
+            loaded = pickle.loads(next(iterator))
+            if isinstance(loaded, tuple):
+                batch: Batch = {name: _unpacked(part, pin) for name, part in loaded[0].items()}
+                loaded = batch, loaded[1]
+            results.put(loaded)
+        except Exception as error:
+            error.__cause__ = error.__context__ = None  # their frames would keep the iterator
+            results.put(error.with_traceback(None))
+
+
+def _start(
+    dataset: BaseDataset[Any], sampler: BatchSampler, count: int, start_method: str | None
+) -> tuple[Iterator[bytes], list[BaseProcess]]:
+    before = set(multiprocessing.active_children())
+    with _quiet_start():
+        _check_room(count, start_method)
+        loader = DataLoader(
+            _Source(PluginFiles.imported(), dataset),
+            batch_sampler=sampler,
+            num_workers=count,
+            collate_fn=_unchanged,
+            worker_init_fn=_begin,
+            prefetch_factor=AHEAD,
+            multiprocessing_context=start_method,
+            generator=torch.Generator(),  # without its own it draws from the global generator
+        )
+        try:
+            iterator = iter(loader)
+        except (pickle.PicklingError, AttributeError, TypeError) as error:
+            raise DataError(
+                f"{type(dataset).__name__} cannot be copied to other processes ({error}): use --num_threads 0."
+            ) from None
+    return iterator, [child for child in multiprocessing.active_children() if child not in before]
+
+
+def _check_room(count: int, start_method: str | None) -> None:
+    """Raise OSError when there are not enough semaphores and file descriptors for so many workers.
+
+    As many as the DataLoader is about to open are opened and closed again: it prints a traceback when it fails itself.
+    """
+    context = multiprocessing.get_context(start_method)
+    queues = []
+    try:
+        for _ in range(2 * count + 4):
+            queues.append(context.Queue(1))
+    finally:
+        for opened in queues:
+            opened.close()
+
+
+def _unchanged(batch: Any) -> Any:
+    return batch
+
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Processes started meanwhile begin life with the signals blocked that they later ignore; no warnings are shown.
+
+    Newer Pythons warn of forking beside threads, which here only compute, and torch of more workers than cores.
+    """
+    resource_tracker.ensure_running()  # it unblocks them as it starts
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    earlier = signal.getsignal(signal.SIGCHLD)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        # A DataLoader's handler raises RuntimeError wherever this process is when a worker dies, in a step or a save.
+        with suppress(ValueError):  # only the main thread may set handlers, and in others none was set
+            signal.signal(signal.SIGCHLD, earlier)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+
+
+def _begin(worker: int) -> None:
+    """Prepare a new worker process."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave_later)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     threading.Thread(target=_leave_with_parent, daemon=True).start()
-
-
-def _load(keys: Keys, slot: Slot | None) -> Loaded:
-    assert _dataset is not None
-    batch, bad = fetch(_dataset, keys)
-    _recent.append(batch)
-    return pack(batch, slot), bad
-
-
-def _nothing() -> None:
-    """A task that only makes the pool start a process."""
 
 
 def _leave_later(number: int, frame: object) -> None:
@@ -148,27 +242,15 @@ def _leave_later(number: int, frame: object) -> None:
 
 
 def _leave_with_parent() -> None:
+    """A DataLoader's worker looks for its parent between batches alone, and never ends while it writes to a pipe."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])
         os._exit(1)
 
 
-@contextmanager
-def _signals_held() -> Iterator[None]:
-    """Processes started meanwhile begin life deaf to the signals that they later ignore."""
-    resource_tracker.ensure_running()  # it unblocks them as it starts
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        with warnings.catch_warnings():  # newer Pythons warn of forking beside threads, which here only compute
-            warnings.simplefilter("ignore", DeprecationWarning)
-            yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
-
-
-def _end(pool: ProcessPoolExecutor, processes: list[BaseProcess]) -> None:
-    pool.shutdown(wait=False, cancel_futures=True)
+def _end(requests: "queue.SimpleQueue[bool]", processes: list[BaseProcess]) -> None:
+    requests.put(False)
     deadline = time.monotonic() + PATIENCE
     alive = list(processes)
     while alive and (left := deadline - time.monotonic()) > 0:

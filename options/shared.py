@@ -154,9 +154,11 @@ class DataOptions(Channels, Seeded):
         "stop", "an image that cannot be read: stop, or use another", scope=Scope.TRAINING
     )
     max_bad_images: int = option(100, "with --on_bad_image skip: stop after so many", type=WHOLE, scope=Scope.TRAINING)
-    cache: Literal["auto", "ram", "disk", "off"] = option("auto", "where decoded images are kept", scope=Scope.TRAINING)
+    cache: Literal["auto", "ram", "disk", "off"] = option(
+        "auto", "cache of resized images: memory, the disk, or memory and then the disk", scope=Scope.TRAINING
+    )
     cache_dir: str = option(
-        "", "folder of the disk cache [default: the user's cache folder]", metavar="FOLDER", scope=Scope.TRAINING
+        "", "folder of the cache on disk [default: the user's cache folder]", metavar="FOLDER", scope=Scope.TRAINING
     )
 
 

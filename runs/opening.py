@@ -12,7 +12,7 @@ from pixlate.data.batches import fetch
 from pixlate.data.check import check_dataset
 from pixlate.data.create import make_dataset
 from pixlate.data.demo.demo import FOLDER as DEMO_FOLDER
-from pixlate.data.loader import BatchLoader
+from pixlate.data.loading import BatchLoader
 from pixlate.errors import OptionError
 from pixlate.models.base import BaseModel
 from pixlate.models.context import ModelContext

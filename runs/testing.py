@@ -10,7 +10,7 @@ import torch
 
 from pixlate.data.check import check_dataset
 from pixlate.data.create import make_dataset
-from pixlate.data.loader import BatchLoader
+from pixlate.data.loading import BatchLoader
 from pixlate.errors import OptionError
 from pixlate.models.base import Batch
 from pixlate.models.context import ModelContext

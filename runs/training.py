@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from torch import Tensor
 
-from pixlate.data.loader import BatchLoader
+from pixlate.data.loading import BatchLoader
 from pixlate.errors import PixlateError
 from pixlate.models.base import Batch
 from pixlate.models.updater import Group

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from pixlate.data import DataOptions, Item
-from pixlate.data.unaligned import UnalignedDataset
+from pixlate.data.datasets import UnalignedDataset
 
 from pixlate_cut import FinetuneConfig
 

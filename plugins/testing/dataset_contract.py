@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pixlate.data import BaseDataset
 from pixlate.data.create import create_dataset
-from pixlate.data.loader import BatchLoader
+from pixlate.data.loading import BatchLoader
 from pixlate.plugins.manager import Plugins
 
 from .comparison import identical, random_states

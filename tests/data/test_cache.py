@@ -1,67 +1,88 @@
 """A cached image is the decoded one, bit for bit, whoever kept it, until its file changes."""
 
-import multiprocessing
+import io
 import os
 import pickle
 import shutil
-import time
+import subprocess
+import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from image_files import write, write_pairs, write_sides
 
 from pixlate import create_dataset
-from pixlate.data import cache_store, reading
-from pixlate.data.cache_store import free_memory, open_cache
-from pixlate.data.image_dataset import ImageDataset
-from pixlate.data.loader import BatchLoader
-from pixlate.data.transforms import MODES
+from pixlate.data import cache as cache_module
+from pixlate.data import image_dataset
+from pixlate.data.cache import free_memory
+from pixlate.data.datasets import AlignedDataset
+from pixlate.data.image_dataset import ImageDataset, Source
+from pixlate.data.loading import BatchLoader
+from pixlate.data.transforms import MODES, Pixels
 from pixlate.errors import DataError
+from pixlate.options.shared import DataOptions
 
 SMALL: dict[str, Any] = {"load_size": 24, "crop_size": 16, "batch_size": 1}
 
 
 @pytest.fixture(autouse=True)
-def cache_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def memory_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The folders of caches in memory; none may be left behind."""
+    folder = tmp_path / "memory"
+    folder.mkdir()
+    monkeypatch.setattr(cache_module, "SHARED_MEMORY", folder)
+    yield folder
+    assert not list(folder.iterdir())
+
+
+@pytest.fixture(autouse=True)
+def disk_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's folder of cache files."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home"))
-    return tmp_path / "home" / "pixlate"
+    return tmp_path / "home" / "pixlate" / "images"
 
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that this process decodes."""
     names: list[str] = []
-    read = reading.read_image
-    monkeypatch.setattr(reading, "read_image", lambda path: (names.append(path.name), read(path))[1])
+    read = image_dataset.read_image
+    monkeypatch.setattr(image_dataset, "read_image", lambda path: (names.append(path.name), read(path))[1])
     return names
+
+
+class Noting(AlignedDataset):
+    """Pairs; the files that are decoded, in whichever process, are noted in a file."""
+
+    def read(self, source: Source) -> tuple[Pixels, ...]:
+        with open(self.root / "decoded.txt", "a") as notes:
+            notes.write(f"{source.path.name}\n")
+        return super().read(source)
+
+    @property
+    def notes(self) -> list[str]:
+        path = self.root / "decoded.txt"
+        return path.read_text().split() if path.exists() else []
 
 
 def pairs(tmp_path: Path, **options: Any) -> ImageDataset[Any]:
     root = tmp_path / "data"
     if not root.exists():
         write_pairs(root)
-    made = create_dataset("aligned", dataroot=root, **{**SMALL, **options})
-    assert isinstance(made, ImageDataset)
-    return made
+    dataset = create_dataset("aligned", dataroot=root, **{**SMALL, **options})
+    assert isinstance(dataset, ImageDataset)
+    return dataset
 
 
 def load(dataset: ImageDataset[Any], threads: int = 0, epochs: int = 3, **more: Any) -> list[dict[str, Any]]:
     with BatchLoader(dataset, replace(dataset.shared, num_threads=threads), epochs=epochs, **more) as loader:
         return [batch for epoch in range(1, epochs + 1) for batch in loader.epoch(epoch)]
-
-
-def forge(dataset: ImageDataset[Any]) -> None:
-    """Replace every file by nonsense of the same size and time: only a cache can know the images then."""
-    for path in dataset.files():
-        status = path.stat()
-        nonsense = path.with_suffix(".nonsense")
-        nonsense.write_bytes(b"x" * status.st_size)
-        os.utime(nonsense, ns=(status.st_atime_ns, status.st_mtime_ns))
-        nonsense.replace(path)
 
 
 def same(one: list[dict[str, Any]], other: list[dict[str, Any]]) -> bool:
@@ -84,36 +105,25 @@ def test_cached_tensors_are_the_decoded_ones(
     dataset = create_dataset(name, dataroot=root / "trainA" if name == "single" else root, cache="off", **options)
     plain = load(dataset)
     files = len(dataset.files())
-    for cache in ("ram", "disk", "auto"):
+    for cache in ("ram", "auto", "disk"):
         decoded.clear()
         assert same(plain, load(create_dataset(name, dataroot=dataset.root, cache=cache, **options)))
         assert len(decoded) == files
 
 
-@pytest.mark.parametrize(("cache", "start_method"), [("ram", "fork"), ("disk", "fork"), ("disk", "spawn")])
+@pytest.mark.parametrize("cache", ["ram", "disk", "auto"])
+@pytest.mark.parametrize("start_method", ["fork", "spawn"])
 def test_processes_share_one_cache(tmp_path: Path, cache: str, start_method: str) -> None:
     plain = load(pairs(tmp_path, cache="off"))
-    dataset = pairs(tmp_path, cache=cache)
-    with BatchLoader(dataset, replace(dataset.shared, num_threads=2), start_method=start_method) as loader:
-        seen = [*loader.epoch(1), *loader.epoch(2)]
-        forge(dataset)
-        seen += loader.epoch(3)
-    assert same(plain, seen)
-
-
-def test_other_processes_end_when_everything_is_kept(tmp_path: Path) -> None:
-    plain = load(pairs(tmp_path, cache="off"))
-    dataset = pairs(tmp_path, cache="ram")
-    with BatchLoader(dataset, replace(dataset.shared, num_threads=2)) as loader:
-        seen = list(loader.epoch(1))
-        assert multiprocessing.active_children()
-        for epoch in (2, 3):
-            seen += loader.epoch(epoch)
-        deadline = time.monotonic() + 20
-        while multiprocessing.active_children() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert not multiprocessing.active_children()
-    assert same(plain, seen)
+    options: dict[str, Any] = {"dataroot": str(tmp_path / "data"), "cache": cache, **SMALL}
+    dataset = Noting(None, DataOptions(**options, num_threads=2))
+    with BatchLoader(dataset, dataset.shared, epochs=3, start_method=start_method) as loader:
+        batches = [*loader.epoch(1), *loader.epoch(2)]
+        noted = dataset.notes  # of an image that two processes read at the same time there are two
+        batches += loader.epoch(3)
+    assert same(plain, batches)
+    assert set(noted) == {path.name for path in dataset.files()}
+    assert dataset.notes == noted
 
 
 def test_a_changed_file_is_decoded_again(tmp_path: Path) -> None:
@@ -140,9 +150,9 @@ def test_a_deleted_file_is_an_error_still(tmp_path: Path) -> None:
             list(loader.epoch(2))
 
 
-def test_the_next_run_finds_the_file(tmp_path: Path, decoded: list[str], cache_home: Path) -> None:
+def test_the_next_run_finds_the_files(tmp_path: Path, decoded: list[str], disk_folder: Path) -> None:
     plain = load(pairs(tmp_path, cache="disk"))
-    assert sorted(path.suffix for path in cache_home.iterdir()) == [".json", ".lock", ".pixels"]
+    assert len(list(disk_folder.iterdir())) == 10
     decoded.clear()
     assert same(plain, load(pairs(tmp_path, cache="disk")))
     assert decoded == []
@@ -165,58 +175,103 @@ def test_the_next_run_decodes_what_changed_between(tmp_path: Path, decoded: list
     assert same(found, load(create_dataset("aligned", dataroot=tmp_path / "data", cache="off", **SMALL)))
 
 
+def test_a_file_replaced_under_its_old_time_and_size_is_decoded_again(tmp_path: Path, disk_folder: Path) -> None:
+    load(pairs(tmp_path, cache="disk"))
+    path = tmp_path / "data" / "train" / "001.png"
+    before = path.stat()
+    other = write(tmp_path / "other.png", (80, 32), 77)
+    other.write_bytes(other.read_bytes().ljust(before.st_size, b"\0")[: before.st_size])
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(path)
+    assert same(load(pairs(tmp_path, cache="disk")), load(pairs(tmp_path, cache="off")))
+
+
+def npy(array: Any) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array, allow_pickle=True)
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
-    "damage", [b"", b"{", b"[]", b'{"format": 2, "rows": [[1, 2]]}', b'{"format": 99, "rows": []}']
+    "damage",
+    [
+        lambda whole: b"",
+        lambda whole: whole[:-1],
+        lambda whole: whole[:40],
+        lambda whole: b"\1" * len(whole),
+        lambda whole: whole.replace(b"(3, 24, 24)", b"(9, 99, 24)"),
+        lambda whole: whole.replace(b"(3, 24, 24)", b"(-3,24, 24)"),
+        lambda whole: npy(np.zeros((3, 24, 24), np.float32)),
+        lambda whole: npy(np.zeros((1, 24, 24), np.uint8)),
+        lambda whole: npy(np.zeros(7, np.uint8)),
+        lambda whole: npy(np.array([{}, {}], object)),
+        lambda whole: b"PK\3\4" + whole,
+    ],
 )
-def test_a_damaged_index_costs_only_time(tmp_path: Path, decoded: list[str], cache_home: Path, damage: bytes) -> None:
+def test_a_damaged_or_foreign_file_costs_only_time(
+    tmp_path: Path, decoded: list[str], disk_folder: Path, damage: Any
+) -> None:
     plain = load(pairs(tmp_path, cache="disk"))
-    (index,) = cache_home.glob("*.json")
-    index.write_bytes(damage)
+    for path in disk_folder.iterdir():
+        path.write_bytes(damage(path.read_bytes()))
     decoded.clear()
-    assert same(plain, load(pairs(tmp_path, cache="disk")))
+    for _ in range(2):  # what was damaged is written anew
+        assert same(plain, load(pairs(tmp_path, cache="disk")))
     assert len(decoded) == 5
 
 
-def test_an_index_that_lies_reads_nothing_outside(tmp_path: Path, cache_home: Path) -> None:
+def test_a_link_or_another_user_s_file_is_not_believed(
+    tmp_path: Path, decoded: list[str], disk_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     plain = load(pairs(tmp_path, cache="disk"))
-    (index,) = cache_home.glob("*.json")
-    whole = index.read_text()
-    for place in (0, 2**40, -64):
-        index.write_text(whole.replace(f", {_first_start(whole)}, ", f", {place}, "))
-        assert same(plain, load(pairs(tmp_path, cache="disk")))
+    for number, path in enumerate(sorted(disk_folder.iterdir())):
+        target = path.rename(tmp_path / f"{number}.npy")
+        path.symlink_to(target)
+    decoded.clear()
+    assert same(plain, load(pairs(tmp_path, cache="disk")))
+    assert len(decoded) == 5
+    monkeypatch.setattr(os, "getuid", lambda: 12345)
+    decoded.clear()
+    assert same(plain, load(pairs(tmp_path, cache="disk"), epochs=3))
+    assert len(decoded) == 15
 
 
-def _first_start(index: str) -> int:
-    import json
-
-    return int(json.loads(index)["rows"][0][2][3])
-
-
-def test_another_size_has_another_file(tmp_path: Path, cache_home: Path) -> None:
+def test_another_size_has_other_files(tmp_path: Path, disk_folder: Path) -> None:
     for load_size in (24, 32):
         load(pairs(tmp_path, cache="disk", load_size=load_size))
-    assert len(list(cache_home.glob("*.pixels"))) == 2
+    assert len(list(disk_folder.iterdir())) == 20
 
 
-def test_a_run_that_was_killed_leaves_nothing_false(tmp_path: Path, decoded: list[str], cache_home: Path) -> None:
-    dataset = pairs(tmp_path, cache="disk")
-    plain = load(dataset)
-    for path in cache_home.glob("*.json"):  # as if it had never been closed
-        path.unlink()
-    for path in cache_home.glob("*.pixels"):
-        path.write_bytes(b"\1" * path.stat().st_size)
+def test_a_killed_run_leaves_nothing_false_and_no_memory(
+    tmp_path: Path, memory_folder: Path, disk_folder: Path
+) -> None:
+    plain = load(pairs(tmp_path, cache="off"))
+    script = f"""
+import os, sys
+from pathlib import Path
+from pixlate import create_dataset
+from pixlate.data import cache
+from pixlate.data.loading import BatchLoader
+cache.SHARED_MEMORY = Path({str(memory_folder)!r})
+dataset = create_dataset("aligned", dataroot={str(tmp_path / "data")!r}, cache=sys.argv[1], num_threads=0, **{SMALL})
+steps = BatchLoader(dataset, dataset.shared).epoch(1)
+next(steps), next(steps)
+os.kill(os.getpid(), 9)
+"""
+    for cache, folder in (("ram", memory_folder), ("disk", disk_folder)):
+        subprocess.run([sys.executable, "-c", script, cache], check=False)
+        assert list(folder.iterdir())
+        (disk_folder / ".part-1-1-00000000").write_bytes(b"half") if cache == "disk" else None
+        assert same(plain, load(pairs(tmp_path, cache=cache)))
+
+
+def test_two_runs_share_a_folder(tmp_path: Path, decoded: list[str]) -> None:
+    plain = load(pairs(tmp_path, cache="off"), epochs=1)
     decoded.clear()
-    assert same(plain, load(pairs(tmp_path, cache="disk")))
-    assert len(decoded) == 5
-
-
-def test_a_file_in_use_is_left_to_its_run(tmp_path: Path, cache_home: Path) -> None:
-    kept = open_cache(pairs(tmp_path, cache="disk"), pairs(tmp_path, cache="disk").shared)
-    assert kept is not None
-    with pytest.raises(DataError, match="in use by another run"):
-        load(pairs(tmp_path, cache="disk"))
-    kept.close()
-    load(pairs(tmp_path, cache="disk"))
+    one, other = (pairs(tmp_path, cache="disk") for _ in range(2))
+    with BatchLoader(one, one.shared, epochs=9) as first, BatchLoader(other, other.shared, epochs=9) as second:
+        both = zip(first.epoch(1), second.epoch(1), strict=True)
+        assert all(same([a, b], [c, c]) for (a, b), c in zip(both, plain, strict=True))
 
 
 def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
@@ -226,21 +281,31 @@ def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def memory(monkeypatch: pytest.MonkeyPatch, memory_folder: Path) -> list[int]:
+    """The bytes of memory that are free without what the cache has taken; the element may be changed."""
     free = [2**30]
-    monkeypatch.setattr(cache_store, "free_memory", lambda: free[0])
+
+    def left() -> int:
+        return free[0] - sum(path.stat().st_size for path in memory_folder.rglob("*.npy"))
+
+    monkeypatch.setattr(cache_module, "free_memory", left)
     return free
 
 
-def test_auto_takes_memory_then_disk_then_what_memory_there_is(
-    tmp_path: Path, memory: list[int], cache_home: Path, decoded: list[str]
+IMAGE = 3 * 24 * 24 + 128  # bytes of a cache file
+
+
+def test_auto_takes_memory_and_then_the_disk(
+    tmp_path: Path, memory: list[int], disk_folder: Path, decoded: list[str]
 ) -> None:
     plain = load(pairs(tmp_path, cache="off"))
     assert same(plain, load(pairs(tmp_path)))
-    assert not cache_home.exists()
-    memory[0] = 4 * (512 + 3 * 2 * 24 * 24 * 3 + 100)  # room for three of five pairs
+    assert not disk_folder.exists()
+    memory[0] = 4 * (6 * IMAGE + 100)  # a quarter has room for three of five pairs
+    decoded.clear()
     assert same(plain, load(pairs(tmp_path)))
-    assert cache_home.exists()
+    assert len(decoded) == 5
+    assert len(list(disk_folder.iterdir())) == 4
     decoded.clear()
     busy = tmp_path / "busy"
     busy.write_text("no folder")
@@ -250,13 +315,63 @@ def test_auto_takes_memory_then_disk_then_what_memory_there_is(
     assert same(plain, load(pairs(tmp_path, cache="ram")))
 
 
-def test_a_full_disk_is_left_alone(tmp_path: Path, memory: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch, disk_folder: Path) -> list[int]:
+    """The bytes of a disk that has nothing but the cache; the element may be changed."""
+    size = [2**30]
+
+    def usage(path: Path) -> SimpleNamespace:
+        return SimpleNamespace(free=size[0] - sum(file.stat().st_size for file in disk_folder.glob("*")))
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    return size
+
+
+def test_a_disk_cache_stays_within_its_share(
+    tmp_path: Path, disk: list[int], disk_folder: Path, decoded: list[str]
+) -> None:
     plain = load(pairs(tmp_path, cache="off"))
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=30_000))
-    with pytest.raises(DataError, match="is too large for"):
-        load(pairs(tmp_path, cache="disk"))
-    memory[0] = 30_000
-    assert same(plain, load(pairs(tmp_path, cache="auto")))
+    disk[0] = 2 * (4 * IMAGE + 100)
+    for _ in range(2):
+        assert same(plain, load(pairs(tmp_path, cache="disk")))
+        assert len(list(disk_folder.iterdir())) == 4
+    disk[0] = 100
+    assert same(plain, load(pairs(tmp_path, cache="disk")))
+
+
+def test_the_images_used_longest_ago_make_room(
+    tmp_path: Path, disk: list[int], disk_folder: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_module, "EVICTED", 1)
+    disk[0] = 2 * (14 * IMAGE + 100)  # room for seven pairs
+    old, new = (write_pairs(tmp_path / name, count=count) for name, count in (("old", 5), ("new", 4)))
+    load(create_dataset("aligned", dataroot=old, cache="disk", serial_batches=True, **SMALL), epochs=1)
+    for age, path in enumerate(sorted(disk_folder.iterdir(), key=lambda path: path.stat().st_mtime_ns)):
+        os.utime(path, (1000 + age, 1000 + age))
+    (disk_folder / "notes.txt").write_text("")
+    used = create_dataset("aligned", dataroot=old, cache="disk", serial_batches=True, max_dataset_size=1, **SMALL)
+    load(used, epochs=1)  # the oldest pair is used again
+    load(create_dataset("aligned", dataroot=new, cache="disk", **SMALL), epochs=1)
+    decoded.clear()
+    for dataset in (create_dataset("aligned", dataroot=new, cache="disk", **SMALL), used):
+        load(dataset, epochs=1)
+    assert decoded == []
+    assert len(list(disk_folder.glob("*.npy"))) == 14
+    assert (disk_folder / "notes.txt").exists()
+
+
+def test_a_full_disk_only_stops_caching(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk_folder: Path, decoded: list[str]
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    plain = load(pairs(tmp_path, cache="off"))
+    monkeypatch.setattr(cache_module.npy, "write_array", full)
+    decoded.clear()
+    assert same(plain, load(pairs(tmp_path, cache="disk")))
+    assert len(decoded) == 15
+    assert not list(disk_folder.iterdir())
 
 
 def test_auto_keeps_nothing_for_a_last_epoch(tmp_path: Path) -> None:
@@ -266,10 +381,10 @@ def test_auto_keeps_nothing_for_a_last_epoch(tmp_path: Path) -> None:
         assert dataset.cache is None
 
 
-def test_off_is_off(tmp_path: Path, decoded: list[str], cache_home: Path) -> None:
+def test_off_is_off(tmp_path: Path, decoded: list[str], disk_folder: Path) -> None:
     load(pairs(tmp_path, cache="off"))
     assert len(decoded) == 15
-    assert not cache_home.exists()
+    assert not disk_folder.exists()
 
 
 def test_bad_images_are_never_kept(tmp_path: Path) -> None:
@@ -284,14 +399,15 @@ def test_bad_images_are_never_kept(tmp_path: Path) -> None:
     assert str(dataset.files()[1]) in mended
 
 
-def test_a_data_set_with_a_cache_travels(tmp_path: Path) -> None:
+def test_a_data_set_with_a_cache_travels(tmp_path: Path, decoded: list[str]) -> None:
     dataset = pairs(tmp_path, cache="ram")
-    kept = open_cache(dataset, dataset.shared)
-    assert kept is not None
-    dataset.cache = kept.images
+    dataset.open_cache()
     before = dataset[1]["A"]
     copy = pickle.loads(pickle.dumps(dataset))
-    forge(dataset)
+    decoded.clear()
+    assert torch.equal(copy[1]["A"], before)
+    assert decoded == []
+    dataset.close_cache()
     assert torch.equal(copy[1]["A"], before)
 
 

@@ -15,7 +15,7 @@ from image_files import write, write_pairs, write_sides
 from pixlate import create_dataset
 from pixlate.data.base import BaseDataset
 from pixlate.data.check import check_dataset
-from pixlate.data.loader import BatchLoader
+from pixlate.data.loading import BatchLoader
 from pixlate.errors import DataError, OptionError, PixlateError
 
 SMALL = {"load_size": 24, "crop_size": 16}
@@ -101,7 +101,7 @@ def test_a_folder_that_is_closed(tmp_path: Path) -> None:
     root = write_pairs(tmp_path)
     (root / "train").chmod(0)
     try:
-        assert "cannot look into" in sentence("aligned", dataroot=root)
+        assert "cannot list" in sentence("aligned", dataroot=root)
     finally:
         (root / "train").chmod(0o755)
 

@@ -19,7 +19,7 @@ from image_files import write_pairs, write_sides
 from pixlate import create_dataset
 from pixlate.data.base import BaseDataset
 from pixlate.data.batches import Batch
-from pixlate.data.loader import BatchLoader
+from pixlate.data.loading import BatchLoader
 from pixlate.errors import DataError
 from pixlate.options.shared import DataOptions
 
@@ -195,14 +195,24 @@ def test_what_cannot_travel_is_a_sentence() -> None:
         list(batches(dataset, 2, start_method="spawn"))
 
 
-def test_closing_is_quick_even_when_loading_is_not() -> None:
+def test_an_interrupted_wait_ends_soon() -> None:
+    def interrupt(number: int, frame: object) -> None:
+        pids.extend(child.pid for child in multiprocessing.active_children() if child.pid)
+        raise KeyboardInterrupt
+
+    pids: list[int] = []
     loader = BatchLoader(strange("slow"), strange("slow").shared)
-    loader._load_ahead()
-    pids = [child.pid for child in multiprocessing.active_children() if child.pid]
-    assert len(pids) == 2
+    earlier = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 1)
     began = time.monotonic()
-    loader.close()
-    assert time.monotonic() - began < 6
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            next(loader.epoch(1))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, earlier)
+    assert len(pids) == 2
+    assert time.monotonic() - began < 7
     assert gone(pids)
 
 
@@ -218,7 +228,7 @@ def test_a_loader_that_is_forgotten_leaves_no_process(pairs: BaseDataset) -> Non
 TRAINING = """
 import multiprocessing, sys, time
 from pixlate import create_dataset
-from pixlate.data.loader import BatchLoader
+from pixlate.data.loading import BatchLoader
 if __name__ == "__main__":
     dataset = create_dataset("aligned", dataroot=sys.argv[1], load_size=24, crop_size=16, num_threads=2)
     loader = BatchLoader(dataset, dataset.shared, start_method=sys.argv[2])

@@ -171,7 +171,7 @@ def test_plugins_are_spoken_of_once_however_many_processes_load(plugin_file: Pat
     site = install_plugin(tmp_path / "broken", "import nothing_here", entry="bad")
     script = f"""
 from pixlate import get_plugins
-from pixlate.data.loader import BatchLoader
+from pixlate.data.loading import BatchLoader
 import pixlate
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ WRITING = SLOW.format(
 STARTING = SLOW.format(module="pixlate.runs.held_out", owner="HeldOutSamples", name="__init__", seconds=30)
 LOADING = """
 import time
-from pixlate.data.loader import BatchLoader
+from pixlate.data.loading import BatchLoader
 epoch = BatchLoader.epoch
 def slow(self, number):
     for batch in epoch(self, number):
@@ -128,7 +128,7 @@ def test_a_bad_image_ends_a_run_that_keeps_what_it_learnt(folder: Path) -> None:
     make_images(root / "images")
     broken = """
 from pixlate.errors import DataError
-from pixlate.data.loader import BatchLoader
+from pixlate.data.loading import BatchLoader
 epoch, left = BatchLoader.epoch, [4]
 def failing(self, number):
     for batch in epoch(self, number):
