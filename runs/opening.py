@@ -17,9 +17,9 @@ from pixlate.errors import OptionError
 from pixlate.models.base import BaseModel
 from pixlate.models.context import ModelContext
 from pixlate.models.create import make_model
-from pixlate.models.networks import describe_networks
 from pixlate.models.execution.device import choose_device
 from pixlate.models.execution.plan import keep_freed_memory
+from pixlate.models.networks import describe_networks
 from pixlate.models.weights import load_networks
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.options.command.stored import write_listing, write_stored
