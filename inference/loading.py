@@ -13,8 +13,8 @@ from pixlate.models.networks.architecture import infer_generator
 from pixlate.models.weights import load_networks, load_weights, read_tensors
 from pixlate.options.command.origins import missing_plugin
 from pixlate.options.command.stored import read_listing, read_stored
-from pixlate.options.fields import options_of
-from pixlate.options.shared import NetworkOptions
+from pixlate.options.fields import defaults_of
+from pixlate.options.shared import NetworkOptions, Seeded
 from pixlate.plugins.manager import Plugins
 
 from .translator import Translator
@@ -70,8 +70,7 @@ def _from_file(plugins: Plugins, path: Path, device: str) -> BaseModel[Any]:
 
 def _for_inference(plugins: Plugins, name: str, options: Mapping[str, Any], device: str) -> BaseModel[Any]:
     component = plugins.registry("model").get(name)
-    known = {str(option.name) for option in options_of(NetworkOptions)} | {"seed"}
-    if component.config:
-        known |= {str(option.name) for option in options_of(component.config)}
-    architecture = {name: value for name, value in options.items() if name in known}
-    return create_model(plugins, component.name, train=False, device=choose_device(device), **architecture)
+    owners = [NetworkOptions, Seeded, *([component.config] if component.config else [])]
+    known = defaults_of(owners)
+    kept = {option: value for option, value in options.items() if option in known}
+    return create_model(plugins, name, train=False, device=choose_device(device), **kept)
