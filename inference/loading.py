@@ -72,10 +72,5 @@ def _for_inference(plugins: Plugins, name: str, options: Mapping[str, Any], devi
     component = plugins.registry("model").get(name)
     owners = [NetworkOptions, Seeded, *([component.config] if component.config else [])]
     known = defaults_of(owners)
-<<<<<<< HEAD
     architecture = {option: value for option, value in options.items() if option in known}
     return create_model(plugins, component.name, train=False, device=choose_device(device), **architecture)
-=======
-    kept = {option: value for option, value in options.items() if option in known}
-    return create_model(plugins, name, train=False, device=choose_device(device), **kept)
->>>>>>> room-models
