@@ -1,14 +1,15 @@
 """Loads batches in other processes, with torch's DataLoader.
 
 What this adds to a DataLoader: worker processes ignore SIGINT, outlive SIGTERM for a while and exit with the parent;
-errors are one sentence; batches arrive in order through pipes alone, so that neither the size of /dev/shm nor the
-number of open files limits them; and a thread reads the next batch while the current one is computed with.
+errors are one sentence; batches go through torch's shared memory only while there is plenty of it, so that neither the
+size of /dev/shm nor the number of open files limits them; and a thread reads the next batch during a step.
 """
 
 import multiprocessing
 import os
 import pickle
 import queue
+import shutil
 import signal
 import threading
 import time
@@ -18,6 +19,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import connection, resource_tracker, util
 from multiprocessing.process import BaseProcess
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,12 +34,16 @@ from pixlate.plugins.files import PluginFiles
 
 from .base import BaseDataset
 from .batches import Batch, Keys, Loaded, fetch
+from .reading import BadImageError
 from .sampler import BatchSampler
 
 AHEAD = 2  # batches that each worker loads ahead
 PATIENCE = 3.0  # seconds for a worker to end by itself
 GRACE = 120.0  # seconds that a worker lives on after SIGTERM, so that the run can finish its step
 CHECK = 1.0  # seconds between looks at whether the workers live, while a batch is waited for
+SHARED_MEMORY = Path("/dev/shm")  # where torch puts tensors that go to another process, on Linux
+ROOM = 64  # batches like the current one that must fit into it: other workers' and other programs' lie there as well
+DESCRIPTORS = 256  # open files that must be allowed: each tensor under way holds one
 
 
 class WorkerBatches:
@@ -103,7 +110,7 @@ class WorkerBatches:
 
 
 class _Raw(NamedTuple):
-    """A tensor as bytes. Pickled as itself it would travel in shared memory, at a file descriptor each."""
+    """A tensor as bytes, for a pipe: slower than shared memory, but it takes neither memory nor a file descriptor."""
 
     data: NDArray[np.uint8]
     dtype: torch.dtype
@@ -126,7 +133,23 @@ class _Source(Dataset[bytes]):
             batch, bad = fetch(self.dataset, keys)
         except PixlateError as error:
             return pickle.dumps(error)
-        return pickle.dumps(({name: _packed(part) for name, part in batch.items()}, bad), protocol=5)
+        return _pickled(batch, bad)
+
+
+def _pickled(batch: Batch, bad: list[BadImageError]) -> bytes:
+    """A batch as bytes; its tensors lie in shared memory where there is room, else in the bytes themselves."""
+    size = sum(part.nbytes for part in batch.values() if isinstance(part, Tensor))
+    if _has_shared_memory(ROOM * size):
+        with suppress(OSError, RuntimeError):  # taken by another program in the meantime
+            return bytes(ForkingPickler.dumps((batch, bad)))
+    return pickle.dumps(({name: _packed(part) for name, part in batch.items()}, bad), protocol=5)
+
+
+def _has_shared_memory(size: int) -> bool:
+    try:
+        return shutil.disk_usage(SHARED_MEMORY).free >= size and os.sysconf("SC_OPEN_MAX") >= DESCRIPTORS
+    except (OSError, ValueError, AttributeError):  # no such folder, or a system that does not tell
+        return False
 
 
 def _packed(part: Any) -> Any:
@@ -136,10 +159,9 @@ def _packed(part: Any) -> Any:
 
 
 def _unpacked(part: Any, pin: bool) -> Any:
-    if not isinstance(part, _Raw):
-        return part
-    tensor = torch.from_numpy(part.data).view(part.dtype).view(part.shape)
-    return tensor.pin_memory() if pin else tensor
+    if isinstance(part, _Raw):
+        part = torch.from_numpy(part.data).view(part.dtype).view(part.shape)
+    return part.pin_memory() if pin and isinstance(part, Tensor) else part
 
 
 def _read(

@@ -28,7 +28,7 @@ from pixlate.options.shared import (
     ModelOptions,
     TrainingOptions,
 )
-from pixlate.runs.checkpoints.compatibility import harmless_changes
+from pixlate.runs.checkpoints.compatibility import allowed_changes
 
 SHARED = (InferenceOptions, ExperimentOptions, ModelOptions, DataOptions, TrainingOptions)
 #: By what happens to them, the options. The words: "train", "test" and "single" read the stored value back when
@@ -106,7 +106,7 @@ def on_change(continued: ResolvedOptions, name: str) -> str:
     """What continuing says when one option of the run is another: "refuse", "list" or "ignore"."""
     changed = replace(continued, values={**continued.values, name: another(name, continued.values[name])})
     try:
-        return "list" if name in harmless_changes(changed) else "ignore"
+        return "list" if name in allowed_changes(changed) else "ignore"
     except OptionError as error:
         return "refuse" if f"{name}: {continued.values[name]} -> " in str(error) else str(error)
 
@@ -181,7 +181,7 @@ def test_options_of_plugins_are_read_back(
         expected = (1, "default") if "test" in words else (7, "stored run")
         assert (resolved.values["volume"], resolved.sources["volume"]) == expected
     louder = resolve("train", ["--name", "run", "--continue_train", "--volume", "8"], get_plugins())
-    assert harmless_changes(louder) == {"volume": (7, 8)}
+    assert allowed_changes(louder) == {"volume": (7, 8)}
 
 
 def test_a_contradiction_in_a_config_file_is_refused(checkpoints: Path) -> None:
