@@ -23,7 +23,7 @@ from numpy.lib import format as npy
 
 from pixlate.errors import DataError
 from pixlate.options.shared import DataOptions
-from pixlate.util.files import atomic_write, cannot_write
+from pixlate.util.files import atomic_write, cannot_write, is_running
 
 from .transforms import Pixels
 
@@ -217,21 +217,9 @@ def _private_folder() -> Path:
     """A new folder in memory, or where the system has none, among the temporary files."""
     base = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
     for path in base.glob("pixlate-cache-*-*"):
-        if not _is_alive(path.name.split("-")[2]):
+        if not is_running(path.name.split("-")[2]):
             shutil.rmtree(path, ignore_errors=True)  # of a run that was killed
     return Path(tempfile.mkdtemp(prefix=f"pixlate-cache-{os.getpid()}-", dir=base))
-
-
-def _is_alive(number: str) -> bool:
-    if os.name != "posix" or not number.isdigit():
-        return True
-    try:
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        pass
-    return True
 
 
 def _remove(folder: Path, owner: int) -> None:

@@ -9,12 +9,13 @@ from torch import nn
 
 from pixlate.data import create as data
 from pixlate.data.base import BaseDataset
+from pixlate.errors import OptionError
 from pixlate.inference.loading import load_translator
 from pixlate.inference.translator import Translator
 from pixlate.models import create as models
 from pixlate.models.base import BaseModel
 from pixlate.models.execution.device import choose_device
-from pixlate.models.networks import create as networks
+from pixlate.models.networks.init import initialise
 from pixlate.plugins.manager import Plugins
 
 from .default_plugins import get_plugins
@@ -77,17 +78,13 @@ def create_generator(
 
     Raises OptionError for an unknown name (with the nearest known one) and for a count below 1.
     """
-    return networks.create_generator(
-        plugins or get_plugins(),
-        name,
-        input_nc=input_nc,
-        output_nc=output_nc,
-        ngf=ngf,
-        norm=norm,
-        use_dropout=use_dropout,
-        init_type=init_type,
-        init_gain=init_gain,
-    )
+    _check_counts(input_nc=input_nc, output_nc=output_nc, ngf=ngf)
+    plugins = plugins or get_plugins()
+    network = plugins.registry("network").get(name, role="generator").load()
+    layer = plugins.registry("norm").get(norm).load()
+    net: nn.Module = network(input_nc=input_nc, output_nc=output_nc, ngf=ngf, norm=layer, use_dropout=use_dropout)
+    initialise(net, plugins.registry("init").get(init_type).load(), init_gain)
+    return net
 
 
 def create_discriminator(
@@ -110,16 +107,13 @@ def create_discriminator(
 
     Raises OptionError for an unknown name (with the nearest known one) and for a count below 1.
     """
-    return networks.create_discriminator(
-        plugins or get_plugins(),
-        name,
-        input_nc=input_nc,
-        ndf=ndf,
-        n_layers=n_layers,
-        norm=norm,
-        init_type=init_type,
-        init_gain=init_gain,
-    )
+    _check_counts(input_nc=input_nc, ndf=ndf, n_layers=n_layers)
+    plugins = plugins or get_plugins()
+    network = plugins.registry("network").get(name, role="discriminator").load()
+    layer = plugins.registry("norm").get(norm).load()
+    net: nn.Module = network(input_nc=input_nc, ndf=ndf, n_layers=n_layers, norm=layer)
+    initialise(net, plugins.registry("init").get(init_type).load(), init_gain)
+    return net
 
 
 def load(
@@ -136,3 +130,9 @@ def load(
     Raises CheckpointError when it is missing, damaged, or of an unknown architecture.
     """
     return load_translator(plugins or get_plugins(), run, epoch=epoch, device=device)
+
+
+def _check_counts(**counts: int) -> None:
+    for name, count in counts.items():
+        if count < 1:
+            raise OptionError(f"'{name}' must be at least 1, not {count}.")

@@ -12,7 +12,7 @@ from filelock import FileLock, SoftFileLock, Timeout
 
 from pixlate.errors import DataError
 from pixlate.options.command.stored import FILE as OPTIONS
-from pixlate.util.files import cannot_write, make_folder
+from pixlate.util.files import cannot_write, is_running, make_folder
 
 from .checkpoints.store import has_state
 
@@ -133,12 +133,4 @@ def _remove_if_empty(folder: Path) -> None:
 def _is_being_written(name: str) -> bool:
     """Whether the process in a temporary file's name (.part-<process>-…) is running; other names have none."""
     number = name.removeprefix(".part-").split("-")[0]
-    if not number.isdigit() or int(number) == os.getpid():
-        return False
-    try:
-        os.kill(int(number), 0)
-    except PermissionError:
-        return True
-    except (OSError, OverflowError):
-        return False
-    return True
+    return number.isdigit() and int(number) != os.getpid() and is_running(number)
