@@ -52,7 +52,7 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def open_training(resolved: ResolvedOptions, plugins: Plugins, stop: StopRequest) -> Iterator[Trainer]:
-    """The trainer of a run, new or restored; at the end of the block `run_finished` is called, always.
+    """The trainer of a run, new or restored; at the end of the block `run_finished` is called, whatever ended it.
 
     What can be refused is refused before anything is removed or written. Raises OptionError when a run of that name
     exists and the command does not say whether to resume or to overwrite it, and PixlateError for what else a person

@@ -110,7 +110,7 @@ class CheckpointStore:
             return state, f"{error} Resuming from the previous state, at {images} images."
 
     def restore(self, state: Mapping[str, Any], *, previous: bool = False) -> Progress:
-        """Load a state into the model, and write the network files again, in case the process was killed before that.
+        """Load a state into the model, and do again what follows a commit, in case the process was killed before that.
 
         `previous` says that it is the state before the latest; it then becomes the latest. Raises CheckpointError
         for a state that does not fit the model, DataError when the disk refuses.
@@ -131,17 +131,18 @@ class CheckpointStore:
             logs.sync()  # a state must not count lines that a power failure could take
             write_state(self.folder / STATE, state, keep_as=self.folder / PREVIOUS)
             paths = [self.folder / STATE, *self._write_networks(state)]
-            if self.keep:
-                self._prune()
         except Exception as error:  # in another thread: kept until `finished` is called
             return _failed(progress, error)
         return Saved(progress, paths)
 
     def _write_networks(self, state: Mapping[str, Any]) -> list[Path]:
+        """Write the files derived from a state, and remove the numbered ones that are no longer kept."""
         paths = []
         for name, weights in network_files(state):
             write_weights(self.folder / name, weights)
             paths.append(self.folder / name)
+        if self.keep:
+            self._prune()
         return paths
 
     def _prune(self) -> None:

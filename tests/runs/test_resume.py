@@ -129,6 +129,14 @@ def test_network_files_that_a_kill_prevented_are_written_on_resume(folder: Path)
     assert (folder / "derived" / "run" / "3_net_D.pth").exists()
 
 
+def test_numbered_files_that_a_kill_kept_are_removed_on_resume(folder: Path) -> None:
+    train(folder / "pruned", *PIX2PIX, "--keep", "1")
+    here = folder / "pruned" / "run"
+    (here / "2_net_G.pth").write_bytes((here / "3_net_G.pth").read_bytes())
+    train(folder / "pruned", "--continue_train")
+    assert {path.name for path in here.glob("*_net_G.pth")} == {"3_net_G.pth", "latest_net_G.pth"}
+
+
 def test_a_new_rate_is_used_when_a_run_is_continued(folder: Path) -> None:
     train(folder / "rate", *PIX2PIX, "--n_epochs", "2", "--n_epochs_decay", "0")
     more = train(folder / "rate", "--continue_train", "--n_epochs", "3", "--lr", "0.001")
