@@ -1,4 +1,4 @@
-"""pixlate.load: PIL image in, PIL image out."""
+"""pixlate.load: a trained model as a function from image to image."""
 
 import threading
 from pathlib import Path
@@ -91,6 +91,15 @@ def test_a_file_that_is_no_checkpoint_is_an_error_of_one_sentence(content: bytes
         pixlate.load(path)
     with pytest.raises(CheckpointError):
         pixlate.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [torch.zeros(3), [1, 2], {0: torch.zeros(3)}], ids=["tensor", "list", "integer keys"]
+)
+def test_a_file_of_other_values_is_an_error_of_one_sentence(content: Any, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "x_net_G.pth")
+    with pytest.raises(CheckpointError, match="not a checkpoint"):
+        pixlate.load(tmp_path / "x_net_G.pth")
 
 
 def test_weights_of_another_network_are_rejected(tmp_path: Path) -> None:
