@@ -4,8 +4,7 @@ In addition to what a DataLoader does,
 
 - worker processes ignore SIGINT, delay their exit on SIGTERM, and exit with the parent;
 - errors arrive without the worker's traceback in their message;
-- tensors pass through torch's shared memory only if there is enough of it, else through a pipe, so that neither the
-  size of /dev/shm nor the number of open files limits the batches;
+- tensors pass through a pipe if /dev/shm is too small, or too few open files are allowed, for torch's shared memory;
 - a thread receives the next batch during a training step.
 """
 
@@ -278,10 +277,7 @@ def _exit_later(signal_number: int, frame: object) -> None:
 
 
 def _exit_with_parent() -> None:
-    """Exit when the parent has ended.
-
-    A DataLoader's worker checks that only between batches, and never while it writes to a pipe that nobody reads.
-    """
+    """Exit with the parent; a DataLoader's worker checks for it between batches only, not while it writes to a pipe."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])

@@ -114,7 +114,8 @@ def load_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
 
     `--lr` and `--beta1` may have been changed for the resumed run; torch would restore the stored values.
     """
-    current = [{key: group[key] for key in ("initial_lr", "betas") if key in group} for group in optimizer.param_groups]
+    preserved = ("initial_lr", "betas")
+    current = [{key: value for key, value in group.items() if key in preserved} for group in optimizer.param_groups]
     optimizer.load_state_dict(dict(state))
     for group, settings in zip(optimizer.param_groups, current, strict=True):
         group.update(settings)

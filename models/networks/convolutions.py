@@ -132,4 +132,4 @@ def _product(conv: InnerConv2d | InnerConvTranspose2d, x: Tensor) -> Tensor:
     """
     if current_mode() is None or len(x) == 1:
         return conv.product(x)
-    return torch.cat([conv.product(image) for image in x.split(1)])
+    return torch.cat([conv.product(image) for image in torch.split(x, 1)])

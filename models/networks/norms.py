@@ -58,7 +58,7 @@ def _in_inference(norm: BatchNorm | SyncBatchNorm, x: Tensor, mode: InferenceMod
 
 def _each_image(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
     """Batch norm of one image at a time: bit for bit the results of batches of one."""
-    normalised = [F.batch_norm(image, None, None, weight, bias, training=True, eps=eps) for image in x.split(1)]
+    normalised = [F.batch_norm(image, None, None, weight, bias, training=True, eps=eps) for image in torch.split(x, 1)]
     return normalised[0] if len(normalised) == 1 else torch.cat(normalised)
 
 
