@@ -43,7 +43,7 @@ from .sampler import BatchSampler
 PREFETCHED_BATCHES = 2  # of each worker
 SHUTDOWN_SECONDS = 3.0  # for a worker to exit by itself, before it is killed
 SIGTERM_SECONDS = 120.0  # between SIGTERM and a worker's exit, so that the run can finish its step
-LIVENESS_SECONDS = 1.0  # between two checks of whether the workers are alive, while a batch is awaited
+LIVENESS_SECONDS = 1.0  # between two checks of whether the workers are alive, and for the end of a killed one to show
 SHARED_MEMORY = Path("/dev/shm")  # where torch stores tensors that are sent to another process, on Linux
 FREE_BATCHES = 64  # batches of the current one's size that must fit into it; other workers and programs use it too
 MIN_DESCRIPTORS = 256  # open files that the system must allow: each tensor in transit has one open
@@ -89,7 +89,8 @@ class WorkerBatches:
         if isinstance(result, PixlateError | StopIteration):
             raise result
         if isinstance(result, Exception):
-            raise self._killed() if connection.wait(self._sentinels, 0) else result
+            # The sockets of a process that is being killed close shortly before its sentinel becomes ready.
+            raise self._killed() if connection.wait(self._sentinels, LIVENESS_SECONDS) else result
         self._requests.put(True)
         return result
 

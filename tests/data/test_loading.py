@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -189,6 +190,20 @@ def test_errors_keep_their_message(threads: int) -> None:
 def test_a_killed_process_is_an_error_of_one_sentence() -> None:
     with pytest.raises(DataError, match=r"was killed.*--num_threads \(now 2\)"):
         list(batches(any_items("killed"), 2))
+    assert no_children()
+
+
+def test_a_killed_process_is_recognised_although_its_connection_ends_first() -> None:
+    dataset = any_items("slow")
+    loading = WorkerBatches(dataset, BatchSampler(len(dataset), 1), 1)
+    (worker,) = multiprocessing.active_children()
+    loading._results.put(ConnectionResetError())  # what the thread receives from the closed socket
+    timer = threading.Timer(0.2, worker.kill)
+    timer.start()
+    with pytest.raises(DataError, match="was killed"):
+        next(loading)
+    timer.join()
+    loading.close()
     assert no_children()
 
 
