@@ -1,1 +1,1 @@
-"""Measures pixlate, beside the reference program where a checkout of it is given: `python -m benchmarks --help`."""
+"""Measures pixlate, and compares it with a checkout of the reference program: `python -m benchmarks --help`."""

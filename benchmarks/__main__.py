@@ -1,4 +1,4 @@
-"""The command: measures the chosen parts and prints their tables as Markdown."""
+"""The command `python -m benchmarks`: runs the selected benchmarks and prints their tables as Markdown."""
 
 import tempfile
 from pathlib import Path
@@ -14,7 +14,7 @@ from .worker import SideEnded
 
 
 def draw_pairs(folder: Path, train: int, val: int) -> Path:
-    """Side-by-side pairs of 512×256, as JPEG files like photographs: smooth colours with some grain."""
+    """Side-by-side pairs of 512×256 as JPEG files, similar to photographs: smooth colours with noise."""
     rng = np.random.default_rng(0)
     for phase, count in (("train", train), ("val", val)):
         (folder / phase).mkdir(parents=True)
@@ -30,14 +30,22 @@ CASES = ("pix2pix:1", "pix2pix:4", "cycle_gan:1", "cycle_gan:4")
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
-@click.option("--reference", type=click.Path(exists=True, file_okay=False, path_type=Path), help="a checkout of it")
-@click.option("--data", type=click.Path(exists=True, file_okay=False, path_type=Path), help="pairs: train/ and val/")
+@click.option(
+    "--reference",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="a checkout of the reference program",
+)
+@click.option(
+    "--data",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="a folder of pairs, with train/ and val/",
+)
 @click.option("--only", multiple=True, type=click.Choice(sorted(PARTS)), help="measure only these parts")
 @click.option("--rounds", default=7, show_default=True, help="rounds of each measurement")
-@click.option("--threads", default=0, help="threads of a side [default: torch's choice]")
-@click.option("--case", "cases", multiple=True, help="model:batch size, as often as wanted  [default: all four]")
+@click.option("--threads", default=0, help="threads of each program [default: torch's choice]")
+@click.option("--case", "cases", multiple=True, help="model:batch size; may be repeated  [default: all four]")
 @click.option("--side", "sides", multiple=True, type=click.Choice(list(TRAININGS)), help="only these training steps")
-@click.option("--quick", is_flag=True, help="few cases, to see that everything works")
+@click.option("--quick", is_flag=True, help="few cases and rounds, to test the benchmarks")
 def main(
     reference: Path | None,
     data: Path | None,
@@ -48,10 +56,10 @@ def main(
     sides: tuple[str, ...],
     quick: bool,
 ) -> None:
-    """Measure pixlate, and the reference program in turn with it where a checkout is given.
+    """Measure pixlate, alternating with the reference program if a checkout of it is given.
 
-    Ratios are taken round by round between neighbours in time, and their median is printed: above 1 pixlate is
-    faster. On a machine that does other things as well, `--threads 1` and the ratio of processor time say most.
+    Ratios are computed in each round, between measurements that follow one another, and their median is printed: above
+    1, pixlate is faster. On a machine with other load, use `--threads 1` and compare the ratios of processor time.
     """
     if threads:
         torch.set_num_threads(threads)

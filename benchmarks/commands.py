@@ -1,4 +1,4 @@
-"""Whole commands, from start to end, each in its own process."""
+"""Measures complete commands, each in its own process."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ Side = Callable[[], Round]
 
 
 def commands(reference: Path | None, data: Path, *, quick: bool) -> Mapping[str, Mapping[str, Side]]:
-    """Commands by what they do, and the sides of each."""
+    """The commands by description, and for each the programs that are measured."""
     folders = {REFERENCE: reference, "pixlate": ROOT}
     if reference is None:
         del folders[REFERENCE]
@@ -30,42 +30,42 @@ def commands(reference: Path | None, data: Path, *, quick: bool) -> Mapping[str,
         pixlate.create_generator("unet_256", input_nc=3, output_nc=3, norm="batch", use_dropout=True).state_dict(),
         run / "latest_net_G.pth",
     )
-    where = ["--dataroot", str(data), "--checkpoints_dir", str(run.parent), "--model", "pix2pix"]
+    location = ["--dataroot", str(data), "--checkpoints_dir", str(run.parent), "--model", "pix2pix"]
     images = "8" if quick else "101"
-    test = [*where, "--name", "bench", "--phase", "val", "--num_test", images, "--results_dir", str(scratch / "web")]
+    test = [*location, "--name", "bench", "--phase", "val", "--num_test", images, "--results_dir", str(scratch / "web")]
     count = "4" if quick else "24"
-    train = [*where, "--name", "new", "--max_dataset_size", count, "--n_epochs", "2", "--n_epochs_decay", "0"]
-    asked = {
+    train = [*location, "--name", "new", "--max_dataset_size", count, "--n_epochs", "2", "--n_epochs_decay", "0"]
+    arguments_of = {
         "train.py --help": ["train.py", "--dataroot", ".", "--help"],
         "import": ["-c", "import pixlate"],
         f"test.py, {images} images": ["test.py", *test],
         f"train.py, 2 epochs of {count} pairs": ["train.py", *train],
     }
     sides: dict[str, dict[str, Side]] = {}
-    for what, arguments in asked.items():
+    for what, common_arguments in arguments_of.items():
         sides[what] = {}
         for name, folder in folders.items():
-            given = list(arguments)
+            arguments = list(common_arguments)
             if what == "import" and name == REFERENCE:
-                given[1] = "import models, data, options.train_options"
+                arguments[1] = "import models, data, options.train_options"
             if "train.py," in what and name != REFERENCE:
-                given += ["--overwrite"]
-            sides[what][name] = _command(given, Path(str(folder)))
+                arguments += ["--overwrite"]
+            sides[what][name] = _command(arguments, Path(str(folder)))
             if "test.py" in what and name != REFERENCE:
-                sides[what]["pixlate, bf16"] = _command([*given, "--precision", "bf16"], Path(str(folder)))
+                sides[what]["pixlate, bf16"] = _command([*arguments, "--precision", "bf16"], Path(str(folder)))
     return sides
 
 
 def _command(arguments: list[str], folder: Path) -> Side:
     def run() -> Round:
-        before, began = os.times(), time.perf_counter()
-        done = subprocess.run(
+        times_before, start_time = os.times(), time.perf_counter()
+        completed = subprocess.run(
             [sys.executable, *arguments], cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True
         )
-        wall, after = time.perf_counter() - began, os.times()
-        if done.returncode:
-            raise RuntimeError(f"{' '.join(arguments)} ended with {done.returncode}: {done.stderr[-500:]}")
-        cpu = sum(after[2:4]) - sum(before[2:4])
+        wall, times_after = time.perf_counter() - start_time, os.times()
+        if completed.returncode:
+            raise RuntimeError(f"{' '.join(arguments)} ended with {completed.returncode}: {completed.stderr[-500:]}")
+        cpu = sum(times_after[2:4]) - sum(times_before[2:4])  # user and system time of child processes
         return Round(wall, cpu)
 
     return run

@@ -1,4 +1,4 @@
-"""Times of sides that are measured in turn, and tables of medians and ratios."""
+"""Measures several programs ("sides") alternately, and prints tables of medians and ratios."""
 
 import math
 import statistics
@@ -11,7 +11,7 @@ REFERENCE = "reference"
 
 @dataclass(frozen=True)
 class Round:
-    """One round of one side: seconds by the clock, seconds of processor time, peak memory so far in GB."""
+    """One round of one side: wall-clock seconds, seconds of processor time, peak memory so far in GB."""
 
     wall: float
     cpu: float = 0.0
@@ -26,14 +26,14 @@ class Times:
 
     @property
     def median(self) -> float:
-        """The middle of the clock's seconds."""
+        """The median of the wall-clock seconds."""
         return statistics.median(each.wall for each in self.rounds)
 
     @property
     def spread(self) -> float:
-        """Half the distance between the quartiles (of three rounds or fewer: the extremes), by the median.
+        """Half the interquartile range (of three rounds or fewer: half the range), relative to the median.
 
-        NaN where there is one round.
+        NaN for a single round.
         """
         if len(self.rounds) == 1:
             return float("nan")
@@ -49,26 +49,26 @@ class Times:
         return max(each.peak for each in self.rounds)
 
     def ratio(self, base: "Times", of: str = "wall") -> float:
-        """The median over the rounds of the base's time by this side's, each round by itself."""
+        """The median over the rounds of the base's time divided by this side's."""
         return statistics.median(
             getattr(b, of) / max(1e-9, getattr(a, of)) for a, b in zip(self.rounds, base.rounds, strict=True)
         )
 
 
 def in_turn(sides: Mapping[str, Callable[[], Round]], rounds: int, warmup: int) -> dict[str, Times]:
-    """Every side once in each round, so that a change of the machine's speed meets all of them."""
+    """Measure every side once in each round, so that a change of the machine's speed affects all of them."""
     for _ in range(warmup):
         for run in sides.values():
             run()
-    kept: dict[str, list[Round]] = {name: [] for name in sides}
+    measured: dict[str, list[Round]] = {name: [] for name in sides}
     for _ in range(rounds):
         for name, run in sides.items():
-            kept[name].append(run())
-    return {name: Times(tuple(taken)) for name, taken in kept.items()}
+            measured[name].append(run())
+    return {name: Times(tuple(side_rounds)) for name, side_rounds in measured.items()}
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown, its first two columns to the left and the others to the right."""
+    """A Markdown table with the first two columns aligned left and the others aligned right."""
     rule = ["---", "---", *["---:"] * (len(head) - 2)]
     return "\n".join("| " + " | ".join(line) + " |" for line in [head, rule, *rows])
 
@@ -78,7 +78,7 @@ COMPARED = ("", "side", "median", "spread", "speed ratio", "ratio of processor t
 
 
 def compared(what: str, sides: Mapping[str, Times], base_name: str = REFERENCE) -> list[list[str]]:
-    """One row for each side; ratios say how many times the base's time is this side's."""
+    """One row for each side; ratios are the base's time divided by the side's."""
     base = sides.get(base_name)
     rows = []
     for name, times in sides.items():

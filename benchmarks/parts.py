@@ -1,4 +1,4 @@
-"""The parts of the benchmark; each measures its sides in turn and returns lines of Markdown."""
+"""The benchmarks; each measures its sides alternately and returns lines of Markdown."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ Ours = Mapping[str, Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command was asked: a checkout of the reference, images, how many rounds, how many threads."""
+    """The settings of the command: a checkout of the reference, images, the numbers of rounds and threads, …"""
 
     reference: Path | None
     data: Path
@@ -50,7 +50,7 @@ def training(settings: Settings) -> list[str]:
         what, spec = f"{model}, batch {batch}", {"model": model, "batch": batch}
         try:
             rounds = [_measured(settings, "training", spec, ours)]
-        except SideEnded:  # memory was too short for all of them together
+        except SideEnded:  # there was not enough memory for all of them together
             rounds = [_measured(settings, "training", spec, {name: options}) for name, options in ours.items()]
         flops = step_flops(model, batch)
         at_peak = " and ".join(f"{flops / rate:.2f} s in {dtype}" for dtype, rate in peaks.items())
@@ -63,7 +63,7 @@ def training(settings: Settings) -> list[str]:
 
 
 def convolutions(settings: Settings) -> list[str]:
-    """Ten times forward and backward of those convolutions that are not computed as torch does, beside torch's."""
+    """Ten forward and backward passes of pixlate's convolutions, compared with torch's."""
     rows = []
     for name in layers.LAYERS:
         for precision in ("fp32", "bf16"):
@@ -73,7 +73,7 @@ def convolutions(settings: Settings) -> list[str]:
 
 
 def inference(settings: Settings) -> list[str]:
-    """The generator alone, no gradient."""
+    """The generator alone, without gradients."""
     rows = []
     for model, batch in settings.cases:
         ours = {"fp32": {"precision": "fp32"}, "bf16": {"precision": "bf16"}}
@@ -94,13 +94,13 @@ def loading(settings: Settings) -> list[str]:
 
 
 def saving(settings: Settings) -> list[str]:
-    """What a training waits for when it saves everything; the reference saves networks alone."""
+    """The time that training waits for a save of everything; the reference saves only networks."""
     spec = {"model": "pix2pix", "precision": "fp32"}
     return [table(COMPARED, _rows(settings, "a save", "saving", spec, {"pixlate": {}, "until written": {}}))]
 
 
 def whole_commands(settings: Settings) -> list[str]:
-    """Commands from their start to their end."""
+    """Complete commands."""
     rows = []
     for what, sides in commands(settings.reference, settings.data, quick=settings.quick).items():
         rounds = 1 if settings.quick else max(1, settings.rounds // 2)

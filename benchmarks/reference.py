@@ -1,4 +1,7 @@
-"""The reference program, imported from a checkout: its modules have general names, so they come first on the path."""
+"""The reference program, imported from a checkout.
+
+Its modules have general names, such as `models`, so that its folder must be first in `sys.path`.
+"""
 
 import argparse
 import importlib
@@ -10,13 +13,13 @@ import torch
 
 
 class Reference:
-    """A checkout of the reference program in a folder; of one process, since it is imported under its own names."""
+    """A checkout of the reference program in a folder. A process can import only one."""
 
     def __init__(self, folder: Path) -> None:
         sys.path.insert(0, str(folder.resolve()))
 
     def model(self, *args: str) -> Any:
-        """Its model for these arguments of its train.py, on the CPU or the first GPU."""
+        """The model for these arguments of train.py, on the CPU or the first GPU."""
         opt = self._options(["--dataroot", ".", *args])
         model = importlib.import_module("models").create_model(opt)
         networks = importlib.import_module("models.networks")
@@ -26,15 +29,15 @@ class Reference:
         return model
 
     def dataset(self, *args: str) -> Any:
-        """Its data loader for these arguments of its train.py."""
+        """The data loader for these arguments of train.py."""
         return importlib.import_module("data").create_dataset(self._options(list(args)))
 
     def _options(self, args: list[str]) -> argparse.Namespace:
-        before, sys.argv = sys.argv, ["train.py", *args]
+        original_argv, sys.argv = sys.argv, ["train.py", *args]
         try:
             opt: argparse.Namespace = importlib.import_module("options.train_options").TrainOptions().gather_options()
         finally:
-            sys.argv = before
+            sys.argv = original_argv
         opt.isTrain = True
         opt.device = torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
         return opt

@@ -1,6 +1,6 @@
-"""What a side does: each function prepares the work that a spec describes and returns it.
+"""The work that is measured: each function prepares what a spec describes, and returns a function that does it.
 
-What the work returns, if it can be called, is called after the round, outside of its time.
+If that returns a function in turn, it is called after the round, outside of the measured time.
 """
 
 import itertools
@@ -20,30 +20,30 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def batch_of(size: int, pixels: int = 256) -> dict[str, Any]:
-    """A batch of noise."""
+    """A batch of noise images."""
     generator = torch.Generator().manual_seed(0)
     A, B = (torch.rand(size, 3, pixels, pixels, generator=generator) * 2 - 1 for _ in "AB")
     return {"A": A, "B": B, "A_paths": ["a"] * size, "B_paths": ["b"] * size}
 
 
 def training(spec: Spec) -> Work:
-    """A training step; on a GPU as many as ten, waited for at the end."""
+    """A training step; on a GPU ten of them, with one synchronisation at the end."""
     batch = batch_of(spec["batch"])
-    take: Work
+    step_once: Work
     if spec["side"] == "reference":
         model = Reference(Path(spec["reference"])).model("--model", spec["model"])
-        take = lambda: step(model, batch)  # noqa: E731
+        step_once = lambda: step(model, batch)  # noqa: E731
     else:
         from pixlate.models.execution.plan import keep_freed_memory
 
         keep_freed_memory()
-        ours = made(spec)
-        take = lambda: ours.training_step(batch)  # noqa: E731
-    return take if DEVICE == "cpu" else lambda: _ten(take)
+        ours = build_model(spec)
+        step_once = lambda: ours.training_step(batch)  # noqa: E731
+    return step_once if DEVICE == "cpu" else lambda: _ten(step_once)
 
 
-def made(spec: Spec) -> Any:
-    """Our model for a spec."""
+def build_model(spec: Spec) -> Any:
+    """The model of pixlate for a spec."""
     import pixlate
 
     options = {name: spec[name] for name in ("precision", "compile", "checkpoint_gradients") if name in spec}
@@ -51,13 +51,13 @@ def made(spec: Spec) -> Any:
 
 
 def translation(spec: Spec) -> Work:
-    """The generator alone on a batch, no gradient."""
+    """The generator alone on a batch, without gradients."""
     batch = batch_of(spec["batch"])
     if spec["side"] == "reference":
         model = Reference(Path(spec["reference"])).model("--model", spec["model"])
         model.set_input(batch)
         return lambda: model.test()
-    ours = made({**spec, "train": False})
+    ours = build_model({**spec, "train": False})
     return lambda: ours.translate(batch)
 
 
@@ -79,24 +79,24 @@ def loading(spec: Spec) -> Work:
 
 
 def layer(spec: Spec) -> Work:
-    """Forward and backward of one convolution, ours or torch's."""
-    made_layer, shape = layers.made(spec["layer"], ours=spec["side"] != layers.TORCH)
+    """Ten forward and backward passes of one convolution, of pixlate or of torch."""
+    conv, shape = layers.build_layer(spec["layer"], ours=spec["side"] != layers.TORCH)
     x = torch.randn(shape, requires_grad=True)
     bf16 = spec["precision"] == "bf16"
 
-    def take() -> None:
+    def run() -> None:
         for _ in range(10):
             with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-                y = made_layer(x)
+                y = conv(x)
             y.backward(torch.ones_like(y))
-            made_layer.zero_grad()
+            conv.zero_grad()
             x.grad = None
 
-    return take
+    return run
 
 
 def saving(spec: Spec) -> Work:
-    """What a training waits for when it saves: the reference writes meanwhile, pixlate in the background."""
+    """The time that training waits for a save: pixlate writes in the background, the reference does not."""
     folder = Path(tempfile.mkdtemp())
     if spec["side"] == "reference":
         model = Reference(Path(spec["reference"])).model("--model", spec["model"])
@@ -107,7 +107,7 @@ def saving(spec: Spec) -> Work:
     from pixlate.runs.checkpoints.store import CheckpointStore
     from pixlate.runs.logs import RunLogs
 
-    ours = made(spec)
+    ours = build_model(spec)
     ours.training_step(batch_of(1))
     checkpoints = CheckpointStore(folder, ours, facts={})
 
@@ -120,7 +120,7 @@ def saving(spec: Spec) -> Work:
     return save
 
 
-def _ten(take: Work) -> None:
+def _ten(step_once: Work) -> None:
     for _ in range(10):
-        take()
+        step_once()
     torch.cuda.synchronize()

@@ -1,6 +1,6 @@
-"""One side of a measurement in its own process: prepares once, then does its work for every line it is sent.
+"""One side of a measurement in its own process: it prepares its work once, and does it for every line of its input.
 
-Apart from each other, sides share neither memory nor settings, and peak memory is each one's own.
+In separate processes, sides share neither memory nor settings, and the peak memory of each can be measured.
 """
 
 import contextlib
@@ -20,11 +20,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 class SideEnded(Exception):
-    """A side ended by itself."""
+    """The process of a side ended unexpectedly."""
 
 
 class Worker:
-    """A side, started: calling it does its work once."""
+    """The running process of a side. Calling it does the work once."""
 
     def __init__(self, spec: Mapping[str, Any]) -> None:
         self._side = spec["side"]
@@ -43,7 +43,7 @@ class Worker:
             answer = self._process.stdout.readline()
         if not answer:
             code = self._process.wait()
-            raise SideEnded(f"{self._side} ended with {code}; -9 says that memory ran out.")
+            raise SideEnded(f"{self._side} ended with {code}; -9 means that memory was exhausted.")
         return Round(*json.loads(answer))
 
     def close(self) -> None:
@@ -52,18 +52,18 @@ class Worker:
 
 
 def serve(work: Callable[[], object]) -> None:
-    """Do the work for every line of the input, and answer with its round."""
-    answers = sys.stdout
+    """Do the work for every line of the input, and write the round as a line of the output."""
+    output = sys.stdout
     for _ in sys.stdin:
         gc.collect()
         with contextlib.redirect_stdout(sys.stderr):
             wall, cpu = time.perf_counter(), time.process_time()
-            rest = work()
+            afterwards = work()
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-            if callable(rest):
-                rest()
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-        print(json.dumps([wall, cpu, peak]), file=answers, flush=True)
+            if callable(afterwards):
+                afterwards()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6  # KiB on Linux
+        print(json.dumps([wall, cpu, peak]), file=output, flush=True)
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
-"""Data sets of images: finding, reading, preparing and loading them.
+"""Data sets of images: finding, reading, preprocessing and loading them.
 
-`BaseDataset` and `ImageDataset` are what a plugin's data set derives from; the names here are imported when first
-used, because they need torch.
+A plugin's data set derives from `BaseDataset` or `ImageDataset`. The names here are imported on first use, because
+importing torch takes seconds, and `--help` does not need it.
 """
 
 from typing import TYPE_CHECKING

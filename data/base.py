@@ -16,18 +16,18 @@ from .transforms import Transform
 
 Config = TypeVar("Config")
 Item = dict[str, Any]
-Key = int | tuple[int, int]
+Key = int | tuple[int, int]  # index, or (epoch, index)
 
 
 class BaseDataset(ABC, Dataset[Item], Generic[Config]):
     """A data set: a number of items, each a function of its index and a random generator.
 
-    - config: the data set's own options; shared: the options that all data sets read.
+    - config: the data set's own options.
+    - shared: the options of all data sets.
 
-    A subclass defines `__len__` and `sample`. It must be picklable, since other processes load from copies of it,
-    and an item must depend on nothing but the index and the generator. Where items come from files, `files`
-    lists them, so that a run notices when they change; data sets of images derive from `ImageDataset`, which
-    does that and more.
+    A subclass defines `__len__` and `sample`. It must be picklable, since worker processes load from copies of it,
+    and an item must depend only on the index and the generator. A data set that reads files should list them in
+    `files`, so that a resumed run notices changes; `ImageDataset` does so for data sets of images.
     """
 
     def __init__(self, config: Config, shared: DataOptions) -> None:
@@ -37,7 +37,7 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
 
     @cached_property
     def root(self) -> Path:
-        """The folder named by `--dataroot`. Raises OptionError or DataError when there is none."""
+        """The folder that `--dataroot` names. Raises OptionError if none is named, DataError if it does not exist."""
         return dataroot_of(self.shared.dataroot)
 
     @abstractmethod
@@ -46,24 +46,24 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
 
     @abstractmethod
     def sample(self, index: int, rng: random.Random) -> Item:
-        """One item; whatever is random is drawn from `rng`.
+        """One item; all random numbers are drawn from `rng`.
 
-        "A", and "B" where there are two sides: C×H×W float32 in [-1, 1]; "A_paths", "B_paths": the files' names.
+        "A", and "B" if there are two sides: C×H×W float32 in [-1, 1]; "A_paths", "B_paths": the paths of the files.
         Raises BadImageError for an image that cannot be read.
         """
 
     def files(self) -> Sequence[Path]:
-        """The files that the items come from, in order."""
+        """The files that the items are read from, in order."""
         return ()
 
     def open_cache(self) -> None:
-        """Called before batches are loaded: a data set that caches what it reads starts to."""
+        """Called before batches are loaded: start caching, in a data set that does."""
 
     def close_cache(self) -> None:
-        """Called after the last batch: a data set removes what it cached for this run alone."""
+        """Called after the last batch: stop caching, and remove what was cached for this run only."""
 
     def __getitem__(self, key: Key) -> Item:
-        """The item of that index as epoch 1 draws it, or (epoch, index): a function of this and the seed."""
+        """The item of (epoch, index), or of an index in epoch 1: a function of the key and the seed."""
         epoch, index = key if isinstance(key, tuple) else (1, key)
         if not 0 <= index < len(self):
             raise IndexError(index)

@@ -15,16 +15,17 @@ from .reading import BadImageError
 
 Batch = dict[str, Any]
 Keys = Sequence[tuple[int, int]]  # (epoch, index)
-Loaded = tuple[Batch, list[BadImageError]]  # a batch, and the images that were left out of it
+Loaded = tuple[Batch, list[BadImageError]]  # a batch, and the errors of the images that were replaced in it
 
-REPLACEMENTS = 1000  # draws for one item before giving up
+MAX_REPLACEMENTS = 1000  # items drawn in place of a bad one before giving up
 
 
 def fetch(dataset: BaseDataset[Any], keys: Keys) -> Loaded:
-    """The batch of these items, and the images that had to be left out of it.
+    """The batch of these items, and the errors of the images that were replaced in it.
 
-    With `--on_bad_image skip`, an item that cannot be read is replaced by another, drawn from (seed, epoch, index):
-    every process draws the same one. Raises DataError with `stop`, and when too many are bad.
+    With `--on_bad_image skip`, an item that cannot be read is replaced by another one, drawn from (seed, epoch, index),
+    so that the replacement does not depend on the process that loads it. Raises BadImageError with `stop`, DataError
+    if more images are bad than `--max_bad_images`.
     """
     bad: list[BadImageError] = []
     items = [_item(dataset, epoch, index, bad) for epoch, index in keys]
@@ -36,16 +37,16 @@ def collate(items: Sequence[Mapping[str, Any]]) -> Batch:
 
     Raises DataError, naming the files, for tensors of different sizes.
     """
-    return {name: _collated(name, items) for name in items[0]}
+    return {name: _collate_field(name, items) for name in items[0]}
 
 
 def pinned(batch: Batch) -> Batch:
-    """The batch in memory from which a CUDA device copies without waiting."""
-    return {name: part.pin_memory() if isinstance(part, Tensor) else part for name, part in batch.items()}
+    """The batch in page-locked memory, from which copies to a CUDA device are asynchronous."""
+    return {name: value.pin_memory() if isinstance(value, Tensor) else value for name, value in batch.items()}
 
 
 def check_bad_images(bad: Mapping[str, str], limit: int) -> None:
-    """Raise DataError when more images are bad, by path and sentence, than `--max_bad_images` allows."""
+    """Raise DataError if there are more than `limit` bad images; `bad` has an error message for each path."""
     if len(bad) > limit:
         raise DataError(
             f"{len(bad)} images cannot be read, and --max_bad_images is {limit}; the last: {list(bad.values())[-1]}"
@@ -61,7 +62,7 @@ def _item(dataset: BaseDataset[Any], epoch: int, index: int, bad: list[BadImageE
             raise
         bad.append(error)
     rng = random.Random(f"{shared.seed}/{epoch}/{index}/replacement")
-    for _ in range(REPLACEMENTS):
+    for _ in range(MAX_REPLACEMENTS):
         check_bad_images({error.path: str(error) for error in bad}, shared.max_bad_images)
         try:
             return dataset.sample(rng.randrange(len(dataset)), rng)
@@ -70,20 +71,20 @@ def _item(dataset: BaseDataset[Any], epoch: int, index: int, bad: list[BadImageE
     raise bad[-1]
 
 
-def _collated(name: str, items: Sequence[Mapping[str, Any]]) -> Any:
-    parts = [item[name] for item in items]
-    if not isinstance(parts[0], Tensor):
-        return parts
-    for item, part in zip(items, parts, strict=True):
-        if part.shape != parts[0].shape:
-            first, other = (_described(name, example) for example in (items[0], item))
+def _collate_field(name: str, items: Sequence[Mapping[str, Any]]) -> Any:
+    values = [item[name] for item in items]
+    if not isinstance(values[0], Tensor):
+        return values
+    for item, value in zip(items, values, strict=True):
+        if value.shape != values[0].shape:
+            first, other = (_describe_size(name, example) for example in (items[0], item))
             raise DataError(
                 f"images of different sizes cannot share a batch: {first}, {other}. Use --batch_size 1, or "
                 "--preprocess resize_and_crop."
             )
-    return torch.stack(parts) if len(parts) > 1 else parts[0][None]
+    return torch.stack(values) if len(values) > 1 else values[0][None]  # a view instead of a copy
 
 
-def _described(name: str, item: Mapping[str, Any]) -> str:
+def _describe_size(name: str, item: Mapping[str, Any]) -> str:
     size = " x ".join(str(side) for side in reversed(item[name].shape[-2:]))
     return f"{shown(item[f'{name}_paths'])} is {size}" if f"{name}_paths" in item else f"{name} is {size}"

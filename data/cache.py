@@ -1,9 +1,9 @@
-"""Keeps resized images in files, one `.npy` each, so that later epochs need not decode them.
+"""Caches resized images in files, one `.npy` each, so that later epochs need not decode them.
 
-What is kept are 8-bit C×H×W pixels before the crop: cropping, flipping and normalising come after it, so a cached image
-and a decoded one give the same tensor. A file's name is a hash of all that its pixels depend on (`entry_name`), so
-that what lies under a name is never out of date. It is written aside and renamed, and mapped into memory when read:
-the processes of a run, and several runs at once, share a folder without locks, and the system shares its memory.
+Cached are 8-bit C×H×W pixels before the crop: cropping, flipping and normalising are done afterwards, so that a cached
+image and a decoded one give the same tensor. A file's name is a hash of everything that its pixels depend on
+(`entry_name`), so that a file never becomes outdated. It is written under a temporary name and renamed, and mapped into
+memory when read: the processes of a run, and several runs at once, share a folder without locks, and share its pages.
 """
 
 import contextlib
@@ -27,61 +27,68 @@ from pixlate.util.files import atomic_write, cannot_write, is_running
 
 from .transforms import Pixels
 
-VERSION = 1  # to be raised whenever reading or resizing gives other pixels than before
-HEADER = 128  # bytes of a file before its pixels
-SHARE_AUTO, SHARE_ASKED = 0.25, 0.5  # of the free memory, or of the free disk
-EVICTED = 256  # images to make room for at once: the whole folder is listed each time
-MEASURED = 16  # free space is measured again whenever a process has written this part of it
-SHARED_MEMORY = Path("/dev/shm")  # a file system in memory, where there is one
+VERSION = 1  # must be raised whenever reading or resizing gives other pixels than before
+HEADER_BYTES = 128  # of a .npy file, before its pixels
+AUTO_SHARE, EXPLICIT_SHARE = 0.25, 0.5  # of the free memory or disk space that a cache may use
+EVICTION_IMAGES = 256  # images to make room for at once, because each eviction lists the whole folder
+BUDGET_DIVISOR = 16  # free space is measured again after this fraction of it has been written
+SHARED_MEMORY = Path("/dev/shm")  # Linux's file system in memory
 
 
 def entry_name(path: Path, *facts: object) -> str:
-    """The name of the cache file for an image of a file: `facts` are all that its pixels depend on besides the file.
+    """The name of the cache file for an image file; `facts` are what its pixels depend on besides the file.
 
-    A file that is changed in any way gets another name. Raises OSError when there is no such file.
+    Any change of the image file changes the name. Raises OSError if there is no such file.
     """
     status = os.stat(path)
+    # Inode and status-change time reveal a replacement of the same size and modification time.
     stamp = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
     key = repr((VERSION, PIL.__version__, os.path.abspath(path), stamp, facts))
     return f"{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()}.npy"
 
 
 class CacheFolder:
-    """A folder of cache files that grows to a share of what is free.
+    """A folder of cache files, limited to a share of the free space.
 
-    - share: the part of the disk that it may take, of what is free or already its own.
-    - memory: the bytes of free memory to leave, for a folder that lies in memory; None for one on a disk.
+    - share: the share of the disk that it may use, of the space that is free or already used by it.
+    - reserved_memory: the bytes of memory to leave free, for a folder in memory; None for one on a disk.
     """
 
-    def __init__(self, path: Path, share: float, memory: int | None = None) -> None:
+    def __init__(self, path: Path, share: float, reserved_memory: int | None = None) -> None:
         self.path = path
         self._share = share
-        self._memory = memory
-        self._opened = time.time()
-        self._disk: int | None = None  # bytes of the disk to leave free, known from the first `save` on
-        self._left = 0  # bytes to write before free space is measured again
+        self._reserved_memory = reserved_memory
+        self._reserved_disk: int | None = None  # bytes of the disk to leave free, computed at the first `save`
+        self._opened_time = time.time()
+        self._write_budget = 0  # bytes to write before free space is measured again
         self._full = False
 
     def load(self, name: str, channels: int) -> Pixels | None:
-        """The image of that name; None where there is none, or a file that cannot be one of ours."""
+        """The C×H×W image of that name; None if there is none, or no valid file of this user.
+
+        Links and files of other users are ignored: in a shared folder anybody could have put them there.
+        """
         path = self.path / name
         try:
             status = os.lstat(path)
             if not stat.S_ISREG(status.st_mode) or status.st_uid != _user(status):
                 return None
             pixels = npy.open_memmap(path, mode="r")
-        except Exception:  # a damaged header makes numpy raise almost anything
+        except Exception:  # numpy raises many types for a damaged header: ValueError, SyntaxError, MemoryError, …
             return None
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[0] != channels:
             return None
-        if status.st_mtime < self._opened:
+        if status.st_mtime < self._opened_time:
             with contextlib.suppress(OSError):
-                os.utime(path)  # the time of the last use, on file systems too that note no reading
+                os.utime(path)  # the modification time serves as time of last use: many disks are mounted with noatime
         return np.asarray(pixels)
 
     def save(self, name: str, pixels: Pixels) -> bool:
-        """Keep an image if there is room. Once there is none, or writing has failed, nothing more is kept."""
-        size = HEADER + pixels.nbytes
+        """Cache an image if there is room, and return whether it was cached.
+
+        Once there is no room, or writing has failed, nothing more is written in this process.
+        """
+        size = HEADER_BYTES + pixels.nbytes
         try:
             if self._full or not self._has_room(size):
                 self._full = True
@@ -94,54 +101,61 @@ class CacheFolder:
         return True
 
     def _has_room(self, size: int) -> bool:
-        if self._left < size:
-            if self._disk is None:
+        # Several processes write at once, and each measures only now and then: with a budget of a small fraction of the
+        # free space, they exceed it by little.
+        if self._write_budget < size:
+            if self._reserved_disk is None:
                 self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-                own = sum(status.st_size for status, _ in self._entries())
-                self._disk = int((1 - self._share) * (shutil.disk_usage(self.path).free + own))
-            if self._free() < size:
-                self._evict(EVICTED * size)
-            free = self._free()
-            self._left = max(free // MEASURED, size if free >= size else 0)
-        if self._left < size:
+                used = sum(status.st_size for status, _ in self._entries())
+                self._reserved_disk = int((1 - self._share) * (shutil.disk_usage(self.path).free + used))
+            if self._available() < size:
+                self._evict(EVICTION_IMAGES * size)
+            available = self._available()
+            self._write_budget = max(available // BUDGET_DIVISOR, size if available >= size else 0)
+        if self._write_budget < size:
             return False
-        self._left -= size
+        self._write_budget -= size
         return True
 
-    def _free(self) -> int:
-        """The bytes that may still be taken; other programs' use counts as it comes."""
-        free = shutil.disk_usage(self.path).free - (self._disk or 0)
-        return free if self._memory is None else min(free, free_memory() - self._memory)
+    def _available(self) -> int:
+        """The bytes that may still be written now; what other programs use reduces them."""
+        available = shutil.disk_usage(self.path).free - (self._reserved_disk or 0)
+        if self._reserved_memory is None:
+            return available
+        return min(available, free_memory() - self._reserved_memory)
 
     def _evict(self, size: int) -> None:
-        """Remove files until so many bytes are free: those used longest ago first, and none that this run used."""
+        """Remove the least recently used files until `size` bytes are available; none that this run has used."""
         for status, path in sorted(self._entries(), key=lambda entry: entry[0].st_mtime):
-            if status.st_mtime >= self._opened or self._free() >= size:
+            if status.st_mtime >= self._opened_time or self._available() >= size:
                 return
             Path(path).unlink(missing_ok=True)
 
     def _entries(self) -> list[tuple[os.stat_result, str]]:
-        """Our files, those included that a killed run left half written."""
+        """The cache's files, including incomplete ones of killed runs."""
         entries = []
         with os.scandir(self.path) as listing:
             for entry in listing:
                 if entry.name.endswith(".npy") or entry.name.startswith(".part-"):
-                    with contextlib.suppress(OSError):  # another run has just removed it
+                    with contextlib.suppress(OSError):  # another run may just have removed it
                         entries.append((entry.stat(follow_symlinks=False), entry.path))
         return entries
 
 
 class ImageCache:
-    """The cache folders of a run. An image is kept in the first that has room."""
+    """The cache folders of a run. An image is written to the first one that has room.
+
+    - private: the folder that only this run uses, and that is removed with it.
+    """
 
     def __init__(self, folders: Sequence[CacheFolder], private: Path | None = None) -> None:
         self.folders = folders
-        self.private = private  # a folder that goes with the run
-        if private is not None:
+        self.private = private
+        if private is not None:  # also removed at exit, or if a caller drops the cache without closing it
             weakref.finalize(self, _remove, private, os.getpid())
 
     def load(self, name: str, channels: int) -> Pixels | None:
-        """The image of that name, from whichever folder has it."""
+        """The C×H×W image of that name from the first folder that has it, or None."""
         for folder in self.folders:
             pixels = folder.load(name, channels)
             if pixels is not None:
@@ -149,31 +163,32 @@ class ImageCache:
         return None
 
     def save(self, name: str, pixels: Pixels) -> None:
-        """Keep an image if there is room."""
+        """Cache an image if there is room."""
         any(folder.save(name, pixels) for folder in self.folders)
 
     def close(self) -> None:
-        """Remove what was kept for this run alone."""
+        """Remove the private folder."""
         if self.private is not None:
             _remove(self.private, os.getpid())
 
 
 def open_cache(options: DataOptions) -> ImageCache | None:
-    """The cache that `--cache` asks for; None for `off`.
+    """The cache of `--cache`; None for `off`.
 
-    `ram`: a private folder in memory, within half of what is free, removed at the end. `disk`: a folder in
-    `--cache_dir`, within half of the free disk, which later runs use too. `auto`: the first within a quarter of the
-    memory, and the second, within a quarter of the disk, for images beyond that. Raises DataError for a `disk` folder
-    that cannot be written.
+    - `ram`: a private folder in memory, of up to half of what is free, removed at the end.
+    - `disk`: a folder in `--cache_dir`, of up to half of the free disk space, which later runs use too.
+    - `auto`: up to a quarter of the free memory, then up to a quarter of the free disk space.
+
+    Raises DataError for a `disk` folder that cannot be written.
     """
     if options.cache == "off":
         return None
     folders, private = [], None
-    share = SHARE_AUTO if options.cache == "auto" else SHARE_ASKED
+    share = AUTO_SHARE if options.cache == "auto" else EXPLICIT_SHARE
     if options.cache in ("ram", "auto"):
         with contextlib.suppress(OSError):
             private = _private_folder()
-            folders.append(CacheFolder(private, share, memory=int((1 - share) * free_memory())))
+            folders.append(CacheFolder(private, share, reserved_memory=int((1 - share) * free_memory())))
     if options.cache in ("disk", "auto"):
         folders.append(CacheFolder(cache_folder(options.cache_dir), share))
     if options.cache == "disk":
@@ -182,25 +197,25 @@ def open_cache(options: DataOptions) -> ImageCache | None:
 
 
 def cache_folder(cache_dir: str) -> Path:
-    """The folder of cache files: in `--cache_dir`, else in the user's cache folder."""
+    """The folder of cache files: `images` in `--cache_dir`, else in the user's cache folder."""
     base = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "pixlate"
     return (Path(cache_dir).expanduser() if cache_dir else base) / "images"
 
 
 def free_memory() -> int:
-    """The bytes of memory that can be had without swapping, in this container where there is one."""
-    free = 2**30
+    """The bytes of memory that are available without swapping, within the limit of a container."""
+    free = 2**30  # an assumption, for systems without /proc
     with contextlib.suppress(OSError, ValueError, StopIteration):
         lines = Path("/proc/meminfo").read_text().splitlines()
         free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    with contextlib.suppress(OSError, ValueError):  # no container, or one without a limit
+    with contextlib.suppress(OSError, ValueError):  # no cgroup v2, or no limit: its file then contains "max"
         limit, used = (Path(f"/sys/fs/cgroup/memory.{name}").read_text() for name in ("max", "current"))
         free = min(free, max(0, int(limit) - int(used)))
     return free
 
 
 def _user(status: os.stat_result) -> int:
-    """This process's user; on systems without users of files, the one whose file it is."""
+    """The user of this process; on Windows, which has no user ids, that of the file."""
     return os.getuid() if hasattr(os, "getuid") else status.st_uid
 
 
@@ -214,14 +229,14 @@ def _require_writable(folder: Path) -> None:
 
 
 def _private_folder() -> Path:
-    """A new folder in memory, or where the system has none, among the temporary files."""
+    """A new folder in memory, or in the folder of temporary files if the system has no file system in memory."""
     base = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
     for path in base.glob("pixlate-cache-*-*"):
         if not is_running(path.name.split("-")[2]):
-            shutil.rmtree(path, ignore_errors=True)  # of a run that was killed
+            shutil.rmtree(path, ignore_errors=True)  # left by a run that was killed
     return Path(tempfile.mkdtemp(prefix=f"pixlate-cache-{os.getpid()}-", dir=base))
 
 
 def _remove(folder: Path, owner: int) -> None:
-    if os.getpid() == owner:  # not in a forked process, which has a copy of the cache
+    if os.getpid() == owner:  # a forked worker has a copy of the cache and of its finalizer
         shutil.rmtree(folder, ignore_errors=True)

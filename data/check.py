@@ -1,6 +1,6 @@
-"""Checks every image's header before a run starts, so that a run does not fail hours later."""
+"""Checks every image's header before a run starts, so that the run does not fail hours later."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,25 +16,28 @@ from .image_dataset import ImageDataset, Source
 from .reading import BadImageError
 from .transforms import Size
 
-THREADS = 8
-SHOWN = 3  # files named in a sentence
+THREADS = 8  # reading headers waits for the disk, or the network
+MAX_NAMED = 3  # files named in a message
 
 
 def check_dataset(
     dataset: BaseDataset[Any], options: DataOptions, networks: Mapping[str, object] | None = None
 ) -> list[str]:
-    """Check every file of a data set of images by its header; returns a sentence for each that will be skipped.
+    """Check the headers of a data set's images; returns a message for each file that will be skipped.
 
-    `networks` say by `size_multiple` and `minimum_size` which images they take. Raises DataError, naming the
-    first few files and counting all, for files that cannot be read (unless `--on_bad_image skip` and not more than
-    `--max_bad_images`), images smaller than the crop, the two of a pair that differ in size, sizes that a network
-    cannot take, and different sizes in batches of several.
+    The attributes `size_multiple` and `minimum_size` of `networks` tell which sizes they accept. Raises DataError, with
+    the number of files and the first few names, for
+
+    - files that cannot be read, unless `--on_bad_image` is skip and they are at most `--max_bad_images`;
+    - images smaller than the crop, and pairs of images that differ in size;
+    - sizes that a network does not accept, and different sizes if a batch has several images.
     """
     if not isinstance(dataset, ImageDataset):
         return []
     findings = _Findings()
     with ThreadPoolExecutor(THREADS) as pool:
-        for group, sizes in zip(dataset.groups, pool.map(_header_sizes, _each(dataset)), strict=True):
+        header_sizes = pool.map(lambda group: _header_sizes(dataset, group), dataset.groups)
+        for group, sizes in zip(dataset.groups, header_sizes, strict=True):
             findings.add(dataset, group, sizes)
     total = len(dataset.files())
     _check_readable(findings.bad, total, options)
@@ -45,11 +48,11 @@ def check_dataset(
 
 @dataclass
 class _Findings:
-    """Files by what is wrong with them, and the sizes of tensors, each with one file as an example."""
+    """The files with each kind of problem, and the sizes of the tensors of A and B, with an example for each."""
 
-    bad: dict[str, str] = field(default_factory=dict)
+    bad: dict[str, str] = field(default_factory=dict)  # messages by path
     small: list[str] = field(default_factory=list)
-    least: int = 0  # the shortest side among the small ones, once resized
+    smallest_side: int = 0  # of the small images, after resizing
     unequal: list[str] = field(default_factory=list)
     final: dict[str, dict[Size, str]] = field(default_factory=lambda: {"A": {}, "B": {}})
 
@@ -61,8 +64,8 @@ class _Findings:
         name = shown(group[0].path)
         for side, size in zip((side for source in group for side in source.sides), sizes, strict=True):
             if not transform.fits(size):
-                side_length = min(transform.resized(size))
-                self.least = min(self.least or side_length, side_length)
+                shorter_side = min(transform.resized(size))
+                self.smallest_side = min(self.smallest_side or shorter_side, shorter_side)
                 self.small.append(f"{name} ({_times(size)})")
                 return
             self.final[side].setdefault(transform.final(size), name)
@@ -70,12 +73,7 @@ class _Findings:
             self.unequal.append(f"{name} ({' and '.join(_times(size) for size in sizes)})")
 
 
-def _each(dataset: ImageDataset[Any]) -> Iterable[tuple[ImageDataset[Any], tuple[Source, ...]]]:
-    return ((dataset, group) for group in dataset.groups)
-
-
-def _header_sizes(task: tuple[ImageDataset[Any], tuple[Source, ...]]) -> list[Size] | BadImageError:
-    dataset, group = task
+def _header_sizes(dataset: ImageDataset[Any], group: Sequence[Source]) -> list[Size] | BadImageError:
     try:
         return [size for source in group for size in dataset.sizes(source)]
     except BadImageError as error:
@@ -84,14 +82,14 @@ def _header_sizes(task: tuple[ImageDataset[Any], tuple[Source, ...]]) -> list[Si
 
 def _check_readable(bad: Mapping[str, str], total: int, options: DataOptions) -> None:
     if len(bad) == 1 and options.on_bad_image == "stop":
-        raise DataError(f"{next(iter(bad.values()))} Mend or remove it, or use --on_bad_image skip.")
+        raise DataError(f"{next(iter(bad.values()))} Repair or remove it, or use --on_bad_image skip.")
     if bad and options.on_bad_image == "stop":
         raise DataError(
-            f"{len(bad)} of {counted(total, 'image')} cannot be read: {listed(map(shown, bad), SHOWN)}. "
-            f"{next(iter(bad.values()))} Mend or remove them, or use --on_bad_image skip."
+            f"{len(bad)} of {counted(total, 'image')} cannot be read: {listed(map(shown, bad), MAX_NAMED)}. "
+            f"{next(iter(bad.values()))} Repair or remove them, or use --on_bad_image skip."
         )
     if bad and len(bad) == total:
-        raise DataError(f"not one of {counted(total, 'image')} can be read. {next(iter(bad.values()))}")
+        raise DataError(f"none of {counted(total, 'image')} can be read. {next(iter(bad.values()))}")
     check_bad_images(bad, options.max_bad_images)
 
 
@@ -99,17 +97,18 @@ def _check_sizes(findings: _Findings, total: int, options: DataOptions) -> None:
     if findings.small:
         raise DataError(
             f"{len(findings.small)} of {counted(total, 'image')} {'is' if len(findings.small) == 1 else 'are'} smaller "
-            f"than --crop_size {options.crop_size}: {listed(findings.small, SHOWN)}. "
-            f"Use --crop_size {findings.least} or less, or --preprocess resize_and_crop."
+            f"than --crop_size {options.crop_size}: {listed(findings.small, MAX_NAMED)}. "
+            f"Use --crop_size {findings.smallest_side} or less, or --preprocess resize_and_crop."
         )
     if findings.unequal:
         raise DataError(
-            f"A and B of {counted(len(findings.unequal), 'pair')} differ in size: {listed(findings.unequal, SHOWN)}. "
+            f"A and B of {counted(len(findings.unequal), 'pair')} differ in size: "
+            f"{listed(findings.unequal, MAX_NAMED)}. "
             "Make them equal, or use --preprocess resize_and_crop."
         )
     for sizes in findings.final.values():
         if len(sizes) > 1 and options.batch_size > 1:
-            examples = [f"{name} comes out as {_times(size)}" for size, name in sizes.items()]
+            examples = [f"{name} becomes {_times(size)}" for size, name in sizes.items()]
             raise DataError(
                 f"images of different sizes cannot share a batch: {listed(examples, 2)}. Use --batch_size 1, or "
                 "--preprocess resize_and_crop."
@@ -122,7 +121,7 @@ def _check_networks(final: Mapping[str, Mapping[Size, str]], networks: Iterable[
         for size, name in sizes.items():
             if not rule.fits(*size):
                 raise DataError(
-                    f"{name} comes out as {_times(size)}, and the networks take sides that are {rule}: use --crop_size "
+                    f"{name} becomes {_times(size)}, but the networks need sides that are {rule}: use --crop_size "
                     f"{rule.nearest(min(size))} with --preprocess resize_and_crop, or another --netG or --netD."
                 )
 

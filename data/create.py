@@ -1,4 +1,4 @@
-"""Constructs data sets: from resolved options, or from a name and options by their names."""
+"""Constructs data sets: from resolved options, as a run does, or by name, as `pixlate.create_dataset` does."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from .base import BaseDataset
 
 
 def make_dataset(component: Component, values: Mapping[str, Any]) -> BaseDataset[Any]:
-    """The data set of a registered component, with its own and the shared options taken from `values`."""
+    """Construct the data set of a component; `values` are options by name, of which unrelated ones are ignored."""
     config = build(component.config, values) if component.config else None
     dataset: BaseDataset[Any] = component.load()(config, build(DataOptions, values))
     return dataset
@@ -21,8 +21,8 @@ def make_dataset(component: Component, values: Mapping[str, Any]) -> BaseDataset
 def create_dataset(plugins: Plugins, name: str, *, dataroot: str, phase: str, **options: Any) -> BaseDataset[Any]:
     """Create a registered data set; option names are those of the command line (`no_flip=True` too).
 
-    `dataroot="demo"` draws the demo data first. Raises OptionError for an unknown data set, option or value,
-    DataError when its images are missing.
+    `dataroot="demo"` draws the demo data first. Raises OptionError for an unknown data set, option or value, DataError
+    if there are no images.
     """
     component = plugins.registry("dataset").get(name)
     owners = [*([component.config] if component.config else []), DataOptions]

@@ -1,4 +1,4 @@
-"""The built-in data sets of image folders: pairs, two unpaired collections, and images of one side."""
+"""The built-in data sets of image folders: pairs, two unpaired collections, and a single collection."""
 
 import random
 from collections.abc import Sequence
@@ -15,21 +15,22 @@ from .folders import (
     has_own_images,
     holds_images,
     images_of,
-    missing,
+    missing_images,
     plain_phases,
     sided_phases,
+    why_no_images,
 )
 from .image_dataset import ImageDataset, Side, Source
 from .transforms import size_of
 
-PAIRS = "pairs lie there side by side in one file, A left and B right, or in two folders A and B under equal names"
+PAIRS = "pairs are read from files with A left and B right, or from two folders A and B with files of equal names"
 
 
 class AlignedDataset(ImageDataset[None]):
-    """Pairs of A and B, cropped at the same place and flipped together.
+    """Pairs of A and B, cropped at the same position and flipped together.
 
-    Looks for side-by-side files in <dataroot>/<phase>; else for files of equal names, endings aside, in
-    <phase>/A and <phase>/B, in A/<phase> and B/<phase>, or in <phase>A and <phase>B.
+    Reads files with A and B side by side from <dataroot>/<phase>; if there are none, files of equal names (without the
+    extension) from <phase>/A and <phase>/B, from A/<phase> and B/<phase>, or from <phase>A and <phase>B.
     """
 
     def __init__(self, config: None, shared: DataOptions) -> None:
@@ -40,7 +41,7 @@ class AlignedDataset(ImageDataset[None]):
         return len(self.groups)
 
     def sample(self, index: int, rng: random.Random) -> Item:
-        """One pair: A and B, and the files they are from (twice the same where they share one)."""
+        """One pair: A and B, and the paths of their files, which are equal if both are in one file."""
         group = self.groups[index]
         A, B = (pixels for source in group for pixels in self.pixels(source))
         window = self.transform.draw(size_of(A), rng)
@@ -55,7 +56,7 @@ class AlignedDataset(ImageDataset[None]):
 class UnalignedDataset(ImageDataset[None]):
     """Images from <dataroot>/<phase>A and <phase>B, each cropped and flipped independently.
 
-    An epoch has as many items as the larger side. A follows the index; B is drawn at random, or follows the index
+    An epoch has as many items as the larger side. The index selects A; B is drawn at random, or selected by the index
     too with `--serial_batches`.
     """
 
@@ -69,33 +70,37 @@ class UnalignedDataset(ImageDataset[None]):
         return max(len(self.A), len(self.B))
 
     def sample(self, index: int, rng: random.Random) -> Item:
-        """One image of each side. Drawn in this order: which B, then A's window, then B's."""
-        a = self.A[index % len(self.A)]
-        b = self.B[index % len(self.B) if self.shared.serial_batches else rng.randint(0, len(self.B) - 1)]
+        """One image of each side, and their paths."""
+        # The order of the draws is fixed, because an item is a function of the seed: which B, A's window, B's window.
+        source_A = self.A[index % len(self.A)]
+        index_B = index % len(self.B) if self.shared.serial_batches else rng.randint(0, len(self.B) - 1)
+        source_B = self.B[index_B]
         item: Item = {}
-        for side, source in (("A", a), ("B", b)):
+        for side, source in (("A", source_A), ("B", source_B)):
             (pixels,) = self.pixels(source)
             self.require_fit(pixels, source)
             item[side] = self.transform.finish(pixels, self.transform.draw(size_of(pixels), rng))
-        return {**item, "A_paths": str(a.path), "B_paths": str(b.path)}
+        return {**item, "A_paths": str(source_A.path), "B_paths": str(source_B.path)}
 
     def _side(self, side: Side) -> list[Source]:
         root, phase = self.root, self.shared.phase
-        expected = f"unpaired images lie in two folders, {phase}A and {phase}B"
+        expected = f"unpaired images are read from two folders, {phase}A and {phase}B"
         phases = sided_phases(root)
-        hint = "" if phases or not plain_phases(root) else "pairs side by side in one file need --dataset_mode aligned"
+        hint = (
+            "" if phases or not plain_phases(root) else "use --dataset_mode aligned for pairs side by side in one file"
+        )
         paths = images_of(
             root / f"{phase}{side}",
             self.shared.max_dataset_size,
-            lambda problem: missing(problem, expected, root, phases, hint),
+            lambda problem: missing_images(problem, expected, root, phases, hint),
         )
         return [Source(path, (side,)) for path in paths]
 
 
 class SingleDataset(ImageDataset[None]):
-    """The images in <dataroot>, sub-folders included, as "A": for a generator that translates in one direction.
+    """The images in <dataroot> and its sub-folders as "A", for a generator that translates in one direction.
 
-    Where only sub-folders hold images and one of them is named after the phase, that one is read.
+    If <dataroot> itself has no images and has a sub-folder <phase> with images, only that sub-folder is read.
     """
 
     def __init__(self, config: None, shared: DataOptions) -> None:
@@ -106,13 +111,13 @@ class SingleDataset(ImageDataset[None]):
                 folder = folder / shared.phase
             elif (folder / f"{shared.phase}A").is_dir() or (folder / f"{shared.phase}B").is_dir():
                 raise DataError(
-                    f"{shown(folder)} holds several collections ({listed(folders_in(folder), 8)}): name the one to "
+                    f"{shown(folder)} has several collections ({listed(folders_in(folder), 8)}): name the one to "
                     f"translate, as in --dataroot {shown(folder / f'{shared.phase}A')}."
                 )
         paths = images_of(
             folder,
             shared.max_dataset_size,
-            lambda problem: DataError(f"{problem}; --dataroot names the folder of the images to translate."),
+            lambda problem: DataError(f"{problem}; --dataroot must be the folder of the images to translate."),
         )
         self.groups = [(Source(path, ("A",)),) for path in paths]
 
@@ -131,22 +136,24 @@ class SingleDataset(ImageDataset[None]):
 
 
 def find_pairs(root: Path, phase: str, limit: int | None = None) -> Sequence[tuple[Source, ...]]:
-    """The pairs of a phase, wherever they lie. Raises DataError when there are none, or names do not match."""
+    """The pairs of a phase in any of the layouts of AlignedDataset, at most `limit`.
+
+    Raises DataError if there are none, or if names do not match.
+    """
     folder = root / phase
-    split = (folder / "A").is_dir() and (folder / "B").is_dir() and not has_own_images(folder)
-    if holds_images(folder) and not split:
+    in_two_folders = (folder / "A").is_dir() and (folder / "B").is_dir() and not has_own_images(folder)
+    if holds_images(folder) and not in_two_folders:
         return [(Source(path, ("A", "B")),) for path in find_images(folder, limit)]
     for A, B in ((folder / "A", folder / "B"), (root / "A" / phase, root / "B" / phase)):
         if A.is_dir() and B.is_dir():
             return _matched(A, B, limit)
     A, B = root / f"{phase}A", root / f"{phase}B"
     if A.is_dir() and B.is_dir():
-        return _matched(A, B, limit, "; images that are not pairs need --dataset_mode unaligned")
+        return _matched(A, B, limit, "; for images that are not pairs, use --dataset_mode unaligned")
     phases = [*plain_phases(root), *sided_phases(root)]
-    if "A" in phases and "B" in phases:
+    if "A" in phases and "B" in phases:  # the layout A/<phase> and B/<phase>
         phases = folders_in(root / "A")
-    images_of(folder, limit, lambda problem: missing(problem, PAIRS, root, phases))
-    raise AssertionError("images_of raises where there are no images")
+    raise missing_images(why_no_images(folder), PAIRS, root, phases)
 
 
 def _matched(A: Path, B: Path, limit: int | None, hint: str = "") -> list[tuple[Source, ...]]:
@@ -156,22 +163,22 @@ def _matched(A: Path, B: Path, limit: int | None, hint: str = "") -> list[tuple[
         if unmatched:
             raise DataError(
                 f"{counted(len(unmatched), 'image')} in {shown(folder)} without a partner in {shown(other_folder)}: "
-                f"{listed(unmatched, 3)}. The two files of a pair have the same name, endings aside{hint}."
+                f"{listed(unmatched, 3)}. The two files of a pair must have the same name, extensions aside{hint}."
             )
     if not paths_A:
-        raise DataError(f"{shown(A)} and {shown(B)} hold no images.")
+        raise DataError(f"{shown(A)} and {shown(B)} have no images.")
     return [(Source(path, ("A",)), Source(paths_B[stem], ("B",))) for stem, path in list(paths_A.items())[:limit]]
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
-    """The images in a folder by their names relative to it, without the ending."""
+    """The images in a folder by their paths relative to it, without the extension."""
     paths: dict[str, Path] = {}
     for path in find_images(folder):
         stem = str(path.relative_to(folder).with_suffix(""))
         if stem in paths:
             raise DataError(
-                f"{shown(paths[stem])} and {shown(path)} differ only in their endings: remove one, so that it is "
-                "clear which is in the pair."
+                f"{shown(paths[stem])} and {shown(path)} differ only in their extensions: remove one, so that the pair "
+                "is unambiguous."
             )
         paths[stem] = path
     return paths

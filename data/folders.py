@@ -1,4 +1,4 @@
-"""Finds image files in folders. Errors tell what was expected and what the folder holds."""
+"""Finds image files in folders. Errors tell what was expected and what the folder contains."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -9,52 +9,60 @@ from pixlate.util.text import either, listed, shown
 
 from .reading import EXTENSIONS, StrPath
 
-PHASES_FIRST = ("val", "test", "train")  # suggested before others
+USUAL_PHASES = ("val", "test", "train")  # suggested before others
 
 
 def is_image(name: str) -> bool:
-    """Whether a file's name ends as an image's does; the hidden companions that macOS writes do not count."""
+    """Whether a file's name has the extension of an image; "._*", in which macOS stores metadata, are excluded."""
     return name.lower().endswith(EXTENSIONS) and not name.startswith("._")
 
 
 def find_images(folder: Path, limit: int | None = None) -> list[Path]:
-    """All image files below a folder, sub-folders included, in the reference's order: at most `limit`.
+    """The image files in a folder and its sub-folders in the order of the reference, at most `limit`.
 
-    Links to folders are followed, each real folder once, so that a loop of links does no harm. Raises DataError
-    for a folder that cannot be listed.
+    Links to folders are followed, but each folder is visited once, so that loops of links end. Raises DataError for a
+    folder that cannot be listed.
     """
-    # The limit applies folder by folder, before paths are compared as plain strings: the reference's order.
+    # As in the reference, the limit is applied in the order of a walk, and the result sorted by path as plain strings.
     paths = sorted(_walk(folder), key=lambda path: path.split(os.sep))[:limit]
     return [Path(path) for path in sorted(paths)]
 
 
 def holds_images(folder: Path) -> bool:
-    """Whether there is such a folder, with an image in it or in its sub-folders."""
+    """Whether the folder exists and has an image in it or in its sub-folders."""
     return folder.is_dir() and next(_walk(folder), None) is not None
 
 
 def has_own_images(folder: Path) -> bool:
-    """Whether the folder itself, its sub-folders aside, holds images."""
-    return any(is_image(entry.name) and _is(entry.is_file) for entry in _entries(folder))
+    """Whether there are images directly in the folder, sub-folders excluded."""
+    return any(is_image(entry.name) and _holds(entry.is_file) for entry in _entries(folder))
 
 
 def images_of(folder: Path, limit: int | None, error: Callable[[str], DataError]) -> list[Path]:
-    """The images in one folder. Where there are none, raises `error(problem)`, the problem being half a sentence."""
+    """The images in a folder. If there are none, raises `error(problem)`, with the problem of `why_no_images`."""
+    paths = find_images(folder, limit) if folder.is_dir() else []
+    if not paths:
+        raise error(why_no_images(folder))
+    return paths
+
+
+def why_no_images(folder: Path) -> str:
+    """The reason why no images were found in a folder, as half a sentence."""
     if folder.is_dir():
-        paths = find_images(folder, limit)
-        if paths:
-            return paths
-        raise error(f"{shown(folder)} holds no images ({either(EXTENSIONS)})")
-    raise error(f"{shown(folder)} is a file" if folder.exists() else f"there is no folder {shown(folder)}")
+        return f"{shown(folder)} has no images ({either(EXTENSIONS)})"
+    return f"{shown(folder)} is a file" if folder.exists() else f"there is no folder {shown(folder)}"
 
 
-def missing(problem: str, expected: str, dataroot: Path, phases: Sequence[str], hint: str = "") -> DataError:
-    """The error for missing images: the problem, what was expected, what the data root holds, what to do."""
+def missing_images(problem: str, expected: str, dataroot: Path, phases: Sequence[str], hint: str = "") -> DataError:
+    """The error for missing images: the problem, what was expected, what the data root contains, what to do.
+
+    `phases` are those that could be used instead; `hint` replaces the suggestion to use one of them.
+    """
     names = [name for name in folders_in(dataroot) if holds_images(dataroot / name)]
     contents = f"{shown(dataroot)} has {listed(names, 8)}" if names else f"{shown(dataroot)} has no folder with images"
     likely = [
-        *(name for name in PHASES_FIRST if name in phases),
-        *(name for name in phases if name not in PHASES_FIRST),
+        *(name for name in USUAL_PHASES if name in phases),
+        *(name for name in phases if name not in USUAL_PHASES),
     ]
     advice = hint or (f"try --phase {either(likely[:3])}" if likely else "")
     return DataError(f"{problem}; {expected}. {contents}{': ' + advice if advice else ''}.")
@@ -63,19 +71,19 @@ def missing(problem: str, expected: str, dataroot: Path, phases: Sequence[str], 
 def dataroot_of(text: str) -> Path:
     """The folder that `--dataroot` names; "demo" draws the demo data first.
 
-    Raises OptionError when none is named, DataError when there is no such folder.
+    Raises OptionError if none is named, DataError if there is no such folder.
     """
     if not text:
-        raise OptionError("--dataroot is missing: name the folder that holds the images, or 'demo'.")
+        raise OptionError("--dataroot is missing: give the folder of the images, or 'demo'.")
     if text == "demo":
-        from pixlate.data.demo.demo import demo_folder
+        from pixlate.data.demo.demo import demo_folder  # imported only when needed
 
         return demo_folder()
     folder = Path(text)
     if folder.is_dir():
         return folder
     if folder.exists():
-        raise DataError(f"--dataroot {shown(folder)} is a file; it must be the folder that holds the images.")
+        raise DataError(f"--dataroot {shown(folder)} is a file; it must be the folder of the images.")
     from pixlate.data.download.catalogue import DATASETS
 
     known = folder.name in DATASETS
@@ -85,37 +93,38 @@ def dataroot_of(text: str) -> Path:
 
 def folders_in(folder: Path) -> list[str]:
     """The names of the folders in a folder, sorted."""
-    return sorted(entry.name for entry in _entries(folder) if _is(entry.is_dir))
+    return sorted(entry.name for entry in _entries(folder) if _holds(entry.is_dir))
 
 
 def sided_phases(dataroot: Path) -> list[str]:
-    """The phases that lie in two folders each, <phase>A and <phase>B, with images in both."""
+    """The phases that have two folders, <phase>A and <phase>B, with images in both."""
     names = {name for name in folders_in(dataroot) if holds_images(dataroot / name)}
     return sorted(name[:-1] for name in names if len(name) > 1 and name[-1] == "A" and name[:-1] + "B" in names)
 
 
 def plain_phases(dataroot: Path) -> list[str]:
-    """The phases that lie in one folder each."""
+    """The phases that have one folder, <phase>, with images."""
     sided = {phase + side for phase in sided_phases(dataroot) for side in "AB"}
     return [name for name in folders_in(dataroot) if name not in sided and holds_images(dataroot / name)]
 
 
 def _walk(folder: Path) -> Iterator[str]:
-    seen: set[tuple[int, int]] = set()
-    waiting = [str(folder)]
-    while waiting:
-        current = waiting.pop()
+    """The paths of all images below a folder: those of a folder by name, then those of its sub-folders by name."""
+    visited: set[tuple[int, int]] = set()
+    pending = [str(folder)]
+    while pending:
+        current = pending.pop()
         identity = _identity(current)
-        if identity in seen:
+        if identity in visited:
             continue
-        seen.add(identity)
+        visited.add(identity)
         sub_folders: list[str] = []
         for entry in sorted(_entries(current), key=lambda entry: entry.name):
-            if _is(entry.is_dir):
+            if _holds(entry.is_dir):
                 sub_folders.append(entry.path)
-            elif is_image(entry.name) and _is(entry.is_file):
+            elif is_image(entry.name) and _holds(entry.is_file):
                 yield entry.path
-        waiting += reversed(sub_folders)
+        pending += reversed(sub_folders)  # the last is visited first
 
 
 def _entries(folder: StrPath) -> list["os.DirEntry[str]"]:
@@ -127,6 +136,7 @@ def _entries(folder: StrPath) -> list["os.DirEntry[str]"]:
 
 
 def _identity(folder: StrPath) -> tuple[int, int]:
+    """Device and inode, which are the same for a folder and for every link to it."""
     try:
         status = os.stat(folder)
     except OSError as error:
@@ -138,8 +148,9 @@ def _cannot_list(folder: StrPath, error: OSError) -> DataError:
     return DataError(f"cannot list the folder {shown(folder)}: {error.strerror or error}.")
 
 
-def _is(kind: Callable[[], bool]) -> bool:
+def _holds(test: Callable[[], bool]) -> bool:
+    """The result of `is_file` or `is_dir`; False for a link that leads to itself, for which they raise OSError."""
     try:
-        return kind()
-    except OSError:  # a link that leads to itself
+        return test()
+    except OSError:
         return False

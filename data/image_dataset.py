@@ -22,7 +22,7 @@ Side = Literal["A", "B"]
 
 @dataclass(frozen=True)
 class Source:
-    """One image file, and the sides that it holds: both where it is a pair, A left and B right."""
+    """One image file, and the sides that are in it: one, or both if it is a pair with A left and B right."""
 
     path: Path
     sides: tuple[Side, ...]
@@ -31,19 +31,19 @@ class Source:
 class ImageDataset(BaseDataset[Config]):
     """A data set of image files.
 
-    A subclass sets `groups`: the files of each pair, or single files. `pixels` gives a file's images, resized, and
-    `transform` draws a crop window and computes the tensor:
+    A subclass sets `groups`, whose elements are the files of a pair, or single files. `pixels` returns a file's resized
+    images, and `transform` draws a crop window and computes the tensor:
 
         (A,) = self.pixels(self.groups[index][0])
         return {"A": self.transform.finish(A, self.transform.draw(size_of(A), rng)), …}
     """
 
     groups: Sequence[tuple[Source, ...]]
-    cache: ImageCache | None = None  # open while a BatchLoader loads
+    cache: ImageCache | None = None  # while a BatchLoader loads batches
 
     def __init__(self, config: Config, shared: DataOptions) -> None:
         super().__init__(config, shared)
-        sides = "AB" if shared.direction == "AtoB" else "BA"  # --input_nc is about the model's input
+        sides = "AB" if shared.direction == "AtoB" else "BA"  # --input_nc refers to the model's input
         self.channels = dict(zip(sides, (shared.input_nc, shared.output_nc), strict=True))
         _check_options(shared)
 
@@ -52,24 +52,27 @@ class ImageDataset(BaseDataset[Config]):
         return [source.path for group in self.groups for source in group]
 
     def open_cache(self) -> None:
-        """Cache images from now on, as `--cache` asks."""
+        """Cache images from now on, as `--cache` specifies."""
         if self.cache is None:
             self.cache = open_cache(self.shared)
 
     def close_cache(self) -> None:
-        """Cache images no longer."""
+        """Stop caching images."""
         if self.cache is not None:
             self.cache.close()
             self.cache = None
 
     def pixels(self, source: Source) -> tuple[Pixels, ...]:
-        """The images in a file, one for each of its sides, as 8-bit C×H×W pixels, resized but not cropped."""
+        """The images in a file, one for each of its sides, as 8-bit C×H×W pixels, resized but not cropped.
+
+        Raises BadImageError if the file cannot be read.
+        """
         if self.cache is None:
             return self.read(source)
         try:
             names = [self._entry_name(source, side) for side in source.sides]
         except OSError:
-            return self.read(source)  # which says what is wrong with the file
+            return self.read(source)  # raises BadImageError, with the reason
         cached = [self.cache.load(name, self.channels[side]) for name, side in zip(names, source.sides, strict=True)]
         images = tuple(pixels for pixels in cached if pixels is not None)
         if len(images) < len(names):
@@ -79,30 +82,31 @@ class ImageDataset(BaseDataset[Config]):
         return images
 
     def read(self, source: Source) -> tuple[Pixels, ...]:
-        """The same, decoded from the file. Raises BadImageError when it cannot be read."""
+        """The images of `pixels`, decoded from the file whatever is cached."""
         image = read_image(source.path)
-        parts = [image.crop(box) for box in _boxes(source, image.size)] if len(source.sides) > 1 else [image]
+        images = [image.crop(box) for box in _boxes(source, image.size)] if len(source.sides) > 1 else [image]
         try:
             return tuple(
-                self.transform.resize(part, grayscale=self.channels[side] == 1)
-                for side, part in zip(source.sides, parts, strict=True)
+                self.transform.resize(image_of_side, grayscale=self.channels[side] == 1)
+                for side, image_of_side in zip(source.sides, images, strict=True)
             )
-        except ValueError:
+        except ValueError:  # Pillow cannot resize to a height or width of zero
             raise DataError(f"{shown(source.path)} is too small: {_size(image)} pixels.") from None
 
     def _entry_name(self, source: Source, side: Side) -> str:
+        """The name of a cache file, from everything that its pixels depend on."""
         transform = self.transform
-        reader = f"{type(self).__module__}.{type(self).__qualname__}"  # a subclass may read otherwise
+        reader = f"{type(self).__module__}.{type(self).__qualname__}"  # a subclass may override `read`
         geometry = transform.preprocess, transform.load_size, transform.crop_size
         return entry_name(source.path, reader, source.sides, side, self.channels[side], geometry, "uint8")
 
     def sizes(self, source: Source) -> list[Size]:
-        """The sizes of the images in a file, from its header alone. Raises BadImageError."""
+        """Width and height of the images in a file, from its header alone. Raises BadImageError."""
         size = image_size(source.path)
         return [(right - left, height) for left, _, right, height in _boxes(source, size)]
 
     def require_fit(self, pixels: Pixels, source: Source) -> None:
-        """Raise DataError for a resized image that is smaller than the crop."""
+        """Raise DataError if a resized image is smaller than the crop."""
         width, height = size_of(pixels)
         if self.transform.crops and min(height, width) < self.transform.crop_size:
             raise DataError(
@@ -114,21 +118,22 @@ class ImageDataset(BaseDataset[Config]):
 def _check_options(shared: DataOptions) -> None:
     for name, channels in (("input_nc", shared.input_nc), ("output_nc", shared.output_nc)):
         if channels not in (1, 3):
-            raise OptionError(f"--{name} is {channels}, and images are read with 3 channels, or 1 (grey).")
+            raise OptionError(f"--{name} is {channels}, but images have 3 channels (colour) or 1 (grey).")
     resized_first = shared.preprocess in ("resize_and_crop", "scale_width_and_crop")
     if resized_first and shared.load_size < shared.crop_size:
         raise OptionError(
             f"--crop_size {shared.crop_size} is larger than --load_size {shared.load_size}, to which images are "
-            "resized first: make them equal, or --load_size larger."
+            "resized first: --load_size must be equal or larger."
         )
 
 
 def _boxes(source: Source, size: Size) -> list[tuple[int, int, int, int]]:
+    """The crop boxes (left, top, right, bottom) of a file's sides; of an odd width, B gets the extra column."""
     width, height = size
     if len(source.sides) == 1:
         return [(0, 0, width, height)]
     if width < 2:
-        raise BadImageError.of(source.path, "it is too narrow to hold A beside B")
+        raise BadImageError.of(source.path, "it is too narrow for A and B side by side")
     return [(0, 0, width // 2, height), (width // 2, 0, width, height)]
 
 

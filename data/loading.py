@@ -1,4 +1,4 @@
-"""Batches for a run, epoch by epoch, loaded ahead by other processes."""
+"""Loads the batches of a run, epoch by epoch, in worker processes or in the main process."""
 
 import logging
 import time
@@ -11,7 +11,7 @@ import torch
 from pixlate.options.shared import DataOptions
 
 from .base import BaseDataset
-from .batches import Batch, Loaded, check_bad_images, fetch, pinned
+from .batches import Batch, Keys, Loaded, check_bad_images, fetch, pinned
 from .sampler import BatchSampler
 from .workers import WorkerBatches
 
@@ -21,13 +21,13 @@ log = logging.getLogger(__name__)
 class BatchLoader:
     """The batches of a run, epoch by epoch.
 
-    What is in them is a function of the options, whatever the number of processes. Loading ahead goes on across
-    the ends of epochs; `num_threads=0` loads in this process, nothing ahead.
+    Their content is a function of the options, and does not depend on the number of processes. Worker processes load
+    ahead, also beyond the end of an epoch; with `num_threads=0` this process loads each batch when it is needed.
 
-    - start: the epoch to begin with, and how many of its items are already seen.
-    - epochs: the number of the last epoch; None loads ahead without end.
-    - device: batches stay on the CPU, in pinned memory where the device is a CUDA one.
-    - start_method: how processes are started ("fork", "spawn", "forkserver"); by default the system's way.
+    - start: the first epoch, and the number of its items that are skipped because they were seen before.
+    - epochs: the number of the last epoch; None for no end.
+    - device: the device that batches will be copied to; for CUDA they are in pinned memory.
+    - start_method: how processes are started ("fork", "spawn", "forkserver"); None is the system's default.
     """
 
     def __init__(
@@ -40,27 +40,27 @@ class BatchLoader:
         device: torch.device | str = "cpu",
         start_method: str | None = None,
     ) -> None:
-        self.bad_images: dict[str, str] = {}
+        self.bad_images: dict[str, str] = {}  # error messages by path
         self._dataset = dataset
         self._options = options
         self._epochs = epochs
         self._pin = torch.device(device).type == "cuda"
         self._start_method = start_method
         self._batches: Iterator[Loaded] | None = None
-        self._wait = 0.0
-        self._epoch, self._seen = start  # of the next batch
+        self._wait = 0.0  # seconds
+        self._epoch, self._seen = start  # the position of the next batch
         if self._seen >= len(dataset):
             self._epoch, self._seen = self._epoch + 1, 0
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of an epoch that are not yet seen: {"A": N×C×H×W, …, "A_paths": [N names], …}.
+        """The remaining batches of an epoch: {"A": N×C×H×W, …, "A_paths": [N paths], …}.
 
-        Epochs come in order; any other starts anew from its beginning. Raises DataError for an image that cannot
-        be read, or for too many of them with `--on_bad_image skip`; those skipped are added to `bad_images`, by
-        name with a sentence.
+        Epochs in order are loaded ahead; any other epoch is loaded from its beginning. Raises DataError for an image
+        that cannot be read, or for too many of them with `--on_bad_image skip`; skipped ones are added to
+        `bad_images`.
         """
         if self._epoch != epoch:
-            self._stop()  # what is loaded ahead belongs to another epoch
+            self._stop()  # the batches loaded ahead belong to another epoch
             self._epoch, self._seen = epoch, 0
         while self._epoch == epoch and (self._epochs is None or epoch <= self._epochs):
             yield self._take()
@@ -71,7 +71,7 @@ class BatchLoader:
         return wait
 
     def close(self) -> None:
-        """End the processes and let go of the cache. A further `epoch` starts anew."""
+        """End the worker processes and close the cache. A later call of `epoch` starts them again."""
         self._stop()
         self._dataset.close_cache()
 
@@ -84,7 +84,7 @@ class BatchLoader:
         self.close()
 
     def _take(self) -> Batch:
-        began = time.perf_counter()
+        start_time = time.perf_counter()
         try:
             if self._batches is None:
                 self._batches = self._start()
@@ -97,7 +97,7 @@ class BatchLoader:
         self._seen += self._options.batch_size
         if self._seen >= len(self._dataset):
             self._epoch, self._seen = self._epoch + 1, 0
-        self._wait += time.perf_counter() - began
+        self._wait += time.perf_counter() - start_time
         return batch
 
     def _stop(self) -> None:
@@ -107,7 +107,7 @@ class BatchLoader:
 
     def _start(self) -> Iterator[Loaded]:
         options = self._options
-        if options.cache != "auto" or self._epoch != self._epochs:  # after the last epoch nobody reads the cache
+        if options.cache != "auto" or self._epoch != self._epochs:  # images cached in the last epoch are never read
             self._dataset.open_cache()
         sampler = BatchSampler(
             len(self._dataset),
@@ -117,17 +117,18 @@ class BatchLoader:
             start=(self._epoch, self._seen),
             epochs=self._epochs,
         )
-        count = min(options.num_threads, -(-len(self._dataset) // options.batch_size))
+        batches_per_epoch = -(-len(self._dataset) // options.batch_size)
+        count = min(options.num_threads, batches_per_epoch)
         if count:
             try:
                 return WorkerBatches(self._dataset, sampler, count, start_method=self._start_method, pin=self._pin)
             except OSError as error:
                 log.warning(
-                    f"Processes that load images cannot be started ({error.strerror or error}): the main process loads "
-                    "them. Allow more open files or a larger /dev/shm, or use --num_threads 0."
+                    f"Worker processes cannot be started ({error.strerror or error}): images are loaded in the main "
+                    "process. Allow more open files or a larger /dev/shm, or use --num_threads 0."
                 )
         return map(self._load, sampler)
 
-    def _load(self, keys: Any) -> Loaded:
+    def _load(self, keys: Keys) -> Loaded:
         batch, bad = fetch(self._dataset, keys)
         return (pinned(batch) if self._pin else batch), bad

@@ -1,4 +1,4 @@
-"""The built-in data sets, registered as any plugin registers its own."""
+"""Registers the built-in data sets."""
 
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.registry import Register

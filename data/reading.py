@@ -1,12 +1,13 @@
-"""Reads image files. Every data set reads through `read_image`, so that a new kind of file needs one place.
+"""Reads image files. All data sets use `read_image`, so that support for a format is added in one place.
 
-Whatever a file holds comes back as 8-bit RGB:
+Every image is converted to 8-bit RGB:
 
-- colour, grey, palette and CMYK files as Pillow converts them, which is what the reference does;
-- transparent pixels are laid on white, where the reference shows the colour hidden beneath them;
-- 16-bit grey is scaled to 8 bits, where the reference clips everything above 255; integers beyond 16 bits
-  are scaled so that the image's maximum is white;
-- floating-point values: [0, 1] is black to white, else [0, 255] is, else the image's own range; NaN is black;
+- colour, grey, palette and CMYK images by Pillow, as in the reference;
+- transparent pixels are composited on white, whereas the reference shows their hidden colour;
+- 16-bit grey is scaled to 8 bits, whereas the reference clips values above 255; integers beyond 16 bits are scaled so
+  that the image's maximum is white;
+- floating-point values are scaled from [0, 1] if all are in that range, else from [0, 255], else from the range of the
+  image; NaN and infinities count as 0;
 - the EXIF orientation is not applied, as in the reference; of several frames the first is read.
 """
 
@@ -25,30 +26,27 @@ from pixlate.errors import DataError
 from pixlate.util.text import one_line, shown
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".tif", ".tiff")
-#: The formats that are read, whatever a file's name is. Pillow has more; some of them start other programs.
+#: The formats that are read, whatever a file's extension is. Some of Pillow's other formats start external programs.
 FORMATS = ("PNG", "JPEG", "PPM", "BMP", "TIFF", "GIF", "WEBP", "JPEG2000", "AVIF")
 
 StrPath = str | os.PathLike[str]
 
 
 class BadImageError(DataError):
-    """An image file that cannot be read; `path` is its name."""
+    """An image file that cannot be read; `path` is its path."""
 
     path: str = ""
 
     @classmethod
     def of(cls, path: StrPath, reason: str) -> "BadImageError":
-        """The error for one file, with the reason as half a sentence."""
+        """The error for a file; `reason` is half a sentence, such as "it is empty"."""
         error = cls(f"cannot read {shown(path)} as an image: {reason}.")
         error.path = os.fspath(path)
         return error
 
 
 def read_image(path: StrPath) -> Image.Image:
-    """The image in a file as 8-bit RGB.
-
-    Raises BadImageError, naming the file, for whatever goes wrong.
-    """
+    """The image in a file as 8-bit RGB. Raises BadImageError, with the path and the reason, if it cannot be read."""
     with _opened(path) as image:
         image.load()
         return to_rgb(image)
@@ -64,8 +62,8 @@ def image_size(path: StrPath) -> tuple[int, int]:
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """An image of any mode as 8-bit RGB, by the rules at the head of this module."""
-    if image.mode.startswith("I"):
+    """Convert an image of any mode to 8-bit RGB, by the rules in this module's docstring."""
+    if image.mode.startswith("I"):  # 32-bit "I", and "I;16" with its byte orders
         return _from_grey(_from_integers(np.asarray(image)))
     if image.mode == "F":
         return _from_grey(_from_floats(np.asarray(image)))
@@ -91,56 +89,61 @@ def _opened(path: StrPath) -> Iterator[Image.Image]:
         raise BadImageError.of(path, error.strerror or one_line(error)) from None
     except MemoryError:
         raise BadImageError.of(path, "there is not enough memory for it") from None
-    except Exception as error:  # a damaged file makes Pillow raise almost anything
+    except Exception as error:  # Pillow raises many types for a damaged file: SyntaxError, ValueError, struct.error, …
         raise BadImageError.of(path, f"it is damaged ({one_line(error)})") from None
 
 
 def _identify(path: StrPath, file: BinaryIO) -> Image.Image:
-    """The image, its pixels unread. As `Image.open`, but without its warning about sizes, which is no error."""
+    """Open an image without reading its pixels.
+
+    As `Image.open`, but limited to FORMATS, and without its warning about large images: `_check_size` rejects those.
+    """
     prefix = file.read(16)
-    reason = f"it holds none of the formats {', '.join(_openers())}"
+    reason = f"it has none of the formats {', '.join(_openers())}"
     for name, (opener, accepts) in _openers().items():
         if accepts is not None and accepts(prefix) is True:
             file.seek(0)
             try:
                 image: Image.Image = opener(file, "")
                 return image
-            except (SyntaxError, IndexError, TypeError, KeyError, struct.error):
+            except (SyntaxError, IndexError, TypeError, KeyError, struct.error):  # what `Image.open` ignores
                 reason = f"it is a damaged {name} file"
     raise BadImageError.of(path, reason)
 
 
 @functools.cache
 def _openers() -> dict[str, tuple[Callable[..., Any], Callable[[bytes], Any] | None]]:
+    """For each format: the function that opens it, and one that recognises its first bytes."""
     Image.init()
     return {name: Image.OPEN[name] for name in FORMATS if name in Image.OPEN}
 
 
 def _check_size(path: StrPath, size: tuple[int, int]) -> None:
-    limit = Image.MAX_IMAGE_PIXELS
+    """Raise BadImageError for an image without pixels, or with so many that decoding could exhaust the memory."""
+    limit = Image.MAX_IMAGE_PIXELS  # users may change it, or set it to None
     if min(size) < 1:
         raise BadImageError.of(path, "it has no pixels")
     if limit is not None and size[0] * size[1] > limit:
         raise BadImageError.of(
-            path, f"its header says {size[0]} x {size[1]} pixels, and the largest safe number of pixels is {limit}"
+            path, f"it has {size[0]} x {size[1]} pixels, and the largest safe number of pixels is {limit}"
         )
 
 
 def _from_integers(values: NDArray[Any]) -> NDArray[np.uint8]:
-    wide = values.astype(np.int64).clip(0)
-    top = int(wide.max())
-    full = 65535 if top <= 65535 else top
-    return ((wide * 255 + full // 2) // full).astype(np.uint8)
+    wide = values.astype(np.int64).clip(0)  # the product with 255 exceeds 32 bits
+    maximum = int(wide.max())
+    white = 65535 if maximum <= 65535 else maximum
+    return ((wide * 255 + white // 2) // white).astype(np.uint8)  # rounded to the nearest
 
 
 def _from_floats(values: NDArray[Any]) -> NDArray[np.uint8]:
-    numbers = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(numbers.min()), float(numbers.max())
+    finite = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(finite.min()), float(finite.max())
     if low < 0 or high > 255:
-        numbers = (numbers - low) / (high - low or 1.0)
+        finite = (finite - low) / (high - low or 1.0)
     elif high > 1:
-        numbers = numbers / 255
-    return (numbers * 255 + 0.5).astype(np.uint8)
+        finite = finite / 255
+    return (finite * 255 + 0.5).astype(np.uint8)
 
 
 def _from_grey(values: NDArray[np.uint8]) -> Image.Image:

@@ -8,9 +8,11 @@ from itertools import count
 class BatchSampler:
     """Yields batches of (epoch, index), epoch after epoch.
 
-    The order of an epoch is a function of (seed, epoch); every item comes once, and an epoch's last batch may be
-    short. `start`, (epoch, items already seen of it), begins in the middle: what follows is what would have
-    followed. `epochs` is the last epoch's number; None never ends.
+    The order of an epoch is a function of (seed, epoch). Every item is in one batch of an epoch, and the last batch may
+    be shorter than the others.
+
+    - start: (epoch, items of it that were already seen), from which the same batches follow as in a run from the start.
+    - epochs: the number of the last epoch; None for no end.
     """
 
     def __init__(

@@ -1,12 +1,12 @@
-"""From an image to a tensor: resized, cropped, flipped, normalised to [-1, 1].
+"""Preprocessing: from an image to a tensor that is resized, cropped, flipped and normalised to [-1, 1].
 
 The five modes of `--preprocess` give the same tensors, bit for bit, as pytorch-CycleGAN-and-pix2pix:
 
-    resize_and_crop        to load_size x load_size (the aspect ratio is lost), then a crop of crop_size
-    crop                   a crop only
-    scale_width            the width becomes load_size, the height follows, but is at least crop_size
-    scale_width_and_crop   that, then a crop
-    none                   both sides are rounded to the nearest multiple of 4
+    resize_and_crop        resize to load_size x load_size, ignoring the aspect ratio; crop crop_size x crop_size
+    crop                   crop only
+    scale_width            resize to the width load_size, keeping the aspect ratio; the height is at least crop_size
+    scale_width_and_crop   scale_width, then crop
+    none                   resize both sides to the nearest multiple of 4
 
 Resizing is bicubic. There are two steps: `resize` depends on the image alone, so its result can be cached; `finish`
 crops, flips and normalises, and is cheap.
@@ -27,7 +27,7 @@ from pixlate.errors import OptionError, did_you_mean
 from .reading import to_rgb
 
 MODES = ("resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none")
-MULTIPLE = 4  # what "none" rounds to
+MULTIPLE = 4  # of the sides in mode "none": what the ResNet generators need
 
 Size = tuple[int, int]  # width, height
 Pixels = NDArray[np.uint8]  # C×H×W: 3 colours, or 1 grey
@@ -48,7 +48,7 @@ class Geometry(Protocol):
 
 @dataclass(frozen=True)
 class Window:
-    """What is random: the position of the crop, and whether the image is flipped."""
+    """The random part of a transform: the crop's left upper corner, and whether the image is flipped horizontally."""
 
     x: int = 0
     y: int = 0
@@ -57,7 +57,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Transform:
-    """One mode of `--preprocess` with its sizes."""
+    """A mode of `--preprocess` with its sizes in pixels; `flip` enables random flips."""
 
     preprocess: str = "resize_and_crop"
     load_size: int = 286
@@ -73,21 +73,21 @@ class Transform:
 
     @classmethod
     def of(cls, options: Geometry) -> "Transform":
-        """The transform that the data options ask for."""
+        """The transform of the data options."""
         return cls(options.preprocess, options.load_size, options.crop_size, options.flip)
 
     @property
     def crops(self) -> bool:
-        """Whether a crop is taken at all."""
+        """Whether the mode includes a crop."""
         return "crop" in self.preprocess
 
     def resized(self, size: Size) -> Size:
-        """The size after `resize`."""
+        """The size that `resize` gives to an image of this size."""
         width, height = size
         if self.preprocess == "resize_and_crop":
             return self.load_size, self.load_size
         if self.preprocess.startswith("scale_width"):
-            if width == self.load_size and height >= self.crop_size:
+            if width == self.load_size and height >= self.crop_size:  # not resized at all, as in the reference
                 return size
             return self.load_size, int(max(self.load_size * height / width, self.crop_size))
         if self.preprocess == "none":
@@ -95,7 +95,7 @@ class Transform:
         return size
 
     def fits(self, size: Size) -> bool:
-        """Whether an image of this size, once resized, is at least as large as the crop (or there is no crop)."""
+        """Whether an image of this size is at least as large as the crop after resizing; True without a crop."""
         return not self.crops or min(self.resized(size)) >= self.crop_size
 
     def final(self, size: Size) -> Size:
@@ -106,7 +106,7 @@ class Transform:
         return width, height
 
     def resize(self, image: Image.Image, *, grayscale: bool = False) -> Pixels:
-        """The 8-bit pixels of an RGB image, grey if `grayscale`, resized. Depends on nothing else."""
+        """The resized 8-bit C×H×W pixels of an RGB image, with C = 1 if `grayscale`. Nothing in it is random."""
         if grayscale:
             image = image.convert("L")
         size = self.resized(image.size)
@@ -116,9 +116,9 @@ class Transform:
         return pixels[None] if grayscale else pixels.transpose(2, 0, 1)
 
     def draw(self, size: Size, rng: random.Random) -> Window:
-        """A window into a resized image of this size: x, y and flip, drawn in this order as the reference does.
+        """Draw the window for a resized image of this size: x, y and flip, in this order, as in the reference.
 
-        Everything is drawn even where it is not used, so that one option does not shift the draws of another.
+        All three are drawn even if they are not used, so that one option does not change the draws of another.
         """
         x = rng.randint(0, max(0, size[0] - self.crop_size))
         y = rng.randint(0, max(0, size[1] - self.crop_size))
@@ -133,7 +133,8 @@ class Transform:
             pixels = pixels[..., ::-1]
         values = np.empty(pixels.shape, np.float32)
         values[...] = pixels
-        values /= 127.5  # with the next line bit for bit (x / 255 - 0.5) / 0.5, since scaling by 2 is exact
+        # Bit for bit (x / 255 - 0.5) / 0.5, the reference's formula, because scaling by 2 is exact.
+        values /= 127.5
         values -= 1
         return torch.from_numpy(values)
 
@@ -153,11 +154,12 @@ def preprocess(
     flip: bool = False,
     grayscale: bool = False,
 ) -> Tensor:
-    """One image as a C×H×W float32 tensor in [-1, 1], C being 1 where `grayscale`, else 3.
+    """Preprocess one image to a C×H×W float32 tensor in [-1, 1]; C is 1 if `grayscale`, else 3.
 
-    Bit for bit the reference's result for that crop position and flip: an image that is larger than the crop in
-    one side only is filled up with black, one that is not larger in either side is not cropped. Raises OptionError
-    for an unknown `preprocess`.
+    - crop_pos: x and y of the crop's left upper corner, in pixels of the resized image.
+
+    The result is bit for bit that of the reference: if only one side is larger than the crop, the other is padded with
+    black; if neither is, the image is not cropped. Raises OptionError for an unknown `preprocess`, or sizes below 1.
     """
     transform = Transform(preprocess, load_size, crop_size)
     pixels = transform.resize(to_rgb(image), grayscale=grayscale)

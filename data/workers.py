@@ -1,8 +1,11 @@
-"""Loads batches in other processes, with torch's DataLoader.
+"""Loads batches in worker processes, with torch's DataLoader.
 
-What this adds to a DataLoader: worker processes ignore SIGINT, outlive SIGTERM for a while and exit with the parent;
-errors are one sentence; batches go through torch's shared memory only while there is plenty of it, so that neither the
-size of /dev/shm nor the number of open files limits them; and a thread reads the next batch during a step.
+In addition to what a DataLoader does,
+
+- worker processes ignore SIGINT, delay their exit on SIGTERM, and exit with the parent;
+- errors arrive without the worker's traceback in their message;
+- tensors pass through a pipe if /dev/shm is too small, or too few open files are allowed, for torch's shared memory;
+- a thread receives the next batch during a training step.
 """
 
 import multiprocessing
@@ -37,21 +40,22 @@ from .batches import Batch, Keys, Loaded, fetch
 from .reading import BadImageError
 from .sampler import BatchSampler
 
-AHEAD = 2  # batches that each worker loads ahead
-PATIENCE = 3.0  # seconds for a worker to end by itself
-GRACE = 120.0  # seconds that a worker lives on after SIGTERM, so that the run can finish its step
-CHECK = 1.0  # seconds between looks at whether the workers live, while a batch is waited for
-SHARED_MEMORY = Path("/dev/shm")  # where torch puts tensors that go to another process, on Linux
-ROOM = 64  # batches like the current one that must fit into it: other workers' and other programs' lie there as well
-DESCRIPTORS = 256  # open files that must be allowed: each tensor under way holds one
+PREFETCHED_BATCHES = 2  # of each worker
+SHUTDOWN_SECONDS = 3.0  # for a worker to exit by itself, before it is killed
+SIGTERM_SECONDS = 120.0  # between SIGTERM and a worker's exit, so that the run can finish its step
+LIVENESS_SECONDS = 1.0  # between two checks of whether the workers are alive, and for the end of a killed one to show
+SHARED_MEMORY = Path("/dev/shm")  # where torch stores tensors that are sent to another process, on Linux
+FREE_BATCHES = 64  # batches of the current one's size that must fit into it; other workers and programs use it too
+MIN_DESCRIPTORS = 256  # open files that the system must allow: each tensor in transit has one open
 
 
 class WorkerBatches:
     """The batches of a sampler, in its order, loaded by `count` processes that each have a copy of the data set.
 
-    - start_method: "fork", "spawn" or "forkserver", by default the system's; pin: whether tensors are in pinned memory.
+    - start_method: "fork", "spawn" or "forkserver"; None is the system's default.
+    - pin: whether tensors are in pinned memory.
 
-    Raises OSError where the system has no room for the processes, DataError for a data set that cannot be pickled.
+    Raises OSError if the system lacks resources for the processes, DataError for a data set that cannot be pickled.
     """
 
     def __init__(
@@ -69,48 +73,50 @@ class WorkerBatches:
         self._requests: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[Loaded | Exception] = queue.SimpleQueue()
         threading.Thread(
-            target=_read, args=(iterator, self._requests, self._results, pin), name="batches", daemon=True
+            target=_receive, args=(iterator, self._requests, self._results, pin), name="batches", daemon=True
         ).start()
         self._requests.put(True)
-        # Finalizers of multiprocessing run before its own end, which waits for processes that SIGTERM does not end.
-        self._finalizer = util.Finalize(self, _end, (self._requests, processes), exitpriority=10)
+        # It also runs at exit, and with a positive priority before multiprocessing joins its processes: that would wait
+        # for workers, which do not exit on SIGTERM at once.
+        self._finalizer = util.Finalize(self, _shut_down, (self._requests, processes), exitpriority=10)
 
     def __iter__(self) -> Iterator[Loaded]:
         return self
 
     def __next__(self) -> Loaded:
-        """Wait for a batch. Raises what its loading raised, DataError when a worker was killed."""
+        """Wait for a batch. Raises the error of loading it, or DataError if a worker was killed."""
         result = self._result()
-        if isinstance(result, PixlateError):
+        if isinstance(result, PixlateError | StopIteration):
             raise result
         if isinstance(result, Exception):
-            raise self._killed() if connection.wait(self._sentinels, 0) else result
+            # The sockets of a process that is being killed close shortly before its sentinel becomes ready.
+            raise self._killed() if connection.wait(self._sentinels, LIVENESS_SECONDS) else result
         self._requests.put(True)
         return result
 
     def close(self) -> None:
-        """End the processes; those that do not end soon are killed."""
+        """End the worker processes; those that do not exit in time are killed."""
         self._finalizer()
 
     def _result(self) -> Loaded | Exception:
         while True:
             try:
-                return self._results.get(timeout=CHECK)
+                return self._results.get(timeout=LIVENESS_SECONDS)
             except queue.Empty:
-                # The reader itself cannot notice: a killed worker may leave half a batch in the pipe, and the reader
-                # waiting for the rest for ever.
+                # The receiving thread cannot check this: a worker that was killed while it wrote to the pipe leaves it
+                # waiting for the rest of a batch.
                 if connection.wait(self._sentinels, 0):
                     return self._killed()
 
     def _killed(self) -> DataError:
         return DataError(
-            "a process that loads images was killed, most likely because memory ran out: use fewer --num_threads "
-            f"(now {self._count}) or a smaller --batch_size."
+            "a worker process that loads images was killed, probably because the system ran out of memory: use fewer "
+            f"--num_threads (now {self._count}) or a smaller --batch_size."
         )
 
 
-class _Raw(NamedTuple):
-    """A tensor as bytes, for a pipe: slower than shared memory, but it takes neither memory nor a file descriptor."""
+class _TensorBytes(NamedTuple):
+    """A tensor as bytes, for a pipe: slower than shared memory, but without its space and file descriptors."""
 
     data: NDArray[np.uint8]
     dtype: torch.dtype
@@ -118,86 +124,92 @@ class _Raw(NamedTuple):
 
 
 @dataclass(frozen=True)
-class _Source(Dataset[bytes]):
-    """What the DataLoader loads from: a pickled batch for each list of keys."""
+class _BatchSource(Dataset[bytes]):
+    """A data set for the DataLoader that returns a pickled batch for each list of keys."""
 
-    plugin_files: PluginFiles  # before the data set: unpickling them makes its class importable
+    plugin_files: PluginFiles  # pickled before the data set, because unpickling them makes its class importable
     dataset: BaseDataset[Any]
 
     def __getitems__(self, keys: Keys) -> bytes:
-        """The pickled batch, or the error in its place: a DataLoader would add its traceback to the message.
+        """The pickled batch or error; a DataLoader would add the traceback to the message of an error that is raised.
 
-        Pickled here, because what the queue's own thread cannot pickle would be lost and waited for for ever.
+        Batches are pickled here, because an object that the queue's thread cannot pickle is lost, and the main process
+        would wait for it forever.
         """
         try:
             batch, bad = fetch(self.dataset, keys)
         except PixlateError as error:
             return pickle.dumps(error)
-        return _pickled(batch, bad)
+        return _pickle_batch(batch, bad)
 
 
-def _pickled(batch: Batch, bad: list[BadImageError]) -> bytes:
-    """A batch as bytes; its tensors lie in shared memory where there is room, else in the bytes themselves."""
-    size = sum(part.nbytes for part in batch.values() if isinstance(part, Tensor))
-    if _has_shared_memory(ROOM * size):
-        with suppress(OSError, RuntimeError):  # taken by another program in the meantime
-            return bytes(ForkingPickler.dumps((batch, bad)))
-    return pickle.dumps(({name: _packed(part) for name, part in batch.items()}, bad), protocol=5)
+def _pickle_batch(batch: Batch, bad: list[BadImageError]) -> bytes:
+    """A batch as bytes, which refer to tensors in shared memory if there is room, or else contain them."""
+    size = sum(value.nbytes for value in batch.values() if isinstance(value, Tensor))
+    if _has_shared_memory(FREE_BATCHES * size):
+        with suppress(OSError, RuntimeError):  # another program may have used it up since
+            return bytes(ForkingPickler.dumps((batch, bad)))  # with torch's reducers, which move tensors there
+    return pickle.dumps(({name: _to_bytes(value) for name, value in batch.items()}, bad), protocol=5)
 
 
 def _has_shared_memory(size: int) -> bool:
     try:
-        return shutil.disk_usage(SHARED_MEMORY).free >= size and os.sysconf("SC_OPEN_MAX") >= DESCRIPTORS
-    except (OSError, ValueError, AttributeError):  # no such folder, or a system that does not tell
+        return shutil.disk_usage(SHARED_MEMORY).free >= size and os.sysconf("SC_OPEN_MAX") >= MIN_DESCRIPTORS
+    except (OSError, ValueError, AttributeError):  # no such folder, or no `sysconf` for this value
         return False
 
 
-def _packed(part: Any) -> Any:
-    if not isinstance(part, Tensor):
-        return part
-    return _Raw(part.contiguous().view(-1).view(torch.uint8).numpy(), part.dtype, part.shape)
+def _to_bytes(value: Any) -> Any:
+    if not isinstance(value, Tensor):
+        return value
+    # As bytes, because NumPy has no bfloat16.
+    return _TensorBytes(value.contiguous().view(-1).view(torch.uint8).numpy(), value.dtype, value.shape)
 
 
-def _unpacked(part: Any, pin: bool) -> Any:
-    if isinstance(part, _Raw):
-        part = torch.from_numpy(part.data).view(part.dtype).view(part.shape)
-    return part.pin_memory() if pin and isinstance(part, Tensor) else part
+def _from_bytes(value: Any, pin: bool) -> Any:
+    if isinstance(value, _TensorBytes):
+        value = torch.from_numpy(value.data).view(value.dtype).view(value.shape)
+    return value.pin_memory() if pin and isinstance(value, Tensor) else value
 
 
-def _read(
+def _receive(
     iterator: Iterator[bytes],
     requests: "queue.SimpleQueue[bool]",
     results: "queue.SimpleQueue[Loaded | Exception]",
     pin: bool,
 ) -> None:
-    """The reader's thread: one batch for each request. At its end the iterator goes, and tells the workers to end."""
+    """Receive one batch for each request, in a thread, until a request is False.
+
+    The iterator is deleted when the thread ends, which tells the workers to exit.
+    """
     while requests.get():
         try:
             loaded = pickle.loads(next(iterator))
             if isinstance(loaded, tuple):
-                batch: Batch = {name: _unpacked(part, pin) for name, part in loaded[0].items()}
+                batch: Batch = {name: _from_bytes(value, pin) for name, value in loaded[0].items()}
                 loaded = batch, loaded[1]
             results.put(loaded)
         except Exception as error:
-            error.__cause__ = error.__context__ = None  # their frames would keep the iterator
+            error.__cause__ = error.__context__ = None  # frames of a traceback would keep the iterator alive
             results.put(error.with_traceback(None))
 
 
 def _start(
     dataset: BaseDataset[Any], sampler: BatchSampler, count: int, start_method: str | None
 ) -> tuple[Iterator[bytes], list[BaseProcess]]:
-    before = set(multiprocessing.active_children())
-    with _quiet_start():
-        _check_room(count, start_method)
+    """Start the workers; returns the iterator over pickled batches, and the processes."""
+    earlier_processes = set(multiprocessing.active_children())
+    with _starting_processes():
+        _check_resources(count, start_method)
         loader = DataLoader(
-            _Source(PluginFiles.imported(), dataset),
+            _BatchSource(PluginFiles.imported(), dataset),
             batch_sampler=sampler,
             num_workers=count,
             collate_fn=_unchanged,
-            worker_init_fn=_begin,
-            prefetch_factor=AHEAD,
+            worker_init_fn=_initialise_worker,
+            prefetch_factor=PREFETCHED_BATCHES,
             multiprocessing_context=start_method,
-            generator=torch.Generator(),  # without its own it draws from the global generator
+            generator=torch.Generator(),  # a DataLoader draws a seed, by default from the global generator
         )
         try:
             iterator = iter(loader)
@@ -205,13 +217,13 @@ def _start(
             raise DataError(
                 f"{type(dataset).__name__} cannot be copied to other processes ({error}): use --num_threads 0."
             ) from None
-    return iterator, [child for child in multiprocessing.active_children() if child not in before]
+    return iterator, [child for child in multiprocessing.active_children() if child not in earlier_processes]
 
 
-def _check_room(count: int, start_method: str | None) -> None:
-    """Raise OSError when there are not enough semaphores and file descriptors for so many workers.
+def _check_resources(count: int, start_method: str | None) -> None:
+    """Raise OSError if there are not enough semaphores and file descriptors for that number of workers.
 
-    As many as the DataLoader is about to open are opened and closed again: it prints a traceback when it fails itself.
+    As many queues as the DataLoader needs are opened and closed again, because it prints a traceback if it fails.
     """
     context = multiprocessing.get_context(start_method)
     queues = []
@@ -219,8 +231,8 @@ def _check_room(count: int, start_method: str | None) -> None:
         for _ in range(2 * count + 4):
             queues.append(context.Queue(1))
     finally:
-        for opened in queues:
-            opened.close()
+        for test_queue in queues:
+            test_queue.close()
 
 
 def _unchanged(batch: Any) -> Any:
@@ -228,55 +240,58 @@ def _unchanged(batch: Any) -> Any:
 
 
 @contextmanager
-def _quiet_start() -> Iterator[None]:
-    """Processes started meanwhile begin life with the signals blocked that they later ignore; no warnings are shown.
+def _starting_processes() -> Iterator[None]:
+    """Within this block, processes start with SIGINT and SIGTERM blocked, and warnings are ignored.
 
-    Newer Pythons warn of forking beside threads, which here only compute, and torch of more workers than cores.
+    `_initialise_worker` unblocks the signals when it has set their handlers. The warnings are Python's of forking in a
+    process with threads, which here only compute, and torch's of more workers than cores.
     """
-    resource_tracker.ensure_running()  # it unblocks them as it starts
-    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    earlier = signal.getsignal(signal.SIGCHLD)
+    resource_tracker.ensure_running()  # started later, inside this block, it would unblock the signals
+    previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    previous_handler = signal.getsignal(signal.SIGCHLD)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        # A DataLoader's handler raises RuntimeError wherever this process is when a worker dies, in a step or a save.
-        with suppress(ValueError):  # only the main thread may set handlers, and in others none was set
-            signal.signal(signal.SIGCHLD, earlier)
-        signal.pthread_sigmask(signal.SIG_SETMASK, held)
+        # The DataLoader installs a handler that raises RuntimeError in the main thread when a worker dies, even in the
+        # middle of a step or of a save.
+        with suppress(ValueError):  # outside of the main thread, neither it nor this can set a handler
+            signal.signal(signal.SIGCHLD, previous_handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous_mask)
 
 
-def _begin(worker: int) -> None:
-    """Prepare a new worker process."""
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, _leave_later)
+def _initialise_worker(worker: int) -> None:
+    """Set the signal handlers of a new worker process, and let it exit with its parent."""
+    signal.set_wakeup_fd(-1)  # a forked worker has the parent's, and would report its signals there
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the run ends its workers
+    signal.signal(signal.SIGTERM, _exit_later)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
-    threading.Thread(target=_leave_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _leave_later(number: int, frame: object) -> None:
-    """On SIGTERM, which schedulers send to every process of a run: the run may need a few more batches to save."""
-    timer = threading.Timer(GRACE, os._exit, (128 + number,))
+def _exit_later(signal_number: int, frame: object) -> None:
+    """Handle SIGTERM, which schedulers send to all processes of a run; the run may need more batches until it saves."""
+    timer = threading.Timer(SIGTERM_SECONDS, os._exit, (128 + signal_number,))
     timer.daemon = True
     timer.start()
 
 
-def _leave_with_parent() -> None:
-    """A DataLoader's worker looks for its parent between batches alone, and never ends while it writes to a pipe."""
+def _exit_with_parent() -> None:
+    """Exit with the parent; a DataLoader's worker checks for it between batches only, not while it writes to a pipe."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])
         os._exit(1)
 
 
-def _end(requests: "queue.SimpleQueue[bool]", processes: list[BaseProcess]) -> None:
+def _shut_down(requests: "queue.SimpleQueue[bool]", processes: list[BaseProcess]) -> None:
+    """End the receiving thread, which ends the processes; kill those that are still alive after SHUTDOWN_SECONDS."""
     requests.put(False)
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + SHUTDOWN_SECONDS
     alive = list(processes)
-    while alive and (left := deadline - time.monotonic()) > 0:
-        ended = connection.wait([process.sentinel for process in alive], left)
+    while alive and (timeout := deadline - time.monotonic()) > 0:
+        ended = connection.wait([process.sentinel for process in alive], timeout)
         alive = [process for process in alive if process.sentinel not in ended]
     for process in alive:
         process.kill()

@@ -1,1 +1,1 @@
-"""Inference with trained models: the Translator, and loading one from a run's folder or a network file."""
+"""Inference with trained models: the Translator, and loading it from a run's folder or from a network file."""

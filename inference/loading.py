@@ -1,4 +1,4 @@
-"""Loading a trained model as a Translator, from a run's folder or from one network file."""
+"""Loads a trained model as a Translator, from a run's folder or from one network file."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -24,11 +24,13 @@ def load_translator(plugins: Plugins, run: str | Path, *, epoch: str | int, devi
     """Load a trained model as a Translator.
 
     - run: a run's folder, of pixlate or of the reference; the name of a run in ./checkpoints; or a `*_net_G*.pth` file.
-    - epoch: the checkpoint's tag: "latest", an epoch's number, "iter_5000".
+    - epoch: the checkpoint's tag, such as "latest", 5 or "iter_5000".
     - device: auto, cpu, cuda, cuda:N or mps.
 
-    The options of a reference run are read from its train_opt.txt. Those of a bare file are inferred from the names
-    and shapes of its tensors; for a U-Net they do not show dropout, which stays off. Computes in float32.
+    The options of a reference run are read from its train_opt.txt. Those of a single file are inferred from the names
+    and shapes of its tensors, which for a U-Net do not tell whether it has dropout: it is off then.
+    Computes in float32.
+
     Raises CheckpointError if the checkpoint is missing, damaged, or of an unknown architecture.
     """
     path = Path(run)
@@ -37,7 +39,7 @@ def load_translator(plugins: Plugins, run: str | Path, *, epoch: str | int, devi
     if path.is_file():
         return Translator(_from_file(plugins, path, device))
     if not path.is_dir():
-        raise CheckpointError(f"there is no run folder or checkpoint '{run}'.")
+        raise CheckpointError(f"there is no run folder or checkpoint file '{run}'.")
     return Translator(_from_folder(plugins, path, str(epoch), device))
 
 
@@ -45,15 +47,20 @@ def _from_folder(plugins: Plugins, folder: Path, tag: str, device: str) -> BaseM
     stored = read_stored(folder)
     options = stored.options if stored else read_listing(folder / "train_opt.txt")
     if not options or str(options.get("model")) not in plugins.registry("model"):
-        # Without a known model, a single generator's file is enough; a stored run's model must be installed.
+        # Without options, a generator's file suffices. If options are stored, their model must be installed, because
+        # its images may differ from those of the generator alone.
         generators = sorted(folder.glob(f"{tag}_net_G*.pth"))
         if not stored and generators:
             return _from_file(plugins, generators[0], device)
-        name = options.get("model", "any model") if options else "any model"
-        origin = stored.components.get("model") if stored else None
-        missing = missing_plugin(plugins, "model", origin, stored.plugin_files) if stored and origin else None
+        component = stored.components.get("model") if stored else None
+        missing = missing_plugin(plugins, "model", component, stored.plugin_files) if stored and component else None
+        if missing:
+            raise CheckpointError(str(missing))
+        name = options.get("model") if options else None
         raise CheckpointError(
-            str(missing) if missing else f"'{folder}' holds no checkpoint '{tag}' of {name} that is installed."
+            f"the model '{name}' of '{folder}' is not installed."
+            if name
+            else f"'{folder}' has neither the options of a run nor a file '{tag}_net_G*.pth'."
         )
     model = _for_inference(plugins, str(options["model"]), options, device)
     load_networks(model, folder, tag, use_ema=True)
@@ -69,6 +76,7 @@ def _from_file(plugins: Plugins, path: Path, device: str) -> BaseModel[Any]:
 
 
 def _for_inference(plugins: Plugins, name: str, options: Mapping[str, Any], device: str) -> BaseModel[Any]:
+    """Create a model from the options that its architecture depends on; others, such as the precision, are ignored."""
     component = plugins.registry("model").get(name)
     owners = [NetworkOptions, Seeded, *([component.config] if component.config else [])]
     known = defaults_of(owners)

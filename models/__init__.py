@@ -1,7 +1,7 @@
 """Image-translation models: pix2pix, CycleGAN, and the base class of any further one.
 
-The names here are stable: plugins build their models from them. They are imported on first use, because they need
-torch, which `--help` should not wait for.
+The names here are stable: plugins build their models from them. They are imported on first use, because importing
+torch takes seconds, and `--help` does not need it.
 """
 
 from typing import TYPE_CHECKING

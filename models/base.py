@@ -63,19 +63,21 @@ class StepResult:
 
 
 class BaseModel(ModelBuilder[Config], ABC):
-    """A method of image translation: its networks, its losses and the order of its updates.
+    """An image-translation method: its networks, its losses and the order of its updates.
 
     Inherited from `ModelBuilder` for `__init__`: `generator`, `discriminator`, `network`, `add_network`,
     `add_optimizer`, `average`, `norm` and `gan_loss`, and for `step`: `penalty`.
     """
 
-    #: Losses whose sum the learning-rate policy "plateau" watches, by their names in a StepResult.
+    #: The names, in a StepResult, of the losses whose sum the learning-rate policy "plateau" monitors.
     watched_losses: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, config: Config, shared: ModelOptions, context: ModelContext) -> None:
         super().__init__(config, shared, context)
         self.updater = Updater(self.device, scaled=self.execution.dtype is torch.float16, clip_grad=shared.clip_grad)
-        if self.train:  # a model that only translates has no learning rate, and imports no policy
+        # A model built for inference has no learning rate: a run whose policy came from a plugin that is no longer
+        # installed can still be tested.
+        if self.train:
             schedule = Schedule(shared.n_epochs, shared.n_epochs_decay, shared.lr_decay_iters)
             self.learning_rate = LearningRate(context.load("lr_policy")(schedule), self.watched_losses, self.device)
         self._prepared = False
@@ -91,9 +93,12 @@ class BaseModel(ModelBuilder[Config], ABC):
         """The images that a test shows for a batch, in order: real_A, fake_B, …; the batch may lack "B"."""
 
     def output(self, batch: Batch) -> Tensor:
-        """The translation of "A" alone: the first `fake…` of `translation`, unless a subclass has a shorter way."""
-        # Without "B", so that a model translates in one direction only.
-        images = self.translation({name: batch[name] for name in ("A", "A_paths")})
+        """The translated "A" alone, N×C×H×W: by default the first image of `translation` named `fake…`.
+
+        A subclass may override it to compute less.
+        """
+        # Without "B", a model of two directions translates in one only.
+        images = self.translation({name: value for name, value in batch.items() if name not in ("B", "B_paths")})
         return next(image for name, image in images.items() if name.startswith("fake"))
 
     def prepare(self, batch: Batch) -> None:
@@ -116,26 +121,27 @@ class BaseModel(ModelBuilder[Config], ABC):
     def training_step(self, batch: Batch, *, group: Group | None = None) -> StepResult:
         """Update the networks by one batch; returns its losses and images, detached.
 
-        `group` is the batch's position among those whose gradients are accumulated; by default it is alone.
+        `group` is the batch's position among those whose gradients are accumulated; by default each batch is a group
+        of its own.
         """
         batch = self.directed(batch)
         self.prepare_once(batch)
         self.updater.group = group or Group()
         result = self.step(batch).detach()
         self.updater.step_ended()
-        if self.updater.group.last:  # weights change with the last batch of a group only
+        if self.updater.group.last:  # the weights change only with the last batch of a group
             for name in self._averaged:
                 self.nets[name].average(self.shared.ema_decay)
         self.learning_rate.observe(result.losses)
         return result
 
     def prepare_once(self, batch: Batch) -> None:
-        """Call `prepare` with a batch of `directed`, and start the averages, unless that is done already."""
+        """Call `prepare` and start the weight averages, the first time only; `batch` comes from `directed`."""
         if self._prepared:
             return
         self._prepared = True
         self.prepare(batch)
-        if self.shared.ema:
+        if self.shared.ema:  # after `prepare`, so that averages include the parts that it builds
             for name in self._averaged:
                 self.nets[name].start_average()
 
@@ -159,9 +165,9 @@ class BaseModel(ModelBuilder[Config], ABC):
             return self.output(batch)
 
     def directed(self, batch: Batch) -> dict[str, Any]:
-        """The batch with its tensors on the model's device, and A and B swapped where `--direction` is BtoA.
+        """The batch with its tensors on the model's device, and A and B swapped if `--direction` is BtoA.
 
-        A batch without "B" consists of inputs, whatever the direction.
+        In a batch without "B", "A" is the input whatever the direction.
         """
         on_device = {
             name: value.to(self.device, non_blocking=True) if isinstance(value, Tensor) else value
@@ -193,7 +199,7 @@ class BaseModel(ModelBuilder[Config], ABC):
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` returned; call `prepare_once` before, for parts whose shape comes from data."""
+        """Restore what `state_dict` returned. Call `prepare_once` first, for parts whose shape comes from data."""
         for name, weights in state["networks"].items():
             self.networks[name].load_state_dict(weights)
         for name, weights in state["ema"].items():
@@ -204,7 +210,7 @@ class BaseModel(ModelBuilder[Config], ABC):
             load_optimizer(self.optimizers[name], optimizer_state)
         self.updater.load_state_dict(state["updater"])
         self.learning_rate.load_state_dict(state)
-        version, internal_state, gauss_next = state["rng"]  # a file may hold lists where setstate wants tuples
+        version, internal_state, gauss_next = state["rng"]  # setstate needs tuples; a file may hold lists
         self.rng.setstate((version, tuple(internal_state), gauss_next))
         self.load_extra_state(state["extra"])
 
@@ -222,5 +228,5 @@ def _sample_names(batch: Batch) -> list[str]:
     paths = batch.get("A_paths")
     if paths is None:
         return [str(index) for index in range(len(batch["A"]))]
-    # Without folders, a translation does not depend on where the data is.
+    # Without folders, so that moving the data changes no translation. Backslashes: paths stored on Windows.
     return [str(path).replace("\\", "/").rsplit("/", 1)[-1] for path in paths]

@@ -1,4 +1,4 @@
-"""Builds what a model consists of: its networks, optimizers and losses, each from the options that name it."""
+"""Builds the parts of a model, its networks, optimizers and losses, from the options that name them."""
 
 import random
 from collections.abc import Callable
@@ -22,12 +22,12 @@ Config = TypeVar("Config")
 
 
 class ModelBuilder(Generic[Config]):
-    """The part of `BaseModel` that a subclass builds itself with, in its `__init__` and in `prepare`.
+    """The methods of `BaseModel` with which a subclass builds its parts, in `__init__` and in `prepare`.
 
     - config: the model's own options, an instance of the dataclass that it is registered with.
     - shared: the options of all models.
-    - context: the device, the components that options name, and `train`; without it a model builds only the
-      networks that `translation` needs.
+    - context: the device, the components that options name, and `train`; if `train` is False, a model builds only
+      the networks that `translation` needs.
     """
 
     def __init__(self, config: Config, shared: ModelOptions, context: ModelContext) -> None:
@@ -39,7 +39,7 @@ class ModelBuilder(Generic[Config]):
         self.execution = choose_execution(shared, self.device, train=self.train)
         self.nets: dict[str, Net] = {}
         self.optimizers: dict[str, Optimizer] = {}
-        #: For draws outside torch, such as those of image pools; saved with the state.
+        #: The generator for random numbers drawn outside torch, such as those of image pools; saved with the state.
         self.rng = random.Random(shared.seed)
         self._averaged: tuple[str, ...] = ()
 
@@ -50,7 +50,7 @@ class ModelBuilder(Generic[Config]):
 
     @property
     def averages(self) -> dict[str, nn.Module]:
-        """The averaged networks by name, where `--ema` is on and training has begun."""
+        """The averaged networks by name: with `--ema`, from the first step on; otherwise none."""
         return {name: net.ema for name, net in self.nets.items() if net.ema is not None}
 
     def generator(self, name: str, input_nc: int, output_nc: int) -> Net:
@@ -82,7 +82,9 @@ class ModelBuilder(Generic[Config]):
 
     def add_network(self, name: str, build: Callable[[], nn.Module]) -> Net:
         """Build and initialise a network; its initial weights depend on the seed and its name alone."""
-        with torch.random.fork_rng(devices=[]):  # weights are drawn on the CPU, whatever the device
+        # fork_rng restores the global generator afterwards. Weights are drawn on the CPU, so that a seed gives the same
+        # ones on every device.
+        with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed_of(self.shared.seed, "init", name))
             module = build()
             initialise(module, self.context.load("init_type"), self.shared.init_gain)
@@ -90,11 +92,11 @@ class ModelBuilder(Generic[Config]):
         return self.nets[name]
 
     def add_optimizer(self, name: str, *nets: Net, lr: float | None = None) -> Optimizer:
-        """Add an Adam optimizer of the networks' weights; its initial learning rate is `--lr` by default."""
+        """Add an Adam optimizer for the networks' weights; its initial learning rate is `lr`, by default `--lr`."""
         weights = [weight for net in nets for weight in net.module.parameters()]
         initial_lr = self.shared.lr if lr is None else lr
-        # Fused: one pass over weights and moments instead of ten, and Updater's check for non-finite gradients
-        # without waiting for the device. Off on MPS, where it is untried.
+        # The fused kernel makes one pass over weights and moments instead of ten, and lets Updater skip non-finite
+        # updates without waiting for the device. It has not been tested on MPS.
         fused = self.device.type != "mps"
         optimizer = Adam(weights, lr=initial_lr, betas=(self.shared.beta1, 0.999), fused=fused)
         self.optimizers[name] = optimizer
@@ -103,7 +105,7 @@ class ModelBuilder(Generic[Config]):
         return optimizer
 
     def norm(self) -> NormFactory:
-        """The normalisation of `--norm`: builds the layer for a number of channels."""
+        """The factory of `--norm`: called with a number of channels, it builds a normalisation layer."""
         factory: NormFactory = self.context.load("norm")
         return factory
 
@@ -113,14 +115,14 @@ class ModelBuilder(Generic[Config]):
         return loss
 
     def penalty(self, D: Net, real: Tensor, fake: Tensor) -> Tensor | float:
-        """The gradient penalty on D between real and fake images where `--gan_mode` has one, else 0.
+        """The gradient penalty on D between N×C×H×W real and fake images if `--gan_mode` has one, else 0.
 
-        D is called uncompiled and in full precision, because the penalty needs gradients of its gradients.
+        D is called uncompiled and in full precision, because the penalty needs second derivatives of it.
         """
         if not (self.context.load("gan_mode").gradient_penalty and self.shared.lambda_gp):
             return 0.0
         return gradient_penalty(D.uncompiled, real, fake, lambda_gp=self.shared.lambda_gp)
 
     def average(self, *nets: Net) -> None:
-        """Name the networks whose weights `--ema` averages: the generators."""
+        """Declare the networks whose weights `--ema` averages: usually the generators."""
         self._averaged = tuple(name for name, net in self.nets.items() if net in nets)

@@ -1,4 +1,4 @@
-"""Options of the built-in models. They stand apart from the models because these need torch, and `--help` does not."""
+"""Options of the built-in models, in a module of their own: `--help` imports it, and must not wait for torch."""
 
 from dataclasses import dataclass
 

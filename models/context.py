@@ -15,8 +15,8 @@ class ModelContext:
 
     - device: where its networks are.
     - train: False for a model that only translates.
-    - components: for each option that names a component ("netG", "norm", "gan_mode", …), that component; the model's
-      own options are included.
+    - components: the component that each option of type NameOf names, by the option's name ("netG", "norm",
+      "gan_mode", …); the model's own options are included.
     - fields: the fields of the data by name; None where the data set declares none.
     """
 
@@ -26,8 +26,8 @@ class ModelContext:
     fields: Mapping[str, Any] | None = None
 
     def __deepcopy__(self, memo: object) -> "ModelContext":
-        return self  # immutable, and plugins hold modules, which cannot be copied
+        return self  # immutable; a component refers to its plugin, a module, which cannot be copied
 
     def load(self, option: str) -> Any:
-        """The class or function that an option names. Raises OptionError where it cannot be imported."""
+        """Import the class or function that an option names. Raises OptionError if it cannot be imported."""
         return self.components[option].load()

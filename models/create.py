@@ -21,7 +21,7 @@ from .context import ModelContext
 
 
 def make_model(component: Component, values: Mapping[str, Any], context: ModelContext) -> BaseModel[Any]:
-    """Construct a component's model; `values` has its own and the shared options by name, unrelated ones too."""
+    """Construct the model of a component; `values` are options by name, of which unrelated ones are ignored."""
     config = build(component.config, values) if component.config else None
     model: BaseModel[Any] = component.load()(config, build(ModelOptions, values), context)
     return model
@@ -42,10 +42,9 @@ def create_model(
     or the loop are checked and have no effect. Raises OptionError for an unknown model, option or value.
     """
     component = plugins.registry("model").get(name)
-    # Explicit options win over the component's defaults, and those over the declared ones.
-    own = [component.config] if component.config else []
-    owners = [*own, ModelOptions]
+    owners = [*([component.config] if component.config else []), ModelOptions]
     known = [*owners, DataOptions, TrainingOptions, InferenceOptions, ExperimentOptions]
+    # Later entries take precedence: declared defaults, this function's, the component's, the caller's options.
     values = {**defaults_of(owners), "precision": "fp32", "compile": "off", **component.defaults}
     values |= checked(known, options, of=f"model '{name}'", plugins=plugins)
     return make_model(component, values, ModelContext(device, train, plugins.components(owners, values), fields))

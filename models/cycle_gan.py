@@ -31,8 +31,8 @@ class CycleGAN(BaseModel[CycleGANConfig]):
         super().__init__(config, shared, context)
         if self.train and config.lambda_identity > 0 and shared.input_nc != shared.output_nc:
             raise OptionError(
-                f"the identity loss compares input and output, which have {shared.input_nc} and "
-                f"{shared.output_nc} channels: give --lambda_identity 0."
+                f"the identity loss compares input and output images, which have {shared.input_nc} and "
+                f"{shared.output_nc} channels: use --lambda_identity 0."
             )
         self.G_A = self.generator("G_A", shared.input_nc, shared.output_nc)
         self.G_B = self.generator("G_B", shared.output_nc, shared.input_nc)
@@ -111,12 +111,12 @@ class CycleGAN(BaseModel[CycleGANConfig]):
         """fake_B, rec_A, fake_A, rec_B, then idt_A and idt_B where the identity loss is on."""
         identity = self.config.lambda_identity > 0
         if identity and self.G_A.batchable and self.G_B.batchable:
-            # G_A(A) and G_A(B) in one call: 7 % of a step, see docs/performance.md
+            # G_A(A) and G_A(B) in one call save 7 % of a step, see docs/performance.md.
             fake_B, idt_A = self.G_A.each(A, B)
             fake_A, idt_B = self.G_B.each(B, A)
             return fake_B, self.G_B(fake_B), fake_A, self.G_A(fake_A), idt_A, idt_B
-        # The running statistics of batch norm, and the masks of dropout, depend on the order of calls: this is the
-        # reference's.
+        # Batch norm's running statistics and dropout's masks depend on the order of the calls, which is that of the
+        # reference.
         fake_B = self.G_A(A)
         rec_A = self.G_B(fake_B)
         fake_A = self.G_B(B)
@@ -124,7 +124,7 @@ class CycleGAN(BaseModel[CycleGANConfig]):
         return (fake_B, rec_A, fake_A, rec_B) + ((self.G_A(B), self.G_B(A)) if identity else ())
 
     def _discriminate(self, D: Net, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
-        """D's loss, which is logged, and D's objective: the loss plus the gradient penalty, if any.
+        """D's loss, which is logged, and D's objective: the loss plus the gradient penalty, if there is one.
 
         The loss is halved, which slows D relative to G (appendix, "Training details").
         """

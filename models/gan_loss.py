@@ -1,10 +1,10 @@
 """Adversarial losses, and the gradient penalty.
 
 Each loss has three terms: D's on real images, D's on fake images, and G's on fake images. Logits are D's output before
-any sigmoid, a tensor of any shape or a list of tensors (several discriminators), whose losses are averaged. All losses
-are means, computed in fp32 or better.
+any sigmoid: a tensor of any shape, or a list of tensors (several discriminators) whose losses are averaged. All losses
+are means, computed in fp32 or fp64.
 
-LSGAN: Mao et al. 2017. Vanilla: Goodfellow et al. 2014, with the non-saturating loss of G (section 3 there).
+LSGAN: Mao et al. 2017. Vanilla: Goodfellow et al. 2014, with their non-saturating loss of G (section 3).
 Hinge: Lim and Ye 2017. WGAN-GP: Gulrajani et al. 2017.
 """
 
@@ -23,7 +23,7 @@ Logits = Tensor | Sequence[Tensor]
 class GANLoss(ABC):
     """An adversarial loss; a subclass defines its three terms for one tensor of logits.
 
-    - gradient_penalty: whether D's objective includes the gradient penalty of `--lambda_gp`.
+    - gradient_penalty: whether D's objective includes the gradient penalty, weighted by `--lambda_gp`.
     """
 
     gradient_penalty: ClassVar[bool] = False
@@ -42,11 +42,11 @@ class GANLoss(ABC):
 
     @abstractmethod
     def real_loss(self, logits: Tensor) -> Tensor:
-        """D's loss for the logits of real images, a scalar mean: small where they classify as real."""
+        """D's loss for the logits of real images, a scalar mean: small if D classifies them as real."""
 
     @abstractmethod
     def fake_loss(self, logits: Tensor) -> Tensor:
-        """D's loss for the logits of fake images, a scalar mean: small where they classify as fake."""
+        """D's loss for the logits of fake images, a scalar mean: small if D classifies them as fake."""
 
     def generator_loss(self, logits: Tensor) -> Tensor:
         """G's loss for the logits of fake images, a scalar mean: by default `real_loss`."""
@@ -115,7 +115,7 @@ def gradient_penalty(
     x = torch.lerp(fake.detach(), real.detach(), epsilon).requires_grad_()
     logits = _as_list(D(x))
     (gradient,) = torch.autograd.grad(logits, x, [torch.ones_like(part) for part in logits], create_graph=True)
-    # The norm has no derivative at zero: the small number keeps a constant D from producing NaN.
+    # The norm has no derivative at zero, where a constant D would give NaN.
     norms: Tensor = torch.linalg.vector_norm(gradient.flatten(1) + 1e-16, dim=1)
     return lambda_gp * (norms - 1).square().mean()
 
@@ -125,5 +125,6 @@ def _as_list(logits: Logits) -> list[Tensor]:
 
 
 def _mean(loss: Callable[[Tensor], Tensor], logits: Logits) -> Tensor:
+    # 16-bit logits, of autocast, are converted to fp32; fp64 stays.
     losses = [loss(part.to(torch.promote_types(part.dtype, torch.float32))) for part in _as_list(logits)]
     return torch.stack(losses).mean() if len(losses) > 1 else losses[0]

@@ -1,7 +1,8 @@
 """A history of generated images, from which a discriminator's fakes are drawn.
 
-A discriminator that sees only the newest fakes forgets earlier ones, and the generator returns to them (Shrivastava
-et al., "Learning from simulated and unsupervised images through adversarial training", 2017, section 2.3).
+A discriminator trained on the newest fakes alone forgets earlier ones, and the generator may produce their artifacts
+again (Shrivastava et al., "Learning from simulated and unsupervised images through adversarial training", 2017,
+section 2.3).
 """
 
 import random
@@ -12,9 +13,10 @@ from torch import Tensor
 
 
 class ImagePool:
-    """Keeps up to `size` generated images on their device; with size 0 it returns its input.
+    """Stores up to `size` generated images on their device; with size 0 it returns its input.
 
-    - rng: the model's, which its state includes. CycleGAN's two pools share it and draw in the reference's order.
+    - rng: the model's generator, which is saved with the model's state. CycleGAN's two pools share it and draw in the
+      order of the reference.
     """
 
     def __init__(self, size: int, rng: random.Random) -> None:
@@ -23,10 +25,10 @@ class ImagePool:
         self._images: list[Tensor] = []
 
     def query(self, fakes: Tensor) -> Tensor:
-        """Exchange N×C×H×W fakes, one by one; returns as many images, detached.
+        """Exchange N×C×H×W fakes, one by one, for as many images; returns them detached.
 
-        Until the pool is full, a fake is stored and returned. After that, with probability 0.5, it replaces a random
-        image of the pool, which is returned instead of it.
+        Until the pool is full, a fake is stored and returned. After that, with probability 0.5, it is returned
+        unchanged; otherwise it replaces a random image of the pool, which is returned instead.
         """
         fakes = fakes.detach()
         if self.size == 0:

@@ -1,4 +1,4 @@
-"""Learning rates: policies, which give the rate as a function of the epoch, and their use on optimizers.
+"""Learning-rate policies, functions from the epoch to a factor, and their application to optimizers.
 
 A rate is constant within an epoch, so that resuming in the middle of one needs no state beyond the epoch's number.
 """
@@ -18,7 +18,7 @@ from pixlate.errors import PixlateError, did_you_mean
 
 @dataclass(frozen=True)
 class Schedule:
-    """The lengths of a run's phases, in epochs."""
+    """The lengths of a run's phases, in epochs: at the full rate, of its decay, and between the steps of "step"."""
 
     n_epochs: int
     n_epochs_decay: int
@@ -26,12 +26,12 @@ class Schedule:
 
     @property
     def total(self) -> int:
-        """All epochs of the run."""
+        """The number of epochs of the run."""
         return self.n_epochs + self.n_epochs_decay
 
 
 class Policy(ABC):
-    """The factor of the learning rate in each epoch; there is one instance for a run."""
+    """The factor of the learning rate in each epoch. A run has one instance."""
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
@@ -41,10 +41,10 @@ class Policy(ABC):
         """The factor of the initial learning rate in an epoch, counted from 1."""
 
     def epoch_ended(self, loss: float) -> None:
-        """Called with the epoch's mean of the model's watched losses."""
+        """Called after each epoch with its mean of the model's watched losses."""
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs beside the epoch's number."""
+        """The state that a resumed run needs in addition to the epoch's number."""
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -52,21 +52,21 @@ class Policy(ABC):
 
 
 class Linear(Policy):
-    """Constant for `n_epochs`, then falling in equal steps towards zero, which epoch total + 1 would reach."""
+    """1 for `n_epochs`, then falling in equal steps; epoch total + 1 would reach 0."""
 
     def factor(self, epoch: int) -> float:
         return 1.0 - max(0, epoch - self.schedule.n_epochs) / (self.schedule.n_epochs_decay + 1)
 
 
 class Step(Policy):
-    """A tenth after every `lr_decay_iters` epochs."""
+    """Multiplied by 0.1 after every `lr_decay_iters` epochs."""
 
     def factor(self, epoch: int) -> float:
         return float(0.1 ** ((epoch - 1) // self.schedule.lr_decay_iters))
 
 
 class Cosine(Policy):
-    """Half a cosine from 1 towards 0 over all epochs, which epoch total + 1 would reach.
+    """Half a period of a cosine, from 1 over all epochs; epoch total + 1 would reach 0.
 
     The reference anneals over `n_epochs` alone, so that its rate rises again during the decay epochs.
     """
@@ -76,10 +76,11 @@ class Cosine(Policy):
 
 
 class Plateau(Policy):
-    """A fifth whenever the watched loss has not fallen by 1 % for more than 5 epochs.
+    """Multiplied by 0.2 when the watched loss has not fallen by 1 % for more than 5 epochs.
 
     The arithmetic is that of torch's ReduceLROnPlateau. The reference passes zeros to it, so that its rate falls
-    whatever happens; here it is the epoch's mean of the losses that the model names in `watched_losses`.
+    whatever the losses are; here the watched loss is the epoch's mean of the losses that the model names in
+    `watched_losses`.
     """
 
     FACTOR, THRESHOLD, PATIENCE = 0.2, 0.01, 5
@@ -111,13 +112,13 @@ class LearningRate:
     """Sets the learning rates of a model's optimizers, and averages the losses that a policy watches.
 
     - watched_losses: the names of those losses.
-    - device: where losses are; their sum stays there, so that no step waits for it.
+    - device: where the losses are computed. Their sum stays there, so that no step waits for the device.
     """
 
     def __init__(self, policy: Policy, watched_losses: Sequence[str], device: torch.device) -> None:
         self.policy = policy
         self._watched_losses = watched_losses
-        # float64, because an epoch may have a million steps; MPS has no float64
+        # float64, because float32 loses small terms of a sum over a million steps; MPS has no float64.
         self._sum = torch.zeros((), dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
         self._steps = 0
 
@@ -132,7 +133,7 @@ class LearningRate:
         for name in self._watched_losses:
             if name not in losses:
                 raise PixlateError(
-                    f"watched_losses names '{name}', which is none of the step's losses.{did_you_mean(name, losses)}"
+                    f"watched_losses contains '{name}', which is not a loss of the step.{did_you_mean(name, losses)}"
                 )
             self._sum += losses[name].to(self._sum)
         self._steps += 1
@@ -143,7 +144,7 @@ class LearningRate:
         self._sum, self._steps = torch.zeros_like(self._sum), 0
 
     def state_dict(self) -> dict[str, Any]:
-        """The policy's state, and the sum of the epoch under way."""
+        """The policy's state, and the sum over the current epoch's steps."""
         return {"policy": self.policy.state_dict(), "watched": {"sum": float(self._sum), "steps": self._steps}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Registers the built-in models, networks and their parts, through the hooks that any plugin uses."""
+"""Registers the built-in models, networks, norms, losses, initialisations and learning-rate policies."""
 
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.registry import Register

@@ -11,7 +11,7 @@ from .context import ModelContext
 
 
 class Single(BaseModel[SingleConfig]):
-    """Images: real, fake. Its network is named "G" plus `--model_suffix`, as that of the training it comes from."""
+    """Images: real, fake. The network's name is "G" plus `--model_suffix`, as in the run that trained it."""
 
     def __init__(self, config: SingleConfig, shared: ModelOptions, context: ModelContext) -> None:
         super().__init__(config, shared, context)

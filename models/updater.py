@@ -11,9 +11,10 @@ from torch.optim import Optimizer
 
 @dataclass
 class Group:
-    """A step's position among the batches whose gradients are accumulated for one update.
+    """A step's position in a group of batches whose gradients are accumulated for one update.
 
-    - size: batches in the group; last: whether this step completes it, so that the update is applied.
+    - size: the number of batches in the group.
+    - last: whether this step is the group's last, after which the update is applied.
     """
 
     size: int = 1
@@ -23,11 +24,11 @@ class Group:
 class Updater:
     """Backpropagates losses and steps optimizers, in the same way for all optimizers of a model.
 
-    - scaled: whether losses are scaled against underflow, as fp16 needs; clip_grad: the largest norm of the
-      gradients, 0 for no limit.
+    - scaled: whether losses are scaled against underflow, as fp16 requires.
+    - clip_grad: the largest allowed norm of the gradients; 0 is no limit.
 
-    Nothing here synchronises with the device: the count of skipped updates is a tensor, read only when losses are
-    logged.
+    With fused optimizers, an update does not synchronise with the device: the number of skipped updates is a tensor,
+    which is read only when losses are logged.
     """
 
     def __init__(self, device: torch.device, *, scaled: bool, clip_grad: float) -> None:
@@ -42,7 +43,8 @@ class Updater:
         Optimizers that share a loss share the norm by which their gradients are clipped. An update with a NaN or
         infinite gradient is skipped: weights and moments stay as they were.
         """
-        # Dividing by the group's size makes the sum of the gradients that of the mean over one large batch.
+        # Losses are means over a batch. Divided by the group's size, their gradients add up to the gradient of the mean
+        # over one large batch.
         self.scaler.scale(loss / self.group.size if self.group.size > 1 else loss).backward()  # type: ignore[no-untyped-call]
         if self.group.last:
             self._apply(optimizers)
@@ -55,7 +57,7 @@ class Updater:
             self.scaler.update()
 
     def take_skipped(self) -> int:
-        """The number of updates skipped since the last call; synchronises with the device."""
+        """Return the number of updates skipped since the last call, and reset it; synchronises with the device."""
         count = int(self.skipped)
         self.skipped.zero_()
         return count
@@ -77,47 +79,43 @@ class Updater:
             return
         if self.scaler.is_enabled():
             for optimizer in optimizers:
-                self.scaler.unscale_(optimizer)
+                self.scaler.unscale_(optimizer)  # also records for `scaler.update` whether a gradient is not finite
         norm = nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None], foreach=True)
-        self._clip(weights, norm)
+        if self.clip_grad:
+            nn.utils.clip_grads_with_norm_(weights, self.clip_grad, norm, foreach=True)
         # The norm is finite only if every gradient is, so that one number decides for all weights.
         non_finite = (~norm.isfinite()).to(torch.float32)
         self.skipped += non_finite
+        # Not `scaler.step`, which decides for each optimizer by itself: clipping by a norm that is not finite has
+        # spoilt the gradients of all of them.
         for optimizer in optimizers:
-            if self.scaler.is_enabled():
-                self.scaler.step(optimizer)
-            else:
-                step_unless(optimizer, non_finite)
-
-    def _clip(self, weights: list[Tensor], norm: Tensor) -> None:
-        if self.clip_grad:
-            nn.utils.clip_grads_with_norm_(weights, self.clip_grad, norm, foreach=True)
+            step_unless(optimizer, non_finite)
 
 
 def _weights(optimizer: Optimizer) -> list[Tensor]:
-    """The weights that have a gradient."""
+    """An optimizer's weights that have a gradient."""
     return [w for group in optimizer.param_groups for w in group["params"] if w.grad is not None]
 
 
 def step_unless(optimizer: Optimizer, non_finite: Tensor) -> None:
-    """Step, unless the scalar `non_finite` is 1."""
+    """Step an optimizer, unless the scalar tensor `non_finite` is 1."""
     if getattr(optimizer, "_step_supports_amp_scaling", False):
-        # Fused optimizers check GradScaler's flag inside their kernel, so that nothing waits for the device.
+        # Fused optimizers read GradScaler's flag inside their kernel, so that the CPU need not wait for its value.
         optimizer.found_inf = non_finite.to(torch.float32)  # type: ignore[attr-defined]
         optimizer.grad_scale = None  # type: ignore[attr-defined]
         optimizer.step()
         del optimizer.found_inf, optimizer.grad_scale  # type: ignore[attr-defined]
-    elif not non_finite:
+    elif not non_finite:  # waits for the device
         optimizer.step()
 
 
 def load_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
-    """Restore an optimizer's moments, but keep its own initial learning rate and betas.
+    """Restore an optimizer's moments, but keep its current initial learning rate and betas.
 
-    `--lr` and `--beta1` may have been changed for the resumed run, and torch would restore the old values.
+    `--lr` and `--beta1` may have been changed for the resumed run; torch would restore the stored values.
     """
-    kept = ("initial_lr", "betas")
-    own = [{key: value for key, value in group.items() if key in kept} for group in optimizer.param_groups]
+    preserved = ("initial_lr", "betas")
+    current = [{key: value for key, value in group.items() if key in preserved} for group in optimizer.param_groups]
     optimizer.load_state_dict(dict(state))
-    for group, settings in zip(optimizer.param_groups, own, strict=True):
+    for group, settings in zip(optimizer.param_groups, current, strict=True):
         group.update(settings)

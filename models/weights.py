@@ -1,7 +1,6 @@
-"""Network files, `<tag>_net_<name>.pth`: reading them without executing anything, and loading them into networks.
+"""Network files, `<tag>_net_<name>.pth`: reading them without executing code, and loading them into networks.
 
-Each holds one bare state_dict, as the reference writes them. Files of whole training states are read by the same
-`read_tensors`.
+Each holds one bare state_dict, as in the reference. `read_tensors` also reads the files of whole training states.
 """
 
 import pickle
@@ -36,11 +35,14 @@ def load_networks(model: BaseModel[Any], folder: Path, tag: str, *, use_ema: boo
 
 
 def load_weights(network: nn.Module, path: Path) -> None:
-    """Load one state_dict, pixlate's or the reference's. Raises CheckpointError if it does not fit the network."""
+    """Load a file with one state_dict, of pixlate or of the reference, into a network.
+
+    Raises CheckpointError if the file cannot be read, or if its tensors do not fit the network.
+    """
     weights = without_instance_statistics(read_tensors(path))
-    own = network.state_dict()
-    if {key: value.shape for key, value in own.items()} != {key: _shape(value) for key, value in weights.items()}:
-        raise CheckpointError(f"'{path}' does not fit: {_explain_difference(own, weights)}")
+    expected = network.state_dict()
+    if {key: value.shape for key, value in expected.items()} != {key: _shape(value) for key, value in weights.items()}:
+        raise CheckpointError(f"'{path}' does not fit: {_explain_difference(expected, weights)}")
     network.load_state_dict(weights)
 
 
@@ -48,13 +50,14 @@ def read_tensors(path: Path, *, device: str = "cpu") -> dict[str, Any]:
     """Read a dict of tensors and plain values; code in the file is not executed. Raises CheckpointError."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about old formats and odd pickles: the file loads, or is refused below
+            # torch warns of old formats and unusual pickles; such a file loads, or is rejected below
+            warnings.simplefilter("ignore")
             content = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError:
         raise CheckpointError(f"there is no file '{path}'.") from None
     except OSError as error:
         raise CheckpointError(f"'{path}' cannot be read: {error.strerror or error}.") from error
-    except Exception as error:  # a damaged file makes torch raise almost anything
+    except Exception as error:  # torch raises many types for a damaged file: RuntimeError, KeyError, ValueError, …
         if isinstance(error, pickle.UnpicklingError) and "Weights only load failed" in str(error):
             raise CheckpointError(
                 f"'{path}' holds more than tensors and plain values, or is damaged; it was not loaded."
@@ -62,6 +65,8 @@ def read_tensors(path: Path, *, device: str = "cpu") -> dict[str, Any]:
         raise CheckpointError(f"'{path}' is damaged or is no checkpoint.") from error
     if not isinstance(content, dict):
         raise CheckpointError(f"'{path}' holds a {type(content).__name__}, not a checkpoint.")
+    if not all(isinstance(key, str) for key in content):
+        raise CheckpointError(f"'{path}' holds a dict whose keys are not names, not a checkpoint.")
     return dict(content)
 
 
@@ -71,16 +76,20 @@ def checkpoint_tags(folder: Path) -> list[str]:
     return sorted(tags, key=lambda tag: (not tag.isdigit(), int(tag) if tag.isdigit() else 0, tag))
 
 
-def _explain_difference(own: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str:
+def _explain_difference(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str:
     """The options in which two generators differ, else the first tensor that differs."""
     try:
-        mismatch = describe_mismatch(infer_generator(own), weights)
+        mismatch = describe_mismatch(infer_generator(expected), weights)
     except CheckpointError:  # the network is not one of the built-in generators
         mismatch = None
     if mismatch is not None:
         return mismatch
-    key = next(key for key in {**own, **weights} if _shape(own.get(key)) != _shape(weights.get(key)))
-    return f"'{key}' is {_shape(weights.get(key))} there and {_shape(own.get(key))} here."
+    key = next(key for key in {**expected, **weights} if _shape(expected.get(key)) != _shape(weights.get(key)))
+    if key not in weights:
+        return f"it has no tensor '{key}'."
+    if key not in expected:
+        return f"the network has no tensor '{key}'."
+    return f"'{key}' has the shape {_shape(weights[key])} in the file and {_shape(expected[key])} in the network."
 
 
 def _explain_missing(folder: Path, tag: str, name: str) -> str:

@@ -1,19 +1,18 @@
-"""The demo data: drawn streets of town houses, so that everything can be tried without a download.
+"""The demo data: drawn streets of town houses, with which everything can be tried without a download.
 
-Pairs (train, val, test: label map left, image right) for pix2pix, and unpaired images (trainA, testA by day;
-trainB, testB other streets by night) for CycleGAN. Each file is a function of its folder and number.
+Pairs (train, val, test: label map on the left, image on the right) for pix2pix, and unpaired images (trainA, testA by
+day; trainB, testB of other streets by night) for CycleGAN. Each file is a function of its folder and number.
 """
 
-import os
 import random
 import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
 
-from pixlate.util.files import cannot_write, make_folder
+from pixlate.errors import DataError
+from pixlate.util.files import atomic_write, cannot_write, make_folder
 
 from .materials import DAY, NIGHT
 from .painting import paint
@@ -27,7 +26,7 @@ COUNTS: Mapping[str, int] = {
 
 
 def demo_folder() -> Path:
-    """./datasets/demo, drawn now if it is not there yet: a few seconds, 15 MB."""
+    """The folder ./datasets/demo, drawn if it does not exist, which takes a few seconds and 15 MB."""
     if not FOLDER.is_dir():
         write_demo(FOLDER)
     return FOLDER
@@ -36,7 +35,9 @@ def demo_folder() -> Path:
 def write_demo(folder: Path, counts: Mapping[str, int] = COUNTS) -> None:
     """Draw the demo data. The folder appears when it is complete; an interrupted drawing is continued.
 
-    Raises DataError where it cannot be written.
+    - counts: the number of files in each sub-folder.
+
+    Raises DataError if it cannot be written.
     """
     part = folder.with_name(f".{folder.name}.part")
     try:
@@ -45,14 +46,17 @@ def write_demo(folder: Path, counts: Mapping[str, int] = COUNTS) -> None:
             for number in range(1, count + 1):
                 _write(part / name / f"{number:04}.png", name, number)
         part.rename(folder)
-    except OSError as error:
-        if not folder.is_dir():  # unless another process was quicker
+    except (OSError, DataError) as error:
+        if folder.is_dir():  # another process has completed and renamed it meanwhile
+            shutil.rmtree(part, ignore_errors=True)
+            return
+        if isinstance(error, OSError):
             raise cannot_write(folder, error) from error
-        shutil.rmtree(part, ignore_errors=True)
+        raise
 
 
 def draw(name: str, number: int) -> Image.Image:
-    """One image of the demo data: 512 x 256 for a pair, else 256 x 256."""
+    """One image of the demo data, of the folder `name`: 512 x 256 for a pair, else 256 x 256."""
     rng = random.Random(f"{name}/{number}")
     street = invent_street(rng)
     if name.endswith("A"):
@@ -66,13 +70,6 @@ def draw(name: str, number: int) -> Image.Image:
 
 
 def _write(path: Path, name: str, number: int) -> None:
-    if path.exists():
-        return
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        draw(name, number).save(aside, "PNG", compress_level=3)
-        aside.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            aside.unlink()
-        raise
+    if not path.exists():
+        with atomic_write(path) as file:
+            draw(name, number).save(file, "PNG", compress_level=3)

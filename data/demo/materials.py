@@ -1,4 +1,4 @@
-"""What the demo data's streets are built of: colours and textures, by day and by night."""
+"""The materials of the demo data's streets: colours and textures, by day and by night."""
 
 import functools
 from collections.abc import Mapping
@@ -10,8 +10,8 @@ from PIL import Image
 
 from .street import SIDE
 
-FINE = 2  # painted at this multiple of the size, then scaled down
-FULL = SIDE * FINE
+FINE = 2  # images are painted at this multiple of their size, then reduced, which smooths edges
+FULL = SIDE * FINE  # pixels
 Colour = tuple[int, int, int]
 Grid = NDArray[np.float64]
 
@@ -39,11 +39,11 @@ COLOURS: Mapping[str, Colour] = {
 
 @dataclass(frozen=True)
 class Light:
-    """How a street is lit."""
+    """The lighting of a street."""
 
-    sky: tuple[Colour, Colour]  # above, and at the horizon
+    sky: tuple[Colour, Colour]  # at the top, and at the horizon
     cloud: Colour
-    tint: Colour  # what white looks like
+    tint: Colour  # the colour of a white surface
     lamps: bool = False
 
 
@@ -53,7 +53,7 @@ NIGHT = Light(((10, 14, 40), (66, 60, 112)), (52, 54, 98), (98, 104, 154), lamps
 
 @functools.cache
 def material(name: str, light: Light) -> Image.Image:
-    """FULL x FULL pixels of a material, or of the sky. The texture depends on the place alone, not on chance."""
+    """FULL x FULL pixels of a material, or of the sky. The texture depends on the position, and is not random."""
     if name == "sky":
         down = np.linspace(0, 1, FULL)[:, None, None].clip(0, 0.75) / 0.75
         pixels = (1 - down) * np.array(light.sky[0]) + down * np.array(light.sky[1])
@@ -64,7 +64,7 @@ def material(name: str, light: Light) -> Image.Image:
 
 @functools.cache
 def glass(name: str, size: tuple[int, int], *, lit: bool, night: bool) -> Image.Image:
-    """A pane of that size: bright above and dark below by day with a slanting reflection, warm where lit, else dark."""
+    """A pane of glass in fine pixels: warm if lit, dark at night, else bright at the top with a slanting reflection."""
     height, width = 64, 40
     y, x = np.mgrid[0:height, 0:width] / height
     if lit:
@@ -100,7 +100,11 @@ def _texture(name: str) -> Grid:
 
 
 def _courses(height: int, width: int, joint: float, spread: float) -> Grid:
-    """Rows of stones, every second row shifted by half a stone, each stone a little lighter or darker."""
+    """Rows of stones, every second one shifted by half a stone; each stone has a slightly different brightness.
+
+    - height, width: the size of a stone in fine pixels.
+    - joint: the brightness of the joints; spread: the largest deviation of a stone's brightness from 1.
+    """
     y, x = np.mgrid[0:FULL, 0:FULL]
     row = y // height
     x = x + row % 2 * (width // 2)
@@ -125,6 +129,6 @@ def _leaves() -> Grid:
 
 
 def _noise(size: int, seed: int) -> Grid:
-    """Smooth noise of that wavelength in fine pixels, mostly within [-1, 1]."""
+    """Smooth noise, mostly within [-1, 1]; `size` is its wavelength in fine pixels."""
     small = np.random.default_rng(seed).uniform(-1, 1, (FULL // size + 2,) * 2).astype(np.float32)
     return np.asarray(Image.fromarray(small).resize((FULL, FULL), Image.Resampling.BICUBIC), np.float64)

@@ -10,14 +10,15 @@ from .street import PAVEMENT, SIDE, WALLS, Part
 
 Box = tuple[int, int, int, int]
 
-LIT = 0.45  # share of the windows with light behind them at night
+LIT_WINDOWS = 0.45  # share of the windows that are lit at night
+LIT_SHOPS = 0.85
 BLOOMS = ((226, 62, 92), (250, 214, 92), (244, 236, 240))
 STRIPES = ((188, 58, 52), (242, 234, 222))
 RAILING = (58, 56, 62)
 
 
 def paint(street: list[Part], light: Light = DAY, rng: random.Random | None = None) -> Image.Image:
-    """A SIDE x SIDE image of a street. By day it is a function of the street; at night `rng` lights the windows."""
+    """Paint a street: SIDE x SIDE pixels. At night `rng` selects the lit windows; by day nothing is random."""
     return _Painter(light, rng or random.Random(0)).paint(street)
 
 
@@ -27,7 +28,7 @@ class _Painter:
         self.rng = rng
         self.canvas = Image.new("RGB", (FULL, FULL))
         self.draw = ImageDraw.Draw(self.canvas)
-        self.veil = ImageDraw.Draw(self.canvas, "RGBA")  # mixes what it draws with what is there
+        self.overlay = ImageDraw.Draw(self.canvas, "RGBA")  # blends with the canvas by alpha
         self.lit: list[Box] = []
 
     def paint(self, street: list[Part]) -> Image.Image:
@@ -85,7 +86,7 @@ class _Painter:
         self._shade((left, bottom - 4, right, bottom), 0.8)
 
     def _glass(self, box: Box, name: str = "window") -> None:
-        lit = self.light.lamps and self.rng.random() < (0.85 if name == "shop" else LIT)
+        lit = self.light.lamps and self.rng.random() < (LIT_SHOPS if name == "shop" else LIT_WINDOWS)
         size = max(1, box[2] - box[0]), max(1, box[3] - box[1])
         self.canvas.paste(glass(name, size, lit=lit, night=self.light.lamps), box[:2])
         if lit:
@@ -174,16 +175,16 @@ class _Painter:
     def _shade(self, box: Box, strength: float) -> None:
         """Darken a box, or lighten it where the strength is above 1."""
         left, top, right, bottom = box
-        over = (
-            (0, 0, 0, round(255 * (1 - strength))) if strength < 1 else (*self.light.tint, round(255 * (strength - 1)))
-        )
-        self.veil.rectangle((left, top, right - 1, bottom - 1), fill=over)
+        colour = (0, 0, 0) if strength < 1 else self.light.tint
+        alpha = round(255 * abs(strength - 1))
+        self.overlay.rectangle((left, top, right - 1, bottom - 1), fill=(*colour, alpha))
 
     def _tinted(self, colour: Colour) -> Colour:
         red, green, blue = (part * tint // 255 for part, tint in zip(colour, self.light.tint, strict=True))
         return red, green, blue
 
     def _glow(self) -> None:
+        """Add the blurred light of the lit windows, on the canvas of the final size."""
         small = Image.new("RGB", (SIDE // 2, SIDE // 2))
         draw = ImageDraw.Draw(small)
         for box in self.lit:
@@ -193,6 +194,7 @@ class _Painter:
 
 
 def _fine(part: Part) -> Box:
+    """The box of a part in fine pixels."""
     left, top, right, bottom = (side * FINE for side in part.box)
     return left, top, right, bottom
 

@@ -1,6 +1,6 @@
-"""Invents streets of town houses for the demo data: which part of the image is what.
+"""Generates random streets of town houses for the demo data.
 
-A street is a list of parts, from back to front. Painted flat, in one colour for each kind, it is a label map;
+A street is a list of parts, from back to front. `label_map` draws them in one flat colour for each kind;
 `pixlate.data.demo.painting` paints the same parts as an image.
 """
 
@@ -12,7 +12,7 @@ from typing import Literal
 from PIL import Image, ImageDraw
 
 SIDE = 256  # pixels of an image's side, the unit of every coordinate here
-PAVEMENT, ROAD = 228, 241  # where they begin
+PAVEMENT, ROAD = 228, 241  # their upper edges
 WALLS = ("brick", "sandstone", "sage", "slate blue", "ochre", "rose", "plaster")
 
 #: The colour of each kind of part in a label map.
@@ -47,7 +47,7 @@ LABELS: Mapping[str, tuple[int, int, int]] = {
 
 @dataclass(frozen=True)
 class Part:
-    """One part of a street: its kind, and the corners of a polygon, or two of a box or an ellipse."""
+    """One part of a street: its kind, and the corners of a polygon, or two opposite corners of a box or an ellipse."""
 
     kind: str
     form: Literal["box", "ellipse", "polygon"]
@@ -67,7 +67,7 @@ class _House:
     wall: str
     top: int
     floors: int
-    floor: int  # height of one
+    floor: int  # the height of a floor
 
     @property
     def middle(self) -> int:
@@ -89,7 +89,7 @@ def label_map(street: list[Part]) -> Image.Image:
 
 
 def invent_street(rng: random.Random) -> list[Part]:
-    """A street of two to four houses, from back to front."""
+    """Draw a random street of two to four houses: its parts from back to front."""
     parts = [_box("sky", 0, 0, SIDE, SIDE)]
     for _ in range(rng.randint(0, 3)):
         parts += _cloud(rng)
@@ -106,6 +106,7 @@ def invent_street(rng: random.Random) -> list[Part]:
 
 
 def _inside(box: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """The same box for Pillow, whose rectangles include their right and lower edges."""
     left, top, right, bottom = box
     return left, top, max(left, right - 1), max(top, bottom - 1)
 

@@ -1,8 +1,8 @@
 """Unpacks archives from untrusted servers: nothing outside the folder, no links, no devices, no decompression bombs.
 
-Members are read as streams and written here, instead of by `extractall`: what is written is counted while it is
-written, whatever sizes the archive states; every file is created exclusively, so that no member replaces another; and
-the archive's modes, owners and times are ignored.
+Members are read as streams and written by this module, not by `extractall`. Bytes are counted while they are written,
+whatever sizes the archive declares; files are created exclusively, so that no member replaces another; modes, owners
+and times are ignored.
 """
 
 import lzma
@@ -19,10 +19,10 @@ from pixlate.errors import DataError
 from pixlate.util.files import cannot_write
 from pixlate.util.text import counted, one_line, shown
 
-CHUNK = 1 << 20  # bytes that are read at a time
+CHUNK = 1 << 20  # bytes read at a time
 MAX_FILES = 2_000_000
-MAX_EXPANSION = 100  # bytes unpacked for each byte of the archive; images, which are compressed already, hardly expand
-MIN_LIMIT = 1 << 30  # bytes that any archive may unpack to, however small it is
+MAX_EXPANSION = 100  # unpacked bytes per byte of the archive; images are compressed already, and hardly expand
+MIN_LIMIT = 1 << 30  # bytes that even the smallest archive may unpack to
 
 Member = tuple[PurePosixPath, IO[bytes]]  # path below the folder, content
 
@@ -30,32 +30,33 @@ Member = tuple[PurePosixPath, IO[bytes]]  # path below the folder, content
 def unpack(archive: Path, folder: Path, *, max_bytes: int | None = None, max_files: int = MAX_FILES) -> None:
     """Unpack a zip or tar archive, compressed or not, into a new folder.
 
-    Raises DataError, having written nothing outside the folder, for a damaged archive, one that holds anything but
-    files and folders below itself, and one that is larger than `max_bytes` (by default a hundred times its own
-    size) or has more than `max_files`.
+    - max_bytes: the limit of the unpacked size; None is 100 times the size of the archive, but at least 1 GiB.
+
+    Raises DataError, without having written anything outside the folder, if the archive is damaged, exceeds a limit, or
+    has members other than files and folders below the folder.
     """
     limit = max(MIN_LIMIT, MAX_EXPANSION * archive.stat().st_size) if max_bytes is None else max_bytes
     written = 0
     try:
         for number, (path, source) in enumerate(_members(archive, folder), start=1):
             if number > max_files:
-                raise _refused(archive, f"it holds more than {counted(max_files, 'file')}")
+                raise _rejected(archive, f"it has more than {counted(max_files, 'file')}")
             target = folder / path
             _make_parents(target)
             with closing(source), _new_file(target) as file:
-                while chunk := source.read(min(CHUNK, limit - written + 1)):  # one more byte shows that it is too large
+                while chunk := source.read(min(CHUNK, limit - written + 1)):  # a byte beyond the limit shows an excess
                     written += len(chunk)
                     if written > limit:
-                        raise _refused(archive, f"it unpacks to more than {limit} bytes")
+                        raise _rejected(archive, f"it unpacks to more than {limit} bytes")
                     _write(file, target, chunk)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, OSError) as error:
         raise DataError(f"the archive {shown(archive)} is damaged: {one_line(error)}.") from None
     if written == 0:
-        raise _refused(archive, "it is empty")
+        raise _rejected(archive, "it is empty")
 
 
 def _members(archive: Path, folder: Path) -> Iterator[Member]:
-    """Path and content of every file in the archive. Raises DataError for a member that must not be unpacked."""
+    """The path and content of every file in an archive. Raises DataError for a member that must not be unpacked."""
     return _zip_members(archive) if zipfile.is_zipfile(archive) else _tar_members(archive, folder)
 
 
@@ -83,30 +84,31 @@ def _tar_members(archive: Path, folder: Path) -> Iterator[Member]:
 
 
 def _apply_data_filter(archive: Path, entry: tarfile.TarInfo, folder: Path) -> None:
-    """Refuse what the standard library's filter for data archives (PEP 706) refuses, where Python has it.
+    """Raise DataError for what the standard library's filter for data archives (PEP 706) rejects.
 
-    The checks here are stricter but for one case: it also resolves links that lie in the folder already. And it is
-    kept up to date with attacks that become known later.
+    The other checks are stricter except in one case: the filter also resolves links that are already in the folder. It
+    is also updated when new attacks become known.
     """
     if not hasattr(tarfile, "data_filter"):  # Python before 3.11.4
         return
     try:
         tarfile.data_filter(entry, str(folder))
     except tarfile.FilterError as error:
-        raise _refused(archive, one_line(error)) from None
+        raise _rejected(archive, one_line(error)) from None
 
 
 def _checked_path(archive: Path, name: str) -> PurePosixPath:
     """A member's path below the folder. Raises DataError for one that could lead outside it on any system."""
     path = PurePosixPath(name)
     parts = [part for part in path.parts if part != "."]
-    # Backslashes and colons separate folders and drives on Windows.
+    # On Windows, backslashes separate folders, and colons follow a drive.
     if path.is_absolute() or not parts or ".." in parts or any(c in name for c in ("\\", "\0", ":")):
-        raise _refused(archive, f"{shown(name)} in it would lie outside its folder")
+        raise _rejected(archive, f"{shown(name)} would be written outside its folder")
     return PurePosixPath(*parts)
 
 
-# Trouble with the disk is told from trouble with the archive, which raises OSErrors as well, by where it occurs.
+# A damaged archive raises OSError too. These functions convert errors of the disk, so that `unpack` can take all others
+# for damage.
 
 
 def _make_parents(target: Path) -> None:
@@ -131,8 +133,8 @@ def _write(file: IO[bytes], target: Path, chunk: bytes) -> None:
 
 
 def _link_or_device(archive: Path, name: str) -> DataError:
-    return _refused(archive, f"{shown(name)} in it is a link or a device")
+    return _rejected(archive, f"{shown(name)} is a link or a device")
 
 
-def _refused(archive: Path, reason: str) -> DataError:
-    return DataError(f"the archive {shown(archive)} is refused: {reason}.")
+def _rejected(archive: Path, reason: str) -> DataError:
+    return DataError(f"the archive {shown(archive)} is rejected: {reason}.")

@@ -1,4 +1,4 @@
-"""The public data sets that `pixlate download` knows, as their authors publish them."""
+"""The public data sets of `pixlate download`, on the server of their authors."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,8 +10,9 @@ from pixlate.errors import DataError, OptionError, did_you_mean
 class Remote:
     """A data set on a server.
 
-    - archive: its path there; layout: "aligned" or "unaligned", the `--dataset_mode` that reads it.
-    - about: what it shows, and how many training images its authors count.
+    - archive: the path on the server.
+    - layout: "aligned" or "unaligned", the `--dataset_mode` that reads it.
+    - about: its content, and the number of training images according to its authors.
     """
 
     archive: str
@@ -20,7 +21,10 @@ class Remote:
 
 
 def remote(name: str) -> Remote:
-    """The data set of that name. Raises OptionError for an unknown name, DataError for one that nobody may pass on."""
+    """The data set of that name.
+
+    Raises OptionError for an unknown name, DataError for one whose licence forbids redistribution.
+    """
     if name == "cityscapes":
         raise DataError(CITYSCAPES)
     if name not in DATASETS:
@@ -57,7 +61,7 @@ DATASETS: Mapping[str, Remote] = {
     "mini_pix2pix": _unpaired("mini_pix2pix", "a few pairs, to try things with"),
 }
 CITYSCAPES = (
-    "the licence of Cityscapes lets nobody pass it on: fetch gtFine_trainvaltest.zip and "
-    "leftImg8bit_trainvaltest.zip from https://www.cityscapes-dataset.com, and put photographs in "
+    "the licence of Cityscapes forbids redistribution: download gtFine_trainvaltest.zip and "
+    "leftImg8bit_trainvaltest.zip from https://www.cityscapes-dataset.com, and put the photographs in "
     "datasets/cityscapes/A/train and their label maps, under the same names, in datasets/cityscapes/B/train."
 )

@@ -1,4 +1,4 @@
-"""Downloads public data sets: resumed where a transfer was interrupted, checked for length, unpacked safely."""
+"""Downloads public data sets: interrupted transfers are resumed, lengths are checked, archives are unpacked safely."""
 
 import json
 import os
@@ -20,18 +20,23 @@ from .catalogue import remote
 
 BASE_URL = "http://efrosgans.eecs.berkeley.edu"
 ENVIRONMENT = "PIXLATE_DOWNLOAD_URL"
-TIMEOUT = 30.0  # seconds without a byte
+TIMEOUT = 30.0  # seconds without receiving a byte
 ATTEMPTS = 3
 CHUNK = 1 << 18  # bytes between two reports of progress
 
-Report = Callable[[int, int | None], None]  # bytes received, bytes in all where known
+Report = Callable[[int, int | None], None]  # bytes received, total bytes if known
 
 
 def download(name: str, root: Path = Path("datasets"), *, base_url: str = "", report: Report | None = None) -> Path:
-    """Download a data set into <root>/<name>, which appears when it is complete, and return that folder.
+    """Download a data set to the folder <root>/<name> and return it. The folder appears when it is complete.
 
-    An existing folder is left alone, and an interrupted download is resumed. Raises DataError when the server cannot
-    be reached or refuses, and when the archive is damaged or unsafe.
+    An existing folder is returned as it is, and an interrupted download is resumed.
+
+    - base_url: the server; by default that of the environment variable PIXLATE_DOWNLOAD_URL, else of the authors.
+    - report: called with the bytes received so far and their total.
+
+    Raises OptionError for an unknown name or an invalid address, DataError if the server cannot be reached or answers
+    with an error, if the archive is damaged or unsafe, and if the folder cannot be written.
     """
     source = remote(name)
     target = root / name
@@ -44,18 +49,20 @@ def download(name: str, root: Path = Path("datasets"), *, base_url: str = "", re
         if partial.fetch(url, report or _no_report):
             break
         if attempt == ATTEMPTS - 1:
-            raise DataError(f"the connection to {url} breaks off again and again; the same command continues there.")
+            raise DataError(f"the connection to {url} was lost {ATTEMPTS} times; run the same command again to resume.")
     try:
-        _unpack_whole(partial.path, target)
-    finally:
-        partial.remove()  # a damaged archive too: the next download starts anew
+        _unpack_complete(partial.path, target)
+    except DataError:
+        partial.remove()  # a damaged archive would be rejected again: the next download starts from the beginning
+        raise
+    partial.remove()  # not if unpacking was interrupted: the next command needs no download
     return target
 
 
 def _server(base_url: str) -> str:
     server = base_url or os.environ.get(ENVIRONMENT) or BASE_URL
     if not server.startswith(("http://", "https://")):  # urllib also opens file: and ftp:
-        raise OptionError(f"'{server}' is no address of a server: it must begin with http:// or https://.")
+        raise OptionError(f"'{server}' is not the address of a server: it must begin with http:// or https://.")
     return server.rstrip("/")
 
 
@@ -64,15 +71,15 @@ def _no_report(done: int, total: int | None) -> None:
 
 
 class _PartialFile:
-    """The received beginning of a file, and beside it a note of which version of which file it is the beginning of."""
+    """The received part of a file, and a JSON file beside it with the file's URL and version on the server."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.note = path.with_name(f"{path.name}.json")
+        self.metadata = path.with_name(f"{path.name}.json")
 
     def fetch(self, url: str, report: Report) -> bool:
-        """Fetch what is missing, and return whether the file is complete. Raises DataError when nothing comes."""
-        before = self._size()
+        """Fetch the missing part, and return whether the file is complete. Raises DataError if nothing is received."""
+        size_before = self._size()
         request = urllib.request.Request(url, headers=self._headers(url))
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
@@ -80,20 +87,20 @@ class _PartialFile:
         except urllib.error.HTTPError as error:
             error.close()
             if error.code == 416:  # range not satisfiable: nothing follows what was received
-                if error.headers.get("Content-Range") == f"bytes */{before}":
-                    return True  # the file is as long as what was received
-                self.remove()  # the server has another, shorter file now
+                if error.headers.get("Content-Range") == f"bytes */{size_before}":
+                    return True  # the length of the file is what was received
+                self.remove()  # the file on the server is now another, shorter one
                 return False
-            raise DataError(f"{url} cannot be fetched: the server says {error.code} {error.reason}.") from None
+            raise DataError(f"{url} cannot be downloaded: the server says {error.code} {error.reason}.") from None
         except (OSError, HTTPException) as error:
-            if self._size() > before:
+            if self._size() > size_before:
                 return False  # the next attempt continues here
             advice = f"check the network, or name another server with {ENVIRONMENT}"
             raise DataError(f"{url} cannot be reached ({_cause(error)}): {advice}.") from None
 
     def remove(self) -> None:
-        """Delete what was received."""
-        for path in (self.path, self.note):
+        """Delete the received part and its metadata."""
+        for path in (self.path, self.metadata):
             with suppress(OSError):
                 path.unlink()
 
@@ -101,16 +108,20 @@ class _PartialFile:
         return self.path.stat().st_size if self.path.exists() else 0
 
     def _headers(self, url: str) -> dict[str, str]:
-        """Ask for the rest alone. With If-Range, a server whose file has changed sends the whole new file instead."""
+        """Headers that request the missing part only.
+
+        With If-Range, a server whose file has changed sends the whole new file instead.
+        """
         try:
-            note = json.loads(self.note.read_text())
-            if self._size() and note["url"] == url and note["version"]:
-                return {"Range": f"bytes={self._size()}-", "If-Range": note["version"]}
-        except (OSError, ValueError, TypeError, KeyError):  # no note, or a damaged one: fetch the whole file
+            metadata = json.loads(self.metadata.read_text())
+            if self._size() and metadata["url"] == url and metadata["version"]:
+                return {"Range": f"bytes={self._size()}-", "If-Range": metadata["version"]}
+        except (OSError, ValueError, TypeError, KeyError):  # no metadata, or damaged: fetch the whole file
             pass
         return {}
 
     def _receive(self, url: str, response: HTTPResponse, report: Report) -> bool:
+        """Write the response to the file, and return whether it was received completely."""
         resumed = response.status == 206  # partial content
         done = self._size() if resumed else 0
         length = response.headers.get("Content-Length", "")
@@ -118,7 +129,7 @@ class _PartialFile:
         _check_space(self.path, total or 0, done)
         version = response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
         if not resumed:
-            write_whole(self.note, json.dumps({"url": url, "version": version}).encode())
+            write_whole(self.metadata, json.dumps({"url": url, "version": version}).encode())
         with _opened(self.path, "ab" if resumed else "wb") as file:
             report(done, total)
             while chunk := response.read(CHUNK):
@@ -129,19 +140,19 @@ class _PartialFile:
 
 
 def _cause(error: Exception) -> str:
-    """Why a server cannot be reached, in the system's words."""
+    """The reason why a server cannot be reached, as the system reports it."""
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     return cause.strerror if isinstance(cause, OSError) and cause.strerror else str(cause) or "no answer"
 
 
 def _check_space(path: Path, total: int, done: int) -> None:
     free = shutil.disk_usage(path.parent).free
-    needed = 2 * total - done  # the archive and its content, about as large, lie side by side for a while
+    needed = 2 * total - done  # the archive, and its content of about the same size
     if free < needed:
-        raise DataError(f"{shown(path.parent)} has {free >> 20} MiB free, and {needed >> 20} MiB are needed.")
+        raise DataError(f"{shown(path.parent)} has {free >> 20} MiB free, but {needed >> 20} MiB are needed.")
 
 
-# An OSError of the disk ends the download in a sentence of its own; one of the connection leads to another attempt.
+# `fetch` takes an OSError for a lost connection, and tries again. These functions convert the errors of the disk.
 
 
 def _opened(path: Path, mode: str) -> IO[bytes]:
@@ -158,8 +169,8 @@ def _write(path: Path, file: IO[bytes], chunk: bytes) -> None:
         raise cannot_write(path, error) from error
 
 
-def _unpack_whole(archive: Path, target: Path) -> None:
-    """Unpack beside the target, then rename; a single folder at the top of the archive is left out."""
+def _unpack_complete(archive: Path, target: Path) -> None:
+    """Unpack beside the target, then rename. If the archive has a single folder at its top, that one is renamed."""
     unpacked = target.with_name(f".{target.name}.unpacked")
     shutil.rmtree(unpacked, ignore_errors=True)
     try:

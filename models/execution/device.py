@@ -13,21 +13,16 @@ def choose_device(device: str = "auto", gpu_ids: str = "") -> torch.device:
     "auto" prefers CUDA, then MPS. Raises OptionError for an invalid name, and for a device that this machine lacks.
     """
     if gpu_ids:
-        first = gpu_ids.split(",")[0].strip()
-        if not first.lstrip("-").isdigit():
-            raise OptionError(
-                f"--gpu_ids '{gpu_ids}' is no list of GPU numbers: give '0' for the first, '-1' for none."
-            )
-        of_gpu_ids = "cpu" if int(first) < 0 else f"cuda:{first}" if torch.cuda.is_available() else "auto"
-        device = of_gpu_ids if device == "auto" else device
+        gpu_device = _device_of_gpu_ids(gpu_ids)
+        device = gpu_device if device == "auto" else device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
         chosen = torch.device(device)
     except RuntimeError:
-        chosen = torch.device("meta")  # none of those below
-    if chosen.type not in ("cpu", "cuda", "mps"):
-        raise OptionError(f"--device '{device}' is none of auto, cpu, cuda, cuda:N and mps.")
+        chosen = None
+    if chosen is None or chosen.type not in ("cpu", "cuda", "mps"):
+        raise OptionError(f"--device '{device}' is not one of auto, cpu, cuda, cuda:N and mps.")
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise OptionError(
             f"--device '{device}' is not on this machine, which has {torch.cuda.device_count()} CUDA GPUs."
@@ -37,9 +32,24 @@ def choose_device(device: str = "auto", gpu_ids: str = "") -> torch.device:
     return chosen
 
 
+def _device_of_gpu_ids(gpu_ids: str) -> str:
+    first = gpu_ids.split(",")[0].strip()
+    try:
+        number = int(first)
+    except ValueError:
+        raise OptionError(
+            f"--gpu_ids '{gpu_ids}' is not a list of GPU numbers: use '0' for the first GPU, '-1' for the CPU."
+        ) from None
+    if number < 0:
+        return "cpu"
+    # As in the reference, whose default is '0', a machine without a GPU is no error.
+    return f"cuda:{number}" if torch.cuda.is_available() else "auto"
+
+
 def has_bf16(device: torch.device) -> bool:
-    """Whether the hardware multiplies bfloat16 natively, so that it is faster than float32: Ampere and newer GPUs,
-    CPUs with AMX or AVX-512 bf16. Elsewhere it is emulated, and slower than float32.
+    """Whether the hardware multiplies bfloat16 natively, so that it is faster than float32.
+
+    Ampere and newer GPUs do, and CPUs with AMX or AVX-512 bf16. On other hardware it is emulated, and slower.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
@@ -49,7 +59,7 @@ def has_bf16(device: torch.device) -> bool:
 
 
 def _cpu_supports(function: str) -> bool:
-    # private functions of torch, which other versions and builds may lack
+    # These functions are private in torch: other versions and builds may lack them.
     supported: Callable[[], bool] | None = getattr(torch.cpu, function, None)
     return bool(supported and supported())
 

@@ -1,12 +1,12 @@
 """How a model calls its networks: `Net` wraps a bare module and applies the model's execution to each call.
 
-Precision, compilation, memory layout, gradient checkpointing and averaged weights are all applied here, so that the
-module inside stays the bare network whose state_dict is the checkpoint file, compatible with the reference's.
+Precision, compilation, memory layout, gradient checkpointing and averaged weights are applied here, so that the module
+inside stays a bare network whose state_dict is compatible with the reference's checkpoint files.
 """
 
 import copy
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -19,15 +19,16 @@ from pixlate.models.networks.mode import current_mode
 
 from .plan import Execution
 
-#: Layers that use their weights as they are. Subclasses and parametrised layers (spectral norm, for instance) compute
-#: their weights from others first, which must happen in full precision.
+#: Layers that use their weights as they are. Subclasses and parametrised layers (with spectral norm, for instance) may
+#: compute their weights from other tensors first, which must be done in full precision.
 _PLAIN_CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d, InnerConv2d, InnerConvTranspose2d, NarrowConv2d)
 
 
 class Net:
     """A network as its model calls it: `fake_B = self.G(real_A)`.
 
-    - module: the bare network; ema: its averaged copy, once `start_average` was called.
+    - module: the bare network.
+    - ema: its averaged copy, None until `start_average` is called.
     - per_sample: whether its norms treat the images of a batch independently.
     """
 
@@ -38,7 +39,7 @@ class Net:
         self.ema: nn.Module | None = None
         self._execution = execution
         self._rounded = RoundedCopy()
-        # dynamic=False: with dynamic shapes compiled code is not reproducible from run to run.
+        # With dynamic shapes, compiled code is not reproducible from run to run, and resuming would not be exact.
         self._called = torch.compile(self.module, dynamic=False) if execution.compiled else self.module
         self.per_sample = not any(_mixes_images(part) for part in module.modules())
         self._has_dropout = any(isinstance(part, nn.modules.dropout._DropoutNd) and part.p for part in module.modules())
@@ -52,7 +53,7 @@ class Net:
         with self._autocast():
             if self._execution.channels_last:
                 inputs = tuple(_channels_last(x) for x in inputs)
-            # The non-reentrant variant is the one that allows inputs without gradients, such as real images.
+            # Only the non-reentrant variant allows inputs without gradients, such as real images.
             if self._execution.checkpointed and torch.is_grad_enabled():
                 contexts = self._recomputation_contexts
                 output = checkpoint(network, *inputs, use_reentrant=False, context_fn=contexts, **settings)
@@ -61,7 +62,7 @@ class Net:
         return _to_dtype(output, inputs[0].dtype)
 
     def each(self, *images: Tensor) -> tuple[Tensor, ...]:
-        """The outputs for several N×C×H×W inputs, in one batched call where that is mathematically the same."""
+        """The outputs for several N×C×H×W inputs, in one batched call if that is mathematically the same."""
         if self.batchable and len({image.shape[1:] for image in images}) == 1:
             outputs: tuple[Tensor, ...] = self(torch.cat(images)).split([len(x) for x in images])
             return outputs
@@ -69,15 +70,15 @@ class Net:
 
     @property
     def batchable(self) -> bool:
-        """Whether a batched call equals separate calls: the norms are per-sample and no dropout draws masks."""
+        """Whether a batched call equals separate calls: norms are per-sample, and no dropout draws random masks."""
         return self.per_sample and not (self._has_dropout and self.module.training)
 
     def uncompiled(self, *inputs: Tensor) -> Any:
-        """The output of the bare network, uncompiled and without autocast, as gradients of gradients need it."""
+        """The output of the bare network, uncompiled and without autocast, as second derivatives require."""
         return self.module(*inputs)
 
     def leave_uncompiled(self) -> None:
-        """Call the bare network from now on: an estimate of memory, for instance, cannot run compiled code."""
+        """Call the bare network from now on; the estimate of memory use, for instance, cannot run compiled code."""
         self._called = self.module
 
     def start_average(self) -> None:
@@ -91,16 +92,17 @@ class Net:
             return
         averages = [average.data for average in self.ema.parameters()]
         torch._foreach_lerp_(averages, [weight.data for weight in self.module.parameters()], 1 - decay)
-        # Running statistics are averages already, and counters cannot be averaged.
+        # Buffers: running statistics are averages already, and counters are integers.
         for average, buffer in zip(self.ema.buffers(), self.module.buffers(), strict=True):
             average.copy_(buffer)
 
     def _network(self) -> Any:
         if current_mode() is None:
             return self._called
-        # Translating is uncompiled: compiled graphs cannot depend on the inference mode.
+        # Inference is uncompiled: a compiled graph cannot depend on the inference mode.
         module = self.module if self.ema is None else self.ema
-        if self._execution.dtype is None or self._execution.train:  # weights in training change with every step
+        # In training a rounded copy would have to be renewed after every step.
+        if self._execution.dtype is None or self._execution.train:
             return module
         return self._rounded.of(module, self._execution.dtype)
 
@@ -108,28 +110,26 @@ class Net:
         """Contexts of the forward pass and of its recomputation, which must not update running statistics again."""
         return nullcontext(), _buffers_restored(self.module)
 
-    @contextmanager
-    def _autocast(self) -> Iterator[None]:
-        with ExitStack() as stack:
-            if self._execution.dtype is not None:
-                stack.enter_context(torch.autocast(self._execution.device.type, self._execution.dtype))
-            yield
+    def _autocast(self) -> AbstractContextManager[Any]:
+        execution = self._execution
+        return nullcontext() if execution.dtype is None else torch.autocast(execution.device.type, execution.dtype)
 
 
 class RoundedCopy:
-    """A copy of a network whose convolutions hold 16-bit weights, for networks that only translate.
+    """A copy of a network whose convolutions have 16-bit weights, for models built for inference.
 
-    Autocast computes the same, to the bit, but rounds all weights again for every image: 54 million of them in a
-    U-Net, which takes longer than the inner half of its convolutions. The copy is renewed when the weights change.
+    Autocast gives the same output, bit for bit, but rounds all weights again for every image: a U-Net has 54 million,
+    and rounding them takes longer than the inner half of its convolutions. The copy is renewed when weights change.
     """
 
     def __init__(self) -> None:
-        #: The state of the weights that were copied, and the copy: one tuple, so that threads never see half of it.
+        #: What was copied, and the copy. One tuple, so that no thread sees the one without the other.
         self._current: tuple[object, nn.Module] | None = None
 
     def of(self, module: nn.Module, dtype: torch.dtype) -> nn.Module:
         """The copy of a module, its convolutions in autocast's dtype."""
-        # A tensor's version counts its changes in place; its address changes when it is replaced.
+        # A change in place increments a tensor's version (of which torch has no public accessor); a replaced tensor has
+        # another address.
         source = (module, dtype, [(weight.data_ptr(), weight._version) for weight in module.parameters()])
         current = self._current
         if current is None or current[0] != source:
@@ -142,7 +142,7 @@ class RoundedCopy:
 
 
 def _mixes_images(part: nn.Module) -> bool:
-    # Norms say so by their attribute `per_sample`; of those that do not, torch's batch norms are known to.
+    # Norms declare it by their attribute `per_sample`; of modules without it, only torch's batch norms mix images.
     return not getattr(part, "per_sample", not isinstance(part, nn.modules.batchnorm._BatchNorm))
 
 
@@ -168,14 +168,14 @@ def _to_dtype(output: Any, dtype: torch.dtype) -> Any:
 
 @contextmanager
 def frozen(*nets: Net) -> Iterator[None]:
-    """Within this block no gradients of the networks' weights are computed: for discriminators in G's loss."""
+    """Within this block no gradients of the networks' weights are computed, as for the discriminators in G's loss."""
     weights = [weight for net in nets for weight in net.module.parameters() if weight.requires_grad]
     for weight in weights:
         weight.requires_grad_(False)
     try:
         yield
     finally:
-        for weight in weights:  # those alone that had gradients before: a plugin may have frozen others
+        for weight in weights:  # only those that required gradients before: a plugin may have frozen others for good
             weight.requires_grad_(True)
 
 

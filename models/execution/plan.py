@@ -1,6 +1,6 @@
-"""How networks are executed on the hardware at hand.
+"""Chooses how networks are executed on the available hardware.
 
-Every choice here was measured; docs/performance.md has the figures, and what was tried without gain.
+Every choice was measured; docs/performance.md has the figures, and lists what was tried without gain.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ from pixlate.options.shared import OptimisationOptions
 
 from .device import autocast_dtype
 
-#: Environment variables that configure or replace the C library's allocator; if one is set, it is left alone.
+#: Environment variables that configure or replace the C library's allocator; if one is set, nothing is changed.
 ALLOCATOR_SETTINGS = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES", "LD_PRELOAD")
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of mallopt(3)
 
@@ -23,10 +23,11 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHO
 class Execution:
     """How a model's networks are executed.
 
-    - dtype: that of autocast; None computes in the weights' own precision.
-    - compiled: by torch.compile; channels_last: in N×H×W×C memory layout.
-    - checkpointed: activations are recomputed in the backward pass instead of stored.
-    - train: False for a model that only translates.
+    - dtype: autocast's dtype; None computes in the weights' own precision.
+    - compiled: whether networks are compiled by torch.compile.
+    - channels_last: whether images and weights are in N×H×W×C memory layout.
+    - checkpointed: whether activations are recomputed in the backward pass instead of stored.
+    - train: False for a model built for inference.
     """
 
     device: torch.device
@@ -43,9 +44,9 @@ def choose_execution(options: OptimisationOptions, device: torch.device, *, trai
     return Execution(
         device,
         dtype,
-        # "auto" is off: a minute of compiling saves 5 to 12 % of a step, which short trainings do not earn back.
+        # "auto" is off: compiling takes a minute and saves 5 to 12 % of a step, which short runs do not make up for.
         compiled=options.compile == "on" and train,
-        # Tensor cores work on N×H×W×C in 16 bits. On CPUs reordering the weights costs as much as it gains.
+        # Tensor cores compute on N×H×W×C in 16 bits. On CPUs, reordering the weights costs as much as it gains.
         channels_last=dtype is not None and device.type == "cuda",
         checkpointed=options.checkpoint_gradients and train,
         train=train,
@@ -55,10 +56,10 @@ def choose_execution(options: OptimisationOptions, device: torch.device, *, trai
 def keep_freed_memory() -> bool:
     """Make glibc's allocator keep the memory that a training step frees; returns whether that succeeded.
 
-    By default it returns large blocks to the system at once, and the next step gets the same gigabytes back page by
-    page, filled with zeros: 50,000 to 120,000 page faults, a tenth of a pix2pix step. This changes the whole process,
-    so it is for commands that train or test, not for a library call. Other C libraries, and an allocator that the
-    environment configures, are left alone.
+    By default glibc returns large blocks to the system at once, and the next step gets the same gigabytes back page by
+    page, filled with zeros: 50,000 to 120,000 page faults, a tenth of a pix2pix step. The setting affects the whole
+    process, so it is meant for commands that train or test, not for library calls. Other C libraries, and an allocator
+    that the environment configures, are not changed.
     """
     if sys.platform != "linux" or any(name in os.environ for name in ALLOCATOR_SETTINGS):
         return False

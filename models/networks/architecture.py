@@ -1,6 +1,6 @@
-"""The architecture of networks: described for people, and inferred from a bare state_dict.
+"""The architecture of networks: described in text, and inferred from a bare state_dict.
 
-Network files of pixlate and of the reference hold no options; most of them follow from the names and shapes of the
+Network files of pixlate and of the reference hold no options; most options follow from the names and shapes of the
 tensors.
 """
 
@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from torch import Tensor, nn
 
 from pixlate.errors import CheckpointError
+from pixlate.util.text import counted
 
 StateDict = Mapping[str, Tensor]
 
@@ -20,7 +21,7 @@ _UNETS = {8: "unet_256", 7: "unet_128"}
 
 @dataclass(frozen=True)
 class Architecture:
-    """A generator's options. `dropout` is None for U-Nets: their weights are the same with and without it."""
+    """A generator's options. `dropout` is None for U-Nets, whose weights do not depend on it."""
 
     netG: str
     norm: str
@@ -31,7 +32,7 @@ class Architecture:
 
 
 def describe_networks(networks: Mapping[str, nn.Module], *, layers: bool = False) -> str:
-    """A line per network with its number of parameters, preceded by its layers if `layers` is set."""
+    """One line per network with its number of parameters, preceded by its layers if `layers` is set."""
     lines = []
     for name, network in networks.items():
         if layers:
@@ -42,15 +43,12 @@ def describe_networks(networks: Mapping[str, nn.Module], *, layers: bool = False
 
 
 def infer_generator(state: StateDict) -> Architecture:
-    """The generator that a state_dict belongs to.
+    """The architecture of the generator that a state_dict belongs to.
 
     Synchronised batch norm has the same tensors as batch norm, and is reported as "batch".
-    Raises CheckpointError unless it is one of the four built-in generators.
+    Raises CheckpointError unless it is one of the four built-in generators, with all its tensors.
     """
-    try:
-        return _family(state)(state)
-    except (KeyError, IndexError, AttributeError) as error:
-        raise CheckpointError(f"these weights of a generator are incomplete: {error} is missing.") from error
+    return _family(state)(state)
 
 
 def describe_mismatch(expected: Architecture, state: StateDict) -> str | None:
@@ -63,15 +61,15 @@ def describe_mismatch(expected: Architecture, state: StateDict) -> str | None:
     names = [name for name in options if not _agree(options[name], inferred[name])]
     if not names:
         return None
-    actual = " ".join(_flag(name, inferred[name]) for name in names)
-    wanted = " ".join(_flag(name, options[name]) for name in names)
-    return f"the weights belong to a generator with {actual}, not {wanted}."
+    inferred_flags = " ".join(_flag(name, inferred[name]) for name in names)
+    expected_flags = " ".join(_flag(name, options[name]) for name in names)
+    return f"the weights belong to a generator with {inferred_flags}, not {expected_flags}."
 
 
 def without_instance_statistics(state: StateDict) -> dict[str, Tensor]:
     """A copy of a state_dict without the running statistics that instance norm had before PyTorch 0.4.
 
-    They are told from those of batch norm by the scale, which instance norm lacks.
+    They are distinguished from those of batch norm by the scale ("weight"), which instance norm does not have.
     """
     obsolete = {
         f"{norm}.{name}"
@@ -88,47 +86,61 @@ def _family(state: StateDict) -> Callable[[StateDict], Architecture]:
     if any(".conv_block." in key for key in state):
         return _resnet
     names = ", ".join([*_RESNETS.values(), *_UNETS.values()])
-    raise CheckpointError(f"these weights belong to no generator that can be inferred from them ({names}).")
+    raise CheckpointError(f"these weights belong to none of the generators that can be recognised: {names}.")
 
 
 def _resnet(state: StateDict) -> Architecture:
     blocks = _count(state, r"model\.\d+\.conv_block\.1\.weight")
-    _, last = max((int(m[1]), m[0]) for key in state if (m := re.fullmatch(r"model\.(\d+)\.weight", key)))
+    # Layers 0 to 9 are the padding, a convolution and the two downsampling layers, each convolution with norm and ReLU.
+    # After the blocks come two upsampling layers of three modules, the padding, and the last convolution.
+    last = 10 + blocks + 2 * 3 + 1
     # With dropout, the second convolution of a block is layer 6, and layer 5 is its padding, without weights.
     second = state.get("model.10.conv_block.5.weight")
+    ngf, input_nc = _weight(state, "model.1.weight").shape[:2]
     return Architecture(
-        netG=_known(_RESNETS, blocks, "residual blocks"),
+        netG=_known(_RESNETS, blocks, "residual block"),
         norm=_norm(state, conv="model.1", norm="model.2"),
-        dropout=second is None or second.dim() != 4,
-        ngf=state["model.1.weight"].shape[0],
-        input_nc=state["model.1.weight"].shape[1],
-        output_nc=state[last].shape[0],
+        dropout=not (isinstance(second, Tensor) and second.dim() == 4),
+        ngf=ngf,
+        input_nc=input_nc,
+        output_nc=_weight(state, f"model.{last}.weight").shape[0],
     )
 
 
 def _unet(state: StateDict) -> Architecture:
+    # Each level has the next one as its layer 3, in the outermost level as its layer 1.
     levels = 1 + _count(state, r"model\.model\.1(\.model\.3)*\.model\.1\.weight")
+    ngf, input_nc = _weight(state, "model.model.0.weight").shape[:2]
     return Architecture(
-        netG=_known(_UNETS, levels, "levels"),
+        netG=_known(_UNETS, levels, "level"),
         norm=_norm(state, conv="model.model.0", norm="model.model.1.model.2"),
         dropout=None,
-        ngf=state["model.model.0.weight"].shape[0],
-        input_nc=state["model.model.0.weight"].shape[1],
-        output_nc=state["model.model.3.weight"].shape[1],
+        ngf=ngf,
+        input_nc=input_nc,
+        output_nc=_weight(state, "model.model.3.weight").shape[1],  # of a transposed convolution: in × out × h × w
     )
+
+
+def _weight(state: StateDict, key: str) -> Tensor:
+    """A convolution's weight. Raises CheckpointError if there is none."""
+    weight = state.get(key)
+    if not isinstance(weight, Tensor) or weight.dim() != 4:
+        raise CheckpointError(f"these weights of a generator are incomplete: '{key}' is missing.")
+    return weight
 
 
 def _norm(state: StateDict, *, conv: str, norm: str) -> str:
     if f"{norm}.weight" in state:
         return "batch"
-    # Neither has tensors, but convolutions have a bias before instance norm only.
+    # Neither instance norm nor "none" has tensors, but only before instance norm do convolutions have a bias.
     return "instance" if f"{conv}.bias" in state else "none"
 
 
-def _known(names: Mapping[int, str], count: int, of: str) -> str:
+def _known(names: Mapping[int, str], count: int, unit: str) -> str:
+    """The name of the generator with that number of blocks or levels. Raises CheckpointError if there is none."""
     if count not in names:
         known = ", ".join(f"{name} has {number}" for number, name in names.items())
-        raise CheckpointError(f"these weights belong to a generator of {count} {of}; {known}.")
+        raise CheckpointError(f"these weights belong to a generator of {counted(count, unit)}; {known}.")
     return names[count]
 
 
@@ -137,7 +149,7 @@ def _count(state: StateDict, pattern: str) -> int:
 
 
 def _agree(expected: object, inferred: object) -> bool:
-    aliases = {"syncbatch": "batch"}
+    aliases = {"syncbatch": "batch"}  # both have the same tensors
     unknown = expected is None or inferred is None
     return unknown or aliases.get(str(expected), expected) == aliases.get(str(inferred), inferred)
 

@@ -36,8 +36,9 @@ def orthogonal(weight: Tensor, gain: float) -> None:
 def initialise(net: nn.Module, init: InitFunction, gain: float) -> None:
     """Initialise a network in place, drawing from torch's global generator.
 
-    Convolutions and linear layers: weights by `init`, biases zero. Batch norm: scales from N(1, gain), shifts zero.
-    Synchronised batch norm keeps torch's ones and zeros, as in the reference, which looks for "BatchNorm2d" by name.
+    Convolutions and linear layers: weights by `init`, biases zero. Batch norm: scales from a normal distribution of
+    mean 1 and standard deviation `gain`, shifts zero. Synchronised batch norm keeps torch's ones and zeros, as in the
+    reference, which selects layers by the class name "BatchNorm2d".
     """
     for module in net.modules():
         if isinstance(module, _ConvNd | nn.Linear):

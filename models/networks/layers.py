@@ -1,4 +1,4 @@
-"""Layers that torch has in another form: dropout with a generator per image, and reproducible reflection padding."""
+"""Variants of torch's layers: dropout with a random generator per image, and reproducible reflection padding."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from .mode import current_mode
 
 
 class Dropout(nn.Dropout):
-    """Dropout that in inference mode draws each image's mask from a generator of its own, or is off."""
+    """Dropout; in inference mode each image's mask is drawn from that image's generator, or dropout is off."""
 
     def forward(self, x: Tensor) -> Tensor:
         mode = current_mode()
@@ -18,23 +18,26 @@ class Dropout(nn.Dropout):
             return super().forward(x)
         if mode.noise is None:
             return x
-        # torch.rand on the CPU draws the same numbers everywhere; those of bernoulli_ depend on the maths library.
-        kept = [torch.rand(one.shape, generator=noise) >= self.p for one, noise in zip(x, mode.noise, strict=True)]
-        return x * torch.stack(kept).to(x).div_(1 - self.p)
+        # torch.rand on the CPU draws the same numbers on every machine; bernoulli_ depends on the maths library.
+        masks = [
+            torch.rand(image.shape, generator=generator) >= self.p
+            for image, generator in zip(x, mode.noise, strict=True)
+        ]
+        return x * torch.stack(masks).to(x).div_(1 - self.p)
 
 
 class ReflectionPad(nn.ReflectionPad2d):
-    """Reflection padding, the same on all four sides, in the input's own precision.
+    """Reflection padding of N×C×H×W, the same on all four sides, in the input's precision.
 
-    Its gradient is a sum of slices. On a CPU that takes a fifth of the time of torch's kernel (2×256×66×66 in bf16:
-    0.5 ms instead of 2.7). On CUDA torch's kernel is not deterministic; since one kernel is faster there than ten, the
-    slices are used only under `torch.use_deterministic_algorithms`.
+    The gradient is computed as a sum of slices. On a CPU this takes a fifth of the time of torch's kernel (2×256×66×66
+    in bf16: 0.5 ms instead of 2.7). On CUDA, torch's kernel is faster, but not deterministic: there the slices are used
+    only under `torch.use_deterministic_algorithms`.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        slices = x.device.type == "cpu" or torch.are_deterministic_algorithms_enabled()
-        with torch.autocast(x.device.type, enabled=False):  # which would convert to float32
-            if slices and torch.is_grad_enabled() and not torch.compiler.is_compiling():
+        use_slices = x.device.type == "cpu" or torch.are_deterministic_algorithms_enabled()
+        with torch.autocast(x.device.type, enabled=False):  # autocast would convert the input to float32
+            if use_slices and torch.is_grad_enabled() and not torch.compiler.is_compiling():
                 padded: Tensor = _ReflectionPadding.apply(x, self.padding[0])
                 return padded
             return super().forward(x)
@@ -51,16 +54,18 @@ class _ReflectionPadding(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (gradient,), p = gradients, ctx.p
-        within = _folded(gradient[..., p:-p], p)
-        left, right = (_folded(strip, p).flip(3) for strip in (gradient[..., :p], gradient[..., -p:]))
-        within[..., 1 : p + 1] += left
-        within[..., -p - 1 : -1] += right
-        return within, None
+        # A padding pixel's gradient belongs to the pixel that it is a copy of: rows are added first, then columns.
+        inner = _add_padding_rows(gradient[..., p:-p], p)
+        left, right = (_add_padding_rows(columns, p).flip(3) for columns in (gradient[..., :p], gradient[..., -p:]))
+        inner[..., 1 : p + 1] += left
+        inner[..., -p - 1 : -1] += right
+        return inner, None
 
 
-def _folded(strip: Tensor, p: int) -> Tensor:
-    """Remove a strip's padding rows, adding each to the row that it is a reflection of."""
-    within = strip[:, :, p:-p].clone(memory_format=torch.contiguous_format)
-    within[:, :, 1 : p + 1] += strip[:, :, :p].flip(2)
-    within[:, :, -p - 1 : -1] += strip[:, :, -p:].flip(2)
-    return within
+def _add_padding_rows(gradient: Tensor, p: int) -> Tensor:
+    """Remove the p padding rows at both ends, adding each to the row that it is a reflection of."""
+    # Contiguous in any case: a slice of a channels_last gradient would otherwise keep that layout.
+    inner = gradient[:, :, p:-p].clone(memory_format=torch.contiguous_format)
+    inner[:, :, 1 : p + 1] += gradient[:, :, :p].flip(2)
+    inner[:, :, -p - 1 : -1] += gradient[:, :, -p:].flip(2)
+    return inner

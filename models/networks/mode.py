@@ -1,7 +1,7 @@
 """The inference mode: how norms and dropout behave while a network translates images.
 
-It is set for a block of code and read by the layers inside. torch's own `module.eval()` changes the modules instead,
-so that a translation would disturb a training of the same network in another thread, or another translation.
+It is set for a block of code, and read by the layers that are called in it. torch's `module.eval()` would change the
+modules instead, and with them the training of the same network in another thread.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,12 +15,12 @@ import torch
 
 @dataclass(frozen=True)
 class InferenceMode:
-    """The source of batch norm's statistics, and of dropout's masks.
+    """The source of batch norm's statistics and of dropout's masks.
 
     - statistics: "image" normalises each image by its own statistics, as pix2pix does at test time (section 3.3 of
-      the paper); "running" by the averages of training.
-    - noise: a generator (on the CPU) for each image of the batch, so that an image's masks depend neither on the
-      other images nor on the device; None turns dropout off.
+      the paper); "running" normalises by the running averages of training.
+    - noise: a CPU generator for each image of the batch, so that an image's masks depend neither on the other images
+      nor on the device; None turns dropout off.
     """
 
     statistics: Literal["image", "running"] = "image"
@@ -43,5 +43,5 @@ def set_inference_mode(mode: InferenceMode) -> Iterator[None]:
 
 
 def current_mode() -> InferenceMode | None:
-    """The mode in force; None in training, and under torch.compile, whose graphs cannot depend on it."""
+    """The current mode; None in training, and under torch.compile, whose graphs cannot depend on it."""
     return None if torch.compiler.is_compiling() else _mode.get()

@@ -22,14 +22,14 @@ NormFactory = Callable[[int], nn.Module]
 def conv_bias(norm: NormFactory) -> bool:
     """Whether convolutions around this norm have a bias; True for a norm without the attribute.
 
-    Before a norm that subtracts the mean and has a shift of its own, a bias has no effect. Instance norm has no shift,
-    yet the reference has the bias there, and its checkpoints contain it.
+    Before a norm that subtracts the mean, a bias has no effect. The reference nevertheless has one before instance
+    norm, and its checkpoints contain it.
     """
     return bool(getattr(norm, "conv_bias", True))
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch norm with a learnt scale and shift; in inference mode by each image's or the running statistics."""
+    """Batch norm with learnt scale and shift; in inference mode it uses each image's statistics or the running ones."""
 
     conv_bias = False
     per_sample = False
@@ -40,7 +40,7 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 class SyncBatchNorm(nn.SyncBatchNorm):
-    """Batch norm with the statistics of all processes' batches together."""
+    """Batch norm with statistics over the batches of all processes; in inference mode the same as BatchNorm."""
 
     conv_bias = False
     per_sample = False
@@ -57,19 +57,19 @@ def _in_inference(norm: BatchNorm | SyncBatchNorm, x: Tensor, mode: InferenceMod
 
 
 def _each_image(x: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:
-    """Batch norm of one image at a time: for each of them, to the bit, the result of a batch of one."""
-    normalised = [F.batch_norm(one, None, None, weight, bias, training=True, eps=eps) for one in x.chunk(len(x))]
+    """Batch norm of one image at a time: bit for bit the results of batches of one."""
+    normalised = [F.batch_norm(image, None, None, weight, bias, training=True, eps=eps) for image in torch.split(x, 1)]
     return normalised[0] if len(normalised) == 1 else torch.cat(normalised)
 
 
 class InstanceNorm(nn.InstanceNorm2d):
     """Instance norm without scale, shift or running statistics; it has no entries in a state_dict.
 
-    It computes nn.InstanceNorm2d by other kernels because of a bug in torch 2.15 on CPUs: there the gradient at batch
-    1 is silently wrong (nearly orthogonal to the true one) when the incoming gradient is channels_last, as it is
-    after a transposed view. The other kernels are faster too; forward and backward at 1×64×256×256, in ms:
+    It computes nn.InstanceNorm2d with other kernels because of a bug in torch 2.15 on CPUs: the gradient at batch 1 is
+    silently wrong (nearly orthogonal to the true one) if the incoming gradient is channels_last, as it is after a
+    transposed view. The other kernels are also faster; forward and backward pass at 1×64×256×256, in ms:
 
-        fp32            nn.InstanceNorm2d   here  | bf16   nn.InstanceNorm2d   here
+        fp32            nn.InstanceNorm2d   this  | bf16   nn.InstanceNorm2d   this
         contiguous                    6.2    2.9  |                      1.7    1.5
         channels_last                21.2    3.0  |                     10.7    2.3
     """
@@ -81,9 +81,9 @@ class InstanceNorm(nn.InstanceNorm2d):
         if torch.compiler.is_compiling() or x.dim() != 4:
             return super().forward(x)
         on_cpu = x.device.type == "cpu"
-        if on_cpu and x.is_contiguous():  # one group per channel is instance norm
+        if on_cpu and x.is_contiguous():  # group norm with one channel per group is instance norm
             return F.group_norm(x, x.shape[1], eps=self.eps)
-        if on_cpu or len(x) == 1:  # the batch norm of one image is its instance norm
+        if on_cpu or len(x) == 1:  # batch norm of a single image is instance norm
             return _each_image(x, None, None, self.eps)
         return super().forward(x)
 

@@ -28,8 +28,10 @@ class NLayerDiscriminator(nn.Module):
 
     def __init__(self, input_nc: int, ndf: int, n_layers: int, norm: NormFactory) -> None:
         super().__init__()
-        self.minimum_size = 3 * 2**n_layers  # what the last two convolutions, of stride 1, reduce to one logit
+        # Each of the last two convolutions, of stride 1, reduces the side by one: from three pixels to one logit.
+        self.minimum_size = 3 * 2**n_layers
         bias = conv_bias(norm)
+        # From layer to layer the channels double, up to 8 ndf.
         widths = [ndf * min(2**n, 8) for n in range(n_layers + 1)]
 
         layers: list[nn.Module] = [nn.Conv2d(input_nc, ndf, 4, stride=2, padding=1)]
@@ -49,7 +51,7 @@ class NLayerDiscriminator(nn.Module):
 class PixelDiscriminator(nn.Module):
     """The PixelGAN: N×C×H×W images to N×1×H×W logits, one for each pixel."""
 
-    minimum_size = 2
+    minimum_size = 2  # in training, norms need more than one value per channel
 
     def __init__(self, input_nc: int, ndf: int, norm: NormFactory) -> None:
         super().__init__()

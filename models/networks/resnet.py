@@ -23,7 +23,7 @@ from .norms import NormFactory, conv_bias
 class ResnetBlock(nn.Module):
     """Rk: x + conv(relu(conv(x))) for N×k×H×W, each convolution followed by a norm; no ReLU after the sum.
 
-    The layers' numbers are part of the names of the weights, and with dropout they differ: see `architecture.py`.
+    The layers' indices are part of the weights' names in a state_dict, and dropout shifts them: see `architecture.py`.
     """
 
     def __init__(self, channels: int, norm: NormFactory, use_dropout: bool) -> None:
@@ -52,7 +52,7 @@ class ResnetGenerator(nn.Module):
     """
 
     size_multiple = 4
-    minimum_size = 8  # reflection padding of 1 needs two pixels at a quarter of the size
+    minimum_size = 8  # at a quarter of the size, reflection padding of 1 needs two pixels
 
     def __init__(
         self, input_nc: int, output_nc: int, ngf: int, norm: NormFactory, use_dropout: bool, n_blocks: int

@@ -7,8 +7,8 @@ the paper's notation, for 256 pixels:
     encoder   C64-C128-C256-C512-C512-C512-C512-C512
     decoder   CD512-CD512-CD512-C512-C256-C128-C64
 
-Ck is a 4×4 convolution of stride 2, norm and (leaky) ReLU; CDk has dropout too; each decoder layer also receives the
-encoder layer of its own size (skip connections). The network is built from levels, each containing the next one:
+Ck is a 4×4 convolution of stride 2, norm and (leaky) ReLU; CDk also has dropout; each decoder layer also receives the
+output of the encoder layer of the same size (skip connections). The network is built from nested levels:
 
     x ── leaky ReLU ── conv ── norm ── [next level] ── ReLU ── transposed conv ── norm ── (+) ── out
       └───────────────────────────────────────────────────────────── skip connection ─────┘
@@ -25,8 +25,8 @@ from .norms import NormFactory, conv_bias
 class _Level(nn.Module):
     """One level: its input concatenated with its layers' output; N×C×H×W to N×2C×H×W.
 
-    The first layer is an in-place activation, so that the skip connection carries its result, not the input: so it
-    is in the reference. It makes no difference, because the ReLU that follows maps both to the same values.
+    The first layer is an in-place activation, so that the skip connection carries its output, not the input, as in the
+    reference. This makes no difference, because the ReLU that follows maps both to the same values.
     """
 
     def __init__(self, *layers: nn.Module) -> None:
@@ -79,8 +79,8 @@ class UnetGenerator(nn.Module):
             return [Dropout(0.5)] if use_dropout else []
 
         widest = 8 * ngf
-        # From the innermost level outwards. The innermost has no norm after its convolution: at a single pixel the
-        # statistics of one image would make everything zero.
+        # From the innermost level outwards. The innermost has no norm after its convolution: the instance norm of a
+        # single pixel is zero, whatever its value.
         net: nn.Module = _Level(leaky(), halve(widest, widest), relu(), double(widest, widest), norm(widest))
         for _ in range(n_levels - 5):
             net = level(widest, widest, net, *dropout())

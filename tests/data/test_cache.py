@@ -1,4 +1,4 @@
-"""A cached image is the decoded one, bit for bit, whoever kept it, until its file changes."""
+"""A cached image is bit for bit the decoded one, until its file changes; caches stay within their share of space."""
 
 import io
 import os
@@ -57,16 +57,16 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-class Noting(AlignedDataset):
-    """Pairs; the files that are decoded, in whichever process, are noted in a file."""
+class Recording(AlignedDataset):
+    """Pairs; each decoded file is recorded in a text file, whichever process decodes it."""
 
     def read(self, source: Source) -> tuple[Pixels, ...]:
-        with open(self.root / "decoded.txt", "a") as notes:
-            notes.write(f"{source.path.name}\n")
+        with open(self.root / "decoded.txt", "a") as record:
+            record.write(f"{source.path.name}\n")
         return super().read(source)
 
     @property
-    def notes(self) -> list[str]:
+    def decoded(self) -> list[str]:
         path = self.root / "decoded.txt"
         return path.read_text().split() if path.exists() else []
 
@@ -116,14 +116,14 @@ def test_cached_tensors_are_the_decoded_ones(
 def test_processes_share_one_cache(tmp_path: Path, cache: str, start_method: str) -> None:
     plain = load(pairs(tmp_path, cache="off"))
     options: dict[str, Any] = {"dataroot": str(tmp_path / "data"), "cache": cache, **SMALL}
-    dataset = Noting(None, DataOptions(**options, num_threads=2))
+    dataset = Recording(None, DataOptions(**options, num_threads=2))
     with BatchLoader(dataset, dataset.shared, epochs=3, start_method=start_method) as loader:
         batches = [*loader.epoch(1), *loader.epoch(2)]
-        noted = dataset.notes  # of an image that two processes read at the same time there are two
+        decoded = dataset.decoded  # twice, if two processes decoded an image at the same time
         batches += loader.epoch(3)
     assert same(plain, batches)
-    assert set(noted) == {path.name for path in dataset.files()}
-    assert dataset.notes == noted
+    assert set(decoded) == {path.name for path in dataset.files()}
+    assert dataset.decoded == decoded
 
 
 def test_a_changed_file_is_decoded_again(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_changed_file_is_decoded_again(tmp_path: Path) -> None:
         assert torch.equal(again[str(path)], fresh[index]["A"])
 
 
-def test_a_deleted_file_is_an_error_still(tmp_path: Path) -> None:
+def test_a_deleted_file_is_an_error_although_it_is_cached(tmp_path: Path) -> None:
     dataset = pairs(tmp_path, cache="ram")
     with BatchLoader(dataset, replace(dataset.shared, num_threads=0)) as loader:
         list(loader.epoch(1))
@@ -150,7 +150,7 @@ def test_a_deleted_file_is_an_error_still(tmp_path: Path) -> None:
             list(loader.epoch(2))
 
 
-def test_the_next_run_finds_the_files(tmp_path: Path, decoded: list[str], disk_folder: Path) -> None:
+def test_the_next_run_uses_the_files(tmp_path: Path, decoded: list[str], disk_folder: Path) -> None:
     plain = load(pairs(tmp_path, cache="disk"))
     assert len(list(disk_folder.iterdir())) == 10
     decoded.clear()
@@ -170,9 +170,9 @@ def test_the_next_run_decodes_what_changed_between(tmp_path: Path, decoded: list
     (root / "003.png").unlink()
     decoded.clear()
     dataset = create_dataset("aligned", dataroot=tmp_path / "data", cache="disk", **SMALL)
-    found = load(dataset)
+    loaded = load(dataset)
     assert sorted(decoded) == ["001.png", "new.png"]
-    assert same(found, load(create_dataset("aligned", dataroot=tmp_path / "data", cache="off", **SMALL)))
+    assert same(loaded, load(create_dataset("aligned", dataroot=tmp_path / "data", cache="off", **SMALL)))
 
 
 def test_a_file_replaced_under_its_old_time_and_size_is_decoded_again(tmp_path: Path, disk_folder: Path) -> None:
@@ -208,19 +208,19 @@ def npy(array: Any) -> bytes:
         lambda whole: b"PK\3\4" + whole,
     ],
 )
-def test_a_damaged_or_foreign_file_costs_only_time(
+def test_a_damaged_or_foreign_file_is_decoded_again(
     tmp_path: Path, decoded: list[str], disk_folder: Path, damage: Any
 ) -> None:
     plain = load(pairs(tmp_path, cache="disk"))
     for path in disk_folder.iterdir():
         path.write_bytes(damage(path.read_bytes()))
     decoded.clear()
-    for _ in range(2):  # what was damaged is written anew
+    for _ in range(2):  # damaged files are replaced
         assert same(plain, load(pairs(tmp_path, cache="disk")))
     assert len(decoded) == 5
 
 
-def test_a_link_or_another_user_s_file_is_not_believed(
+def test_links_and_files_of_other_users_are_ignored(
     tmp_path: Path, decoded: list[str], disk_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = load(pairs(tmp_path, cache="disk"))
@@ -242,7 +242,7 @@ def test_another_size_has_other_files(tmp_path: Path, disk_folder: Path) -> None
     assert len(list(disk_folder.iterdir())) == 20
 
 
-def test_a_killed_run_leaves_nothing_false_and_no_memory(
+def test_a_killed_run_leaves_no_invalid_file_and_uses_no_memory(
     tmp_path: Path, memory_folder: Path, disk_folder: Path
 ) -> None:
     plain = load(pairs(tmp_path, cache="off"))
@@ -274,7 +274,7 @@ def test_two_runs_share_a_folder(tmp_path: Path, decoded: list[str]) -> None:
         assert all(same([a, b], [c, c]) for (a, b), c in zip(both, plain, strict=True))
 
 
-def test_a_folder_that_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_an_error_of_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
         load(pairs(tmp_path, cache="disk", cache_dir=str(tmp_path / "file" / "inside")))
@@ -285,10 +285,10 @@ def memory(monkeypatch: pytest.MonkeyPatch, memory_folder: Path) -> list[int]:
     """The bytes of memory that are free without what the cache has taken; the element may be changed."""
     free = [2**30]
 
-    def left() -> int:
+    def available() -> int:
         return free[0] - sum(path.stat().st_size for path in memory_folder.rglob("*.npy"))
 
-    monkeypatch.setattr(cache_module, "free_memory", left)
+    monkeypatch.setattr(cache_module, "free_memory", available)
     return free
 
 
@@ -339,10 +339,10 @@ def test_a_disk_cache_stays_within_its_share(
     assert same(plain, load(pairs(tmp_path, cache="disk")))
 
 
-def test_the_images_used_longest_ago_make_room(
+def test_the_least_recently_used_images_are_removed(
     tmp_path: Path, disk: list[int], disk_folder: Path, decoded: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache_module, "EVICTED", 1)
+    monkeypatch.setattr(cache_module, "EVICTION_IMAGES", 1)
     disk[0] = 2 * (14 * IMAGE + 100)  # room for seven pairs
     old, new = (write_pairs(tmp_path / name, count=count) for name, count in (("old", 5), ("new", 4)))
     load(create_dataset("aligned", dataroot=old, cache="disk", serial_batches=True, **SMALL), epochs=1)
@@ -360,7 +360,7 @@ def test_the_images_used_longest_ago_make_room(
     assert (disk_folder / "notes.txt").exists()
 
 
-def test_a_full_disk_only_stops_caching(
+def test_a_full_disk_stops_caching_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disk_folder: Path, decoded: list[str]
 ) -> None:
     def full(*_: Any, **__: Any) -> None:
@@ -374,7 +374,7 @@ def test_a_full_disk_only_stops_caching(
     assert not list(disk_folder.iterdir())
 
 
-def test_auto_keeps_nothing_for_a_last_epoch(tmp_path: Path) -> None:
+def test_auto_caches_nothing_in_the_last_epoch(tmp_path: Path) -> None:
     dataset = pairs(tmp_path)
     with BatchLoader(dataset, replace(dataset.shared, num_threads=0), epochs=1) as loader:
         next(loader.epoch(1))
@@ -387,7 +387,7 @@ def test_off_is_off(tmp_path: Path, decoded: list[str], disk_folder: Path) -> No
     assert not disk_folder.exists()
 
 
-def test_bad_images_are_never_kept(tmp_path: Path) -> None:
+def test_bad_images_are_never_cached(tmp_path: Path) -> None:
     dataset = pairs(tmp_path, cache="ram", on_bad_image="skip")
     dataset.files()[1].write_bytes(b"")
     with BatchLoader(dataset, replace(dataset.shared, num_threads=0)) as loader:
@@ -395,11 +395,11 @@ def test_bad_images_are_never_kept(tmp_path: Path) -> None:
         list(loader.epoch(2))
         assert [Path(path).name for path in loader.bad_images] == ["001.png"]
         write(dataset.files()[1], (80, 32), 1)
-        mended = [batch["A_paths"][0] for batch in loader.epoch(3)]
-    assert str(dataset.files()[1]) in mended
+        repaired = [batch["A_paths"][0] for batch in loader.epoch(3)]
+    assert str(dataset.files()[1]) in repaired
 
 
-def test_a_data_set_with_a_cache_travels(tmp_path: Path, decoded: list[str]) -> None:
+def test_a_data_set_with_a_cache_can_be_pickled(tmp_path: Path, decoded: list[str]) -> None:
     dataset = pairs(tmp_path, cache="ram")
     dataset.open_cache()
     before = dataset[1]["A"]

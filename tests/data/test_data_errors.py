@@ -1,4 +1,4 @@
-"""What can be wrong with a folder of images is said in one sentence, before a run starts or when it happens."""
+"""Errors in a folder of images are reported in one sentence, before a run starts or when they occur."""
 
 import os
 from dataclasses import replace
@@ -35,7 +35,7 @@ def test_no_dataroot() -> None:
         create_dataset("aligned").__len__()
 
 
-def test_a_dataroot_that_is_not_there(tmp_path: Path) -> None:
+def test_a_dataroot_that_does_not_exist(tmp_path: Path) -> None:
     text = sentence("aligned", dataroot=tmp_path / "none")
     assert f"'{tmp_path / 'none'}' does not exist" in text
     assert "--dataroot demo" in text
@@ -47,7 +47,7 @@ def test_a_dataroot_that_can_be_downloaded(tmp_path: Path) -> None:
     assert "pixlate download horse2zebra" in sentence("unaligned", dataroot=tmp_path / "horse2zebra")
 
 
-def test_a_phase_that_is_not_there(tmp_path: Path) -> None:
+def test_a_phase_that_does_not_exist(tmp_path: Path) -> None:
     root = write_pairs(write_pairs(tmp_path, "train"), "val")
     text = sentence("aligned", dataroot=root, phase="test")
     assert f"there is no folder '{root / 'test'}'" in text
@@ -63,13 +63,13 @@ def test_an_empty_phase(tmp_path: Path) -> None:
     (root / "test").mkdir()
     (root / "test" / "notes.txt").write_text("no image")
     text = sentence("aligned", dataroot=root, phase="test")
-    assert f"'{root / 'test'}' holds no images" in text
+    assert f"'{root / 'test'}' has no images" in text
     assert ".png" in text
     (tmp_path / "empty").mkdir()
-    assert "holds no images" in sentence("single", dataroot=tmp_path / "empty")
+    assert "has no images" in sentence("single", dataroot=tmp_path / "empty")
 
 
-def test_one_side_is_not_there(tmp_path: Path) -> None:
+def test_one_side_is_missing(tmp_path: Path) -> None:
     write(tmp_path / "trainA" / "a.png")
     assert f"'{tmp_path / 'trainB'}'" in sentence("unaligned", dataroot=tmp_path)
 
@@ -93,11 +93,11 @@ def test_names_without_a_partner(tmp_path: Path) -> None:
 def test_a_name_with_two_candidates(tmp_path: Path) -> None:
     for name in ("train/A/1.png", "train/A/1.jpg", "train/B/1.png"):
         write(tmp_path / name)
-    assert "differ only in their endings" in sentence("aligned", dataroot=tmp_path)
+    assert "differ only in their extensions" in sentence("aligned", dataroot=tmp_path)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may look into any folder")
-def test_a_folder_that_is_closed(tmp_path: Path) -> None:
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read any folder")
+def test_a_folder_without_read_permission(tmp_path: Path) -> None:
     root = write_pairs(tmp_path)
     (root / "train").chmod(0)
     try:
@@ -110,18 +110,18 @@ def test_a_folder_that_is_closed(tmp_path: Path) -> None:
     ["train", "trainA", "trainB", "test", "A", "B", "train/A", "train/B", "A/train", "B/train", "a.png", "val/x"]
 )), st.sampled_from(["train", "test", "../up", "nul\\0l"]))  # fmt: skip
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_layout_works_or_says_why(tmp_path: Path, name: str, places: set[str], phase: str) -> None:
-    root = tmp_path / f"{hash((name, frozenset(places)))}"
+def test_any_layout_is_read_or_rejected_in_one_sentence(tmp_path: Path, name: str, paths: set[str], phase: str) -> None:
+    root = tmp_path / f"{hash((name, frozenset(paths)))}"
     root.mkdir(exist_ok=True)
-    for place in places:
-        write(root / place if place.endswith(".png") else root / place / "1.png")
-    complaint = "."
+    for path in paths:
+        write(root / path if path.endswith(".png") else root / path / "1.png")
+    message = "."
     try:
         assert create_dataset(name, dataroot=root, phase=phase, **SMALL)[0]["A"].shape == (3, 16, 16)
     except DataError as error:
-        complaint = str(error)
-    assert complaint.endswith(".")
-    assert "\n" not in complaint
+        message = str(error)
+    assert message.endswith(".")
+    assert "\n" not in message
 
 
 def pairs(tmp_path: Path, **options: Any) -> BaseDataset[Any]:
@@ -135,24 +135,24 @@ def problem(dataset: BaseDataset[Any], networks: dict[str, object] | None = None
     return str(caught.value)
 
 
-def spoil(tmp_path: Path, *numbers: int, data: bytes = b"") -> None:
+def damage(tmp_path: Path, *numbers: int, data: bytes = b"") -> None:
     for number in numbers:
         (tmp_path / "train" / f"{number:03}.png").write_bytes(data)
 
 
-def test_good_data_pass(tmp_path: Path) -> None:
+def test_valid_data_pass(tmp_path: Path) -> None:
     dataset = pairs(tmp_path)
     assert check_dataset(dataset, dataset.shared, {"G": SimpleNamespace(size_multiple=16, minimum_size=16)}) == []
 
 
 def test_bad_files_are_counted_and_named(tmp_path: Path) -> None:
     dataset = pairs(tmp_path)
-    spoil(tmp_path, 4)
+    damage(tmp_path, 4)
     text = problem(dataset)
     assert "004.png" in text
     assert "empty" in text
     assert "--on_bad_image skip" in text
-    spoil(tmp_path, 0, 1, 2, 3, data=b"no image at all")
+    damage(tmp_path, 0, 1, 2, 3, data=b"no image at all")
     text = problem(dataset)
     assert "5 of 6 images" in text
     assert "'" + str(tmp_path / "train" / "002.png") + "' and 2 more" in text
@@ -160,14 +160,14 @@ def test_bad_files_are_counted_and_named(tmp_path: Path) -> None:
 
 def test_bad_files_that_will_be_skipped_are_listed(tmp_path: Path) -> None:
     dataset = pairs(tmp_path, on_bad_image="skip", max_bad_images=2)
-    spoil(tmp_path, 1, 4)
+    damage(tmp_path, 1, 4)
     lines = check_dataset(dataset, dataset.shared)
     assert len(lines) == 2
     assert "001.png" in lines[0]
-    spoil(tmp_path, 2)
+    damage(tmp_path, 2)
     assert "3 images cannot be read, and --max_bad_images is 2" in problem(dataset)
-    spoil(tmp_path, *range(6))
-    assert "not one of 6 images" in problem(dataset)
+    damage(tmp_path, *range(6))
+    assert "none of 6 images" in problem(dataset)
 
 
 @pytest.mark.parametrize("name", ["aligned", "unaligned", "single"])
@@ -182,7 +182,7 @@ def test_images_smaller_than_the_crop(tmp_path: Path, name: str) -> None:
     assert check_dataset(fitting, fitting.shared) == []
 
 
-def test_a_image_too_small_for_the_crop_is_not_filled_with_black(tmp_path: Path) -> None:
+def test_an_image_too_small_for_the_crop_is_not_filled_with_black(tmp_path: Path) -> None:
     dataset = create_dataset("unaligned", dataroot=write_sides(tmp_path), preprocess="crop", crop_size=33)
     with pytest.raises(DataError, match="40 x 32, smaller than --crop_size 33"):
         dataset[0]
@@ -197,10 +197,10 @@ def test_sides_of_different_size(tmp_path: Path) -> None:
     assert check_dataset(scaled, scaled.shared) == []
 
 
-def test_sizes_that_a_network_cannot_take(tmp_path: Path) -> None:
+def test_sizes_that_a_network_does_not_accept(tmp_path: Path) -> None:
     dataset = pairs(tmp_path, crop_size=20)
     text = problem(dataset, {"G": SimpleNamespace(size_multiple=16), "D": SimpleNamespace(minimum_size=24)})
-    assert "comes out as 20 x 20" in text
+    assert "becomes 20 x 20" in text
     assert "multiples of 16 and 24 or more" in text
     assert "--crop_size 32" in text
 
@@ -225,33 +225,33 @@ def test_a_bad_image_stops_the_run_by_name(tmp_path: Path, threads: int) -> None
     dataset = pairs(tmp_path)
     path = tmp_path / "train" / "003.png"
     path.write_bytes(path.read_bytes()[:200])
-    assert check_dataset(dataset, dataset.shared) == []  # the header is whole
+    assert check_dataset(dataset, dataset.shared) == []  # the header is intact
     with pytest.raises(DataError, match=r"cannot read '.*003\.png' as an image"):
         run(dataset, threads)
 
 
-def test_a_skipped_image_is_replaced_alike_by_everyone(tmp_path: Path) -> None:
+def test_the_replacement_of_a_skipped_image_does_not_depend_on_the_process(tmp_path: Path) -> None:
     dataset = pairs(tmp_path, on_bad_image="skip", batch_size=2)
-    spoil(tmp_path, 1, 4)
-    (here, bad), (there, bad2) = run(dataset, 0), run(dataset, 3)
-    assert [paths for paths, _ in here] == [paths for paths, _ in there]
-    assert all(torch.equal(one, other) for (_, one), (_, other) in zip(here, there, strict=True))
-    assert [len(paths) for paths, _ in here] == [2] * 9
-    assert bad == bad2
+    damage(tmp_path, 1, 4)
+    (batches, bad), (worker_batches, worker_bad) = run(dataset, 0), run(dataset, 3)
+    assert [paths for paths, _ in batches] == [paths for paths, _ in worker_batches]
+    assert all(torch.equal(one, other) for (_, one), (_, other) in zip(batches, worker_batches, strict=True))
+    assert [len(paths) for paths, _ in batches] == [2] * 9
+    assert bad == worker_bad
     assert [Path(path).name for path in sorted(bad)] == ["001.png", "004.png"]
     assert all("empty" in text for text in bad.values())
-    assert not {path for paths, _ in here for path in paths} & set(bad)
+    assert not {path for paths, _ in batches for path in paths} & set(bad)
     other_seed = pairs(tmp_path, on_bad_image="skip", batch_size=2, seed=5)
-    spoil(tmp_path, 1, 4)
-    assert [paths for paths, _ in run(other_seed, 0)[0]] != [paths for paths, _ in here]
+    damage(tmp_path, 1, 4)
+    assert [paths for paths, _ in run(other_seed, 0)[0]] != [paths for paths, _ in batches]
 
 
 @pytest.mark.parametrize("threads", [0, 2])
 def test_too_many_bad_images_stop_the_run(tmp_path: Path, threads: int) -> None:
     dataset = pairs(tmp_path, on_bad_image="skip", max_bad_images=1)
-    spoil(tmp_path, 1)
+    damage(tmp_path, 1)
     assert len(run(dataset, threads)[1]) == 1
-    spoil(tmp_path, 4)
+    damage(tmp_path, 4)
     with pytest.raises(DataError, match="2 images cannot be read, and --max_bad_images is 1"):
         run(dataset, threads)
 
@@ -267,9 +267,9 @@ def test_a_folder_that_vanishes_while_training(tmp_path: Path, threads: int, mod
             [list(loader.epoch(epoch)) for epoch in range(2, 20)]
 
 
-def test_gigapixels_and_bombs_are_found_by_the_header(tmp_path: Path) -> None:
+def test_images_of_too_many_pixels_are_found_by_their_header(tmp_path: Path) -> None:
     from test_reading import png_header
 
     dataset = pairs(tmp_path)
-    spoil(tmp_path, 2, data=png_header(70_000, 70_000))
+    damage(tmp_path, 2, data=png_header(70_000, 70_000))
     assert "70000 x 70000" in problem(dataset)

@@ -1,4 +1,4 @@
-"""Data sets find the files that the reference finds, pair them, and prepare them as it does."""
+"""Data sets find, pair and preprocess files as the reference does."""
 
 import pickle
 import random
@@ -64,7 +64,7 @@ def test_aligned_from_two_folders_is_the_same_as_side_by_side(tmp_path: Path, fo
     assert [Path(item[f"{side}_paths"]).name for side in "AB"] == ["000.png", "000.bmp"]
 
 
-def test_files_in_folders_named_a_and_b_are_pairs_only_where_nothing_lies_beside_them(tmp_path: Path) -> None:
+def test_folders_named_a_and_b_hold_pairs_only_if_there_are_no_images_beside_them(tmp_path: Path) -> None:
     for name in ("top.png", "A/one.png", "B/two.png"):
         write(tmp_path / "train" / name, (80, 32))
     assert len(create_dataset("aligned", dataroot=tmp_path, **SMALL)) == 3
@@ -113,7 +113,7 @@ def test_single_reads_the_folder_itself(tmp_path: Path) -> None:
     assert dataset[0]["A"].shape == (1, 16, 16)
 
 
-def test_single_takes_the_phases_folder_where_there_is_one(tmp_path: Path) -> None:
+def test_single_reads_the_folder_of_the_phase_if_there_is_one(tmp_path: Path) -> None:
     write(tmp_path / "train" / "a.png"), write(tmp_path / "test" / "b.png")
     assert names(create_dataset("single", dataroot=tmp_path, phase="test", **SMALL)) == ["b.png"]
 
@@ -134,7 +134,7 @@ def test_items_are_a_function_of_seed_epoch_and_index(tmp_path: Path) -> None:
     assert any(not torch.equal(one[1, index]["A"], other[1, index]["A"]) for index in range(5))
 
 
-def test_data_sets_are_sequences_and_travel_to_other_processes(tmp_path: Path) -> None:
+def test_data_sets_are_sequences_and_can_be_pickled(tmp_path: Path) -> None:
     dataset = create_dataset("aligned", dataroot=write_pairs(tmp_path), **SMALL)
     assert len(list(dataset)) == 5
     with pytest.raises(IndexError):
@@ -143,7 +143,7 @@ def test_data_sets_are_sequences_and_travel_to_other_processes(tmp_path: Path) -
     assert torch.equal(copy[2, 1]["B"], dataset[2, 1]["B"])
 
 
-def test_a_batch_for_shapes(tmp_path: Path) -> None:
+def test_a_batch_of_one_item(tmp_path: Path) -> None:
     batch = fetch(create_dataset("unaligned", dataroot=write_sides(tmp_path), **SMALL), [(1, 0)])[0]
     assert batch["A"].shape == batch["B"].shape == (1, 3, 16, 16)
     assert len(batch["A_paths"]) == 1
@@ -155,15 +155,15 @@ def test_max_dataset_size(tmp_path: Path, limit: object, expected: int) -> None:
 
 
 def test_files_are_found_as_the_reference_finds_them(tmp_path: Path) -> None:
-    wanted = ["a-b/2.TIFF", "a/1.jpg", "b.JPEG", "c<b>&\n.PNG", "d/e/f.Bmp", "z.ppm", "y.tif"]
-    for name in [*wanted, "notes.txt", "x.gif", "._a.png", "png"]:
+    image_names = ["a-b/2.TIFF", "a/1.jpg", "b.JPEG", "c<b>&\n.PNG", "d/e/f.Bmp", "z.ppm", "y.tif"]
+    for name in [*image_names, "notes.txt", "x.gif", "._a.png", "png"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "gone.png").symlink_to(tmp_path / "nowhere")
     (tmp_path / "self.png").symlink_to(tmp_path / "self.png")
-    assert find_images(tmp_path) == [Path(path) for path in sorted(str(tmp_path / name) for name in wanted)]
-    # the limit counts folder by folder, before the names are sorted
+    assert find_images(tmp_path) == [Path(path) for path in sorted(str(tmp_path / name) for name in image_names)]
+    # the limit is applied in the order of a walk, before the paths are sorted
     assert [path.name for path in find_images(tmp_path, 1)] == ["1.jpg"]
 
 
@@ -175,7 +175,7 @@ def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
     assert [path.name for path in find_images(tmp_path / "data")] == ["a.png", "b.png"]
 
 
-def test_a_read_only_folder_will_do(tmp_path: Path) -> None:
+def test_a_read_only_folder_is_not_changed(tmp_path: Path) -> None:
     root = write_pairs(tmp_path / "data")
     before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
     for path in [root, *root.rglob("*")]:

@@ -1,4 +1,4 @@
-"""The demo data: drawn once, whole or absent, always the same, and learnable."""
+"""The demo data: drawn once, complete or absent, always the same, and learnable."""
 
 import os
 from collections.abc import Mapping
@@ -23,14 +23,14 @@ def contents(folder: Path) -> Mapping[str, bytes]:
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(demo, "COUNTS", FEW)
     monkeypatch.setattr(demo.write_demo, "__defaults__", (FEW,))
     return tmp_path
 
 
-def test_the_name_demo_draws_both_kinds_of_data(here: Path) -> None:
+def test_the_name_demo_draws_both_kinds_of_data(working_folder: Path) -> None:
     pairs = create_dataset("aligned", dataroot="demo")
     sides = create_dataset("unaligned", dataroot="demo")
     assert (len(pairs), len(sides)) == (3, 3)
@@ -39,14 +39,14 @@ def test_the_name_demo_draws_both_kinds_of_data(here: Path) -> None:
     assert Path(pairs[0]["A_paths"]).parent == Path("datasets/demo/train")
     for dataset in (pairs, sides):
         assert check_dataset(dataset, dataset.shared) == []
-    assert sorted(os.listdir(here / "datasets")) == ["demo"]
+    assert sorted(os.listdir(working_folder / "datasets")) == ["demo"]
 
 
-def test_it_is_drawn_once(here: Path) -> None:
+def test_it_is_drawn_once(working_folder: Path) -> None:
     create_dataset("aligned", dataroot="demo")
-    times = {path: path.stat().st_mtime_ns for path in here.rglob("*")}
+    times = {path: path.stat().st_mtime_ns for path in working_folder.rglob("*")}
     create_dataset("aligned", dataroot="demo")
-    assert {path: path.stat().st_mtime_ns for path in here.rglob("*")} == times
+    assert {path: path.stat().st_mtime_ns for path in working_folder.rglob("*")} == times
 
 
 def test_it_is_always_the_same(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_it_is_always_the_same(tmp_path: Path) -> None:
     assert len(set(one.values())) == len(one)
 
 
-def test_an_interrupted_drawing_is_continued_and_never_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_drawing_is_continued_and_not_visible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[tuple[str, int]] = []
 
     def interrupted(name: str, number: int) -> Image.Image:
@@ -79,8 +79,8 @@ def test_an_interrupted_drawing_is_continued_and_never_seen(tmp_path: Path, monk
     assert contents(tmp_path / "demo") == contents(tmp_path / "whole")
 
 
-def test_where_it_cannot_be_written_is_a_sentence(tmp_path: Path) -> None:
-    (tmp_path / "datasets").write_text("in the way")
+def test_a_folder_that_cannot_be_written_is_an_error_of_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "datasets").write_text("a file, not a folder")
     with pytest.raises(DataError, match="cannot be written"):
         write_demo(tmp_path / "datasets" / "demo", FEW)
 
@@ -93,8 +93,8 @@ def test_the_label_map_holds_only_the_known_colours() -> None:
         assert {tuple(colour) for colour in np.unique(labels, axis=0).tolist()} <= known
 
 
-def test_the_image_follows_from_the_label_map() -> None:
-    """A kind of part looks much the same wherever it is, and kinds differ: there is something to learn."""
+def test_the_image_can_be_learnt_from_the_label_map() -> None:
+    """Parts of one kind have similar colours in all images, and kinds have different ones."""
     means: dict[tuple[int, ...], list[np.ndarray]] = {}
     for number in range(1, 9):
         pair = np.asarray(draw("train", number)).astype(float)
@@ -104,9 +104,9 @@ def test_the_image_follows_from_the_label_map() -> None:
             if inside.sum() > 500:
                 means.setdefault(LABELS[name], []).append(image[inside].mean(axis=0))
     assert len(means) == 7
-    for found in means.values():
-        assert np.ptp(np.stack(found), axis=0).max() < 40
-    centres = [np.stack(found).mean(axis=0) for found in means.values()]
+    for colours in means.values():
+        assert np.ptp(np.stack(colours), axis=0).max() < 40
+    centres = [np.stack(colours).mean(axis=0) for colours in means.values()]
     assert all(np.abs(a - b).max() > 15 for i, a in enumerate(centres) for b in centres[:i])
 
 

@@ -1,4 +1,4 @@
-"""Data sets come from a local server: resumed, checked, and unpacked into nothing but their folder."""
+"""Downloads of data sets, from a local server: resumed, checked, and unpacked into their folder only."""
 
 import io
 import os
@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pixlate.data.download import fetching
 from pixlate.data.download.archive import unpack
 from pixlate.data.download.catalogue import DATASETS
 from pixlate.data.download.fetching import download
@@ -23,7 +24,7 @@ from pixlate.plugins.commands.download import download_command
 
 
 class Server(ThreadingHTTPServer):
-    """Serves bytes by path, with ranges; it can break off, lie about lengths and change its files."""
+    """Serves bytes by path, with ranges; it can break connections and change its files."""
 
     daemon_threads = True
 
@@ -141,7 +142,7 @@ def test_a_broken_connection_is_resumed(server: Server, facades: bytes, tmp_path
 
 def test_an_interrupted_download_is_resumed_by_the_next(server: Server, facades: bytes, tmp_path: Path) -> None:
     server.breaks = [50_000, 20_000, 10_000]
-    with pytest.raises(DataError, match="breaks off"):
+    with pytest.raises(DataError, match="was lost 3 times; run the same command again"):
         download("facades", tmp_path, base_url=server.address)
     assert not (tmp_path / "facades").exists()
     folder = download("facades", tmp_path, base_url=server.address)
@@ -158,6 +159,22 @@ def test_a_part_of_an_older_version_is_discarded(server: Server, facades: bytes,
     assert list(contents(download("facades", tmp_path, base_url=server.address))) == ["train/new.jpg"]
 
 
+def test_an_interrupted_unpacking_needs_no_second_download(
+    server: Server, facades: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fetching, "unpack", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            download("facades", tmp_path, base_url=server.address)
+    folder = download("facades", tmp_path, base_url=server.address)
+    assert server.ranges == ["", f"bytes={len(facades)}-"]
+    assert contents(folder)["val/2.jpg"] == b"two"
+    assert os.listdir(tmp_path) == ["facades"]
+
+
 def test_a_whole_part_is_not_fetched_again(server: Server, facades: bytes, tmp_path: Path) -> None:
     server.breaks = [50_000, 0, 0]
     with pytest.raises(DataError):
@@ -167,13 +184,13 @@ def test_a_whole_part_is_not_fetched_again(server: Server, facades: bytes, tmp_p
     assert server.ranges[-1] == f"bytes={len(facades)}-"
 
 
-def test_offline_is_one_sentence(tmp_path: Path) -> None:
+def test_an_unreachable_server_is_an_error_of_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"cannot be reached \(.*refused\): check the network"):
         download("facades", tmp_path, base_url="http://127.0.0.1:9")
     assert os.listdir(tmp_path) == []
 
 
-def test_a_server_that_refuses_is_one_sentence(server: Server, tmp_path: Path) -> None:
+def test_an_error_of_the_server_is_an_error_of_one_sentence(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="the server says 404"):
         download("facades", tmp_path, base_url=server.address)
 
@@ -190,7 +207,7 @@ def test_the_servers_address_is_checked(tmp_path: Path) -> None:
         download("facades", tmp_path, base_url="file:///etc")
 
 
-def test_unknown_and_refused_names(tmp_path: Path) -> None:
+def test_unknown_names_and_forbidden_data_sets(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="Did you mean 'horse2zebra'"):
         download("horse2zebras", tmp_path)
     with pytest.raises(DataError, match=r"gtFine_trainvaltest\.zip"):
@@ -221,7 +238,7 @@ def test_nothing_is_written_outside(tmp_path: Path, name: str, pack: Callable[[d
 
 
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
-def test_links_and_devices_are_refused(tmp_path: Path, kind: bytes) -> None:
+def test_links_and_devices_are_rejected(tmp_path: Path, kind: bytes) -> None:
     def change(entry: tarfile.TarInfo) -> None:
         entry.type, entry.linkname, entry.size = kind, "/etc/passwd", 0
 
@@ -239,19 +256,19 @@ def test_no_link_in_the_folder_leads_outside(tmp_path: Path) -> None:
         (tmp_path / name).mkdir()
     (tmp_path / "folder" / "images").symlink_to(tmp_path / "outside")
     (tmp_path / "archive").write_bytes(tar({"images/x": b"1"}))
-    with pytest.raises(DataError, match=r"is refused: .*outside the destination"):
+    with pytest.raises(DataError, match=r"is rejected: .*outside the destination"):
         unpack(tmp_path / "archive", tmp_path / "folder")
     assert contents(tmp_path / "outside") == {}
 
 
-def test_two_members_of_one_name_are_refused(tmp_path: Path) -> None:
+def test_two_members_of_one_name_are_rejected(tmp_path: Path) -> None:
     (tmp_path / "archive").write_bytes(tar({"a/x": b"1", "./a/x": b"2"}))
     with pytest.raises(DataError, match="cannot be written: File exists"):
         unpack(tmp_path / "archive", tmp_path / "folder")
     assert contents(tmp_path / "folder") == {"a/x": b"1"}
 
 
-def test_bombs_are_refused(tmp_path: Path) -> None:
+def test_decompression_bombs_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "archive"
     for pack in (tar, zipped):
         path.write_bytes(pack({"a": bytes(100_000), "b": bytes(100_000)}))
@@ -262,7 +279,7 @@ def test_bombs_are_refused(tmp_path: Path) -> None:
         unpack(path, tmp_path / "many", max_files=1)
 
 
-def test_an_empty_archive_is_refused(tmp_path: Path) -> None:
+def test_an_empty_archive_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "archive").write_bytes(tar({}))
     with pytest.raises(DataError, match="empty"):
         unpack(tmp_path / "archive", tmp_path / "folder")
@@ -270,7 +287,7 @@ def test_an_empty_archive_is_refused(tmp_path: Path) -> None:
 
 @settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([tar, zipped]), st.data())
-def test_a_damaged_archive_is_a_sentence(
+def test_a_damaged_archive_is_an_error_of_one_sentence(
     tmp_path: Path, pack: Callable[[dict[str, bytes]], bytes], data: st.DataObject
 ) -> None:
     content = bytearray(pack({"a/b.txt": b"hello " * 50, "c.txt": bytes(range(256))}))
@@ -278,10 +295,10 @@ def test_a_damaged_archive_is_a_sentence(
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     folder = tmp_path / str(abs(hash(bytes(content))))
     (tmp_path / "archive").write_bytes(bytes(content[: data.draw(st.integers(1, len(content)))]))
-    complaint = "."
+    message = "."
     try:
         unpack(tmp_path / "archive", folder)
     except DataError as error:
-        complaint = str(error)
-    assert complaint.endswith(".")
-    assert "\n" not in complaint
+        message = str(error)
+    assert message.endswith(".")
+    assert "\n" not in message

@@ -1,4 +1,4 @@
-"""Batches are the same whoever loads them; other processes end with the run and fail in one sentence."""
+"""Batches do not depend on the processes that load them; these end with the run, and fail in one sentence."""
 
 import multiprocessing
 import os
@@ -6,6 +6,7 @@ import random
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -20,6 +21,8 @@ from pixlate import create_dataset
 from pixlate.data.base import BaseDataset
 from pixlate.data.batches import Batch
 from pixlate.data.loading import BatchLoader
+from pixlate.data.sampler import BatchSampler
+from pixlate.data.workers import WorkerBatches
 from pixlate.errors import DataError
 from pixlate.options.shared import DataOptions
 
@@ -61,13 +64,13 @@ def batches(dataset: BaseDataset, threads: int, epochs: int = 2, **more: Any) ->
 
 def same(one: list[tuple[int, Batch]], other: list[tuple[int, Batch]]) -> bool:
     return len(one) == len(other) and all(
-        epoch == epoch2
-        and list(batch) == list(batch2)
+        epoch == other_epoch
+        and list(batch) == list(other_batch)
         and all(
-            torch.equal(part, batch2[name]) if isinstance(part, torch.Tensor) else part == batch2[name]
-            for name, part in batch.items()
+            torch.equal(value, other_batch[name]) if isinstance(value, torch.Tensor) else value == other_batch[name]
+            for name, value in batch.items()
         )
-        for (epoch, batch), (epoch2, batch2) in zip(one, other, strict=True)
+        for (epoch, batch), (other_epoch, other_batch) in zip(one, other, strict=True)
     )
 
 
@@ -78,11 +81,11 @@ def pairs(tmp_path: Path) -> BaseDataset:
 
 def test_any_number_of_processes_gives_the_same_batches(tmp_path: Path) -> None:
     dataset = create_dataset("unaligned", dataroot=write_sides(tmp_path), **SMALL)
-    here = list(batches(dataset, 0, epochs=3))
-    assert len(here) == 9
-    assert [len(batch["A"]) for _, batch in here] == [2] * 9
+    expected = list(batches(dataset, 0, epochs=3))
+    assert len(expected) == 9
+    assert [len(batch["A"]) for _, batch in expected] == [2] * 9
     for threads in (1, 4):
-        assert same(here, list(batches(dataset, threads, epochs=3)))
+        assert same(expected, list(batches(dataset, threads, epochs=3)))
     assert no_children()
 
 
@@ -90,7 +93,7 @@ def test_spawned_processes_give_the_same_batches(pairs: BaseDataset) -> None:
     assert same(list(batches(pairs, 0)), list(batches(pairs, 2, start_method="spawn")))
 
 
-def test_the_short_batch_is_kept(pairs: BaseDataset) -> None:
+def test_the_last_batch_may_be_shorter(pairs: BaseDataset) -> None:
     lengths = [(epoch, len(batch["A"]), len(batch["B_paths"])) for epoch, batch in batches(pairs, 2)]
     assert lengths == [(epoch, size, size) for epoch in (1, 2) for size in (2, 2, 2, 1)]
 
@@ -104,7 +107,7 @@ def test_beginning_in_the_middle_gives_the_tail(
 
 
 @pytest.mark.parametrize("threads", [0, 2])
-def test_an_epoch_left_early_does_not_disturb_the_next(pairs: BaseDataset, threads: int) -> None:
+def test_an_epoch_that_is_not_finished_does_not_disturb_the_next(pairs: BaseDataset, threads: int) -> None:
     whole = list(batches(pairs, 0))
     with BatchLoader(pairs, replace(pairs.shared, num_threads=threads)) as loader:
         next(loader.epoch(1))
@@ -123,6 +126,13 @@ def test_no_global_generator_is_touched(pairs: BaseDataset) -> None:
     assert torch.equal(torch.get_rng_state(), before[1])
 
 
+def test_the_batches_of_worker_processes_end(pairs: BaseDataset) -> None:
+    loading = WorkerBatches(pairs, BatchSampler(len(pairs), 2, epochs=1), 2)
+    assert [len(batch["A"]) for batch, _ in loading] == [2, 2, 2, 1]
+    loading.close()
+    assert no_children()
+
+
 def test_the_wait_is_measured(pairs: BaseDataset) -> None:
     with BatchLoader(pairs, replace(pairs.shared, num_threads=0), epochs=1) as loader:
         list(loader.epoch(1))
@@ -130,8 +140,8 @@ def test_the_wait_is_measured(pairs: BaseDataset) -> None:
         assert loader.take_wait() == 0
 
 
-class Strange(BaseDataset[None]):
-    """Items of growing size and of every kind; some misbehave."""
+class AnyItems(BaseDataset[None]):
+    """Items of growing size with values of many types; the phase selects a fault."""
 
     def __len__(self) -> int:
         return 6
@@ -143,32 +153,32 @@ class Strange(BaseDataset[None]):
             raise DataError("item 3 is wrong.")
         if self.shared.phase == "slow":
             time.sleep(60)
-        deep = torch.full((1, 3 * index + 1), index, dtype=torch.float64)
+        matrix = torch.full((1, 3 * index + 1), index, dtype=torch.float64)
         return {
-            "A": deep,
-            "half": deep.bfloat16().T,
+            "A": matrix,
+            "half": matrix.bfloat16().T,
             "number": torch.tensor(index),
             "A_paths": f"{index}",
             "more": [index],
         }
 
 
-def strange(phase: str, **options: Any) -> Strange:
-    return Strange(None, DataOptions(phase=phase, batch_size=1, serial_batches=True, num_threads=2, **options))
+def any_items(phase: str, **options: Any) -> AnyItems:
+    return AnyItems(None, DataOptions(phase=phase, batch_size=1, serial_batches=True, num_threads=2, **options))
 
 
-def test_any_kind_of_item_arrives_whole() -> None:
-    dataset = strange("fine")
+def test_values_of_any_type_are_transferred_unchanged() -> None:
+    dataset = any_items("fine")
     arrived = list(batches(dataset, 2))
     assert same(list(batches(dataset, 0)), arrived)
     assert [batch["half"].dtype for _, batch in arrived] == [torch.bfloat16] * 12
-    kept = [batch["A"].clone() for _, batch in arrived]
-    assert all(torch.equal(batch["A"], copy) for (_, batch), copy in zip(arrived, kept, strict=True))
+    copies = [batch["A"].clone() for _, batch in arrived]
+    assert all(torch.equal(batch["A"], copy) for (_, batch), copy in zip(arrived, copies, strict=True))
 
 
 @pytest.mark.parametrize("threads", [0, 2])
-def test_errors_arrive_as_their_sentence(threads: int) -> None:
-    arriving = batches(strange("wrong"), threads)
+def test_errors_keep_their_message(threads: int) -> None:
+    arriving = batches(any_items("wrong"), threads)
     assert [next(arriving)[1]["A_paths"] for _ in range(3)] == [["0"], ["1"], ["2"]]
     with pytest.raises(DataError) as caught:
         next(arriving)
@@ -177,21 +187,35 @@ def test_errors_arrive_as_their_sentence(threads: int) -> None:
     assert no_children()
 
 
-def test_a_killed_process_is_a_sentence() -> None:
+def test_a_killed_process_is_an_error_of_one_sentence() -> None:
     with pytest.raises(DataError, match=r"was killed.*--num_threads \(now 2\)"):
-        list(batches(strange("killed"), 2))
+        list(batches(any_items("killed"), 2))
     assert no_children()
 
 
-def test_images_of_different_sizes_in_a_batch_are_a_sentence() -> None:
+def test_a_killed_process_is_recognised_although_its_connection_ends_first() -> None:
+    dataset = any_items("slow")
+    loading = WorkerBatches(dataset, BatchSampler(len(dataset), 1), 1)
+    (worker,) = multiprocessing.active_children()
+    loading._results.put(ConnectionResetError())  # what the thread receives from the closed socket
+    timer = threading.Timer(0.2, worker.kill)
+    timer.start()
+    with pytest.raises(DataError, match="was killed"):
+        next(loading)
+    timer.join()
+    loading.close()
+    assert no_children()
+
+
+def test_images_of_different_sizes_in_a_batch_are_an_error_of_one_sentence() -> None:
     with pytest.raises(DataError, match=r"'0' is 1 x 1, '1' is 4 x 1\. Use --batch_size 1"):
-        list(batches(Strange(None, DataOptions(batch_size=2, serial_batches=True)), 2))
+        list(batches(AnyItems(None, DataOptions(batch_size=2, serial_batches=True)), 2))
 
 
-def test_what_cannot_travel_is_a_sentence() -> None:
-    dataset = strange("fine")
+def test_a_data_set_that_cannot_be_pickled_is_an_error_of_one_sentence() -> None:
+    dataset = any_items("fine")
     dataset.hook = lambda: None  # type: ignore[attr-defined]
-    with pytest.raises(DataError, match="Strange cannot be copied"):
+    with pytest.raises(DataError, match="AnyItems cannot be copied"):
         list(batches(dataset, 2, start_method="spawn"))
 
 
@@ -201,10 +225,10 @@ def test_an_interrupted_wait_ends_soon() -> None:
         raise KeyboardInterrupt
 
     pids: list[int] = []
-    loader = BatchLoader(strange("slow"), strange("slow").shared)
+    loader = BatchLoader(any_items("slow"), any_items("slow").shared)
     earlier = signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, 1)
-    began = time.monotonic()
+    start_time = time.monotonic()
     try:
         with pytest.raises(KeyboardInterrupt):
             next(loader.epoch(1))
@@ -212,11 +236,11 @@ def test_an_interrupted_wait_ends_soon() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, earlier)
     assert len(pids) == 2
-    assert time.monotonic() - began < 7
+    assert time.monotonic() - start_time < 7
     assert gone(pids)
 
 
-def test_a_loader_that_is_forgotten_leaves_no_process(pairs: BaseDataset) -> None:
+def test_a_loader_that_is_not_closed_leaves_no_process(pairs: BaseDataset) -> None:
     loader = BatchLoader(pairs, replace(pairs.shared, num_threads=2))
     next(loader.epoch(1))
     pids = [child.pid for child in multiprocessing.active_children() if child.pid]
@@ -275,7 +299,7 @@ def test_processes_do_not_outlive_a_killed_run(training: Any, method: str) -> No
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks at processes in /proc")
-def test_processes_load_on_after_ctrl_c_and_sigterm(training: Any) -> None:
+def test_processes_continue_after_ctrl_c_and_sigterm(training: Any) -> None:
     process, pids = training("fork")
     for pid in pids:
         os.kill(pid, signal.SIGINT)
@@ -290,7 +314,7 @@ def test_processes_load_on_after_ctrl_c_and_sigterm(training: Any) -> None:
 @pytest.mark.cuda
 @pytest.mark.parametrize("threads", [0, 2])
 def test_batches_for_a_gpu_are_pinned_and_the_same(pairs: BaseDataset, threads: int) -> None:
-    here = list(batches(pairs, 0))
+    expected = list(batches(pairs, 0))
     pinned = list(batches(pairs, threads, device="cuda"))
     assert all(batch["A"].is_pinned() for _, batch in pinned)
-    assert same(here, pinned)
+    assert same(expected, pinned)

@@ -1,4 +1,4 @@
-"""Whatever kind of image a file holds is read sensibly, or named in one sentence."""
+"""Images of all modes are read, and files that cannot be read are named in one sentence."""
 
 import re
 import struct
@@ -45,7 +45,7 @@ def test_opaque_alpha_changes_nothing(tmp_path: Path) -> None:
     assert np.array_equal(read(path), np.asarray(image))
 
 
-def test_transparent_pixels_lie_on_white(tmp_path: Path) -> None:
+def test_transparent_pixels_are_composited_on_white(tmp_path: Path) -> None:
     pixels = np.zeros((1, 3, 4), np.uint8)
     pixels[0, :, 3] = 255, 0, 128
     assert read(saved(tmp_path, Image.fromarray(pixels))).tolist() == [[[0] * 3, [255] * 3, [127] * 3]]
@@ -68,7 +68,7 @@ def test_16_bit_grey_is_scaled_not_clipped(tmp_path: Path, name: str) -> None:
     assert grey.tolist() == [0, 0, 1, 128, 255]
 
 
-def test_32_bit_whole_numbers_are_scaled_to_their_largest(tmp_path: Path) -> None:
+def test_32_bit_integers_are_scaled_to_their_maximum(tmp_path: Path) -> None:
     deep = np.array([[0, 500_000, 1_000_000]], np.int32)
     assert read(saved(tmp_path, Image.fromarray(deep), "a.tif"))[0, :, 0].tolist() == [0, 128, 255]
 
@@ -81,12 +81,12 @@ def test_32_bit_whole_numbers_are_scaled_to_their_largest(tmp_path: Path) -> Non
         ([-1.0, float("nan"), 1.0], [0, 128, 255]),
     ],
 )
-def test_fractions(tmp_path: Path, values: list[float], grey: list[int]) -> None:
+def test_floating_point_values(tmp_path: Path, values: list[float], grey: list[int]) -> None:
     image = Image.fromarray(np.array([values], np.float32))
     assert read(saved(tmp_path, image, "a.tiff"))[0, :, 0].tolist() == grey
 
 
-def test_a_noted_rotation_is_not_applied(tmp_path: Path) -> None:
+def test_the_exif_orientation_is_not_applied(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     assert read_image(saved(tmp_path, noise_image((20, 10)), "a.jpg", exif=exif)).size == (20, 10)
@@ -99,7 +99,7 @@ def test_the_first_frame_is_read(tmp_path: Path) -> None:
         assert read(path)[0, 0].tolist() == [255, 0, 0]
 
 
-def test_a_name_that_lies_about_the_format_does_no_harm(tmp_path: Path) -> None:
+def test_the_format_does_not_depend_on_the_extension(tmp_path: Path) -> None:
     path = saved(tmp_path, noise_image((9, 7)), "a.png").rename(tmp_path / "a.jpg")
     assert np.array_equal(read(path), np.asarray(noise_image((9, 7))))
     assert image_size(path) == (9, 7)
@@ -124,12 +124,12 @@ def png_header(width: int, height: int) -> bytes:
         (png_header(0, 5), "cannot read"),
     ],
 )
-def test_what_is_no_image_is_named(tmp_path: Path, data: bytes, reason: str) -> None:
+def test_a_file_that_is_no_image_is_named(tmp_path: Path, data: bytes, reason: str) -> None:
     path = tmp_path / "bad.png"
     path.write_bytes(data)
-    for look in (read_image, image_size):
+    for read_function in (read_image, image_size):
         with pytest.raises(BadImageError, match=reason) as caught:
-            look(path)
+            read_function(path)
         assert str(path) in str(caught.value)
         assert caught.value.path == str(path)
 
@@ -149,7 +149,7 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
         read_image(tmp_path)
 
 
-def test_names_cannot_break_the_sentence(tmp_path: Path) -> None:
+def test_control_characters_in_names_are_escaped(tmp_path: Path) -> None:
     path = tmp_path / "a\nb\x1b[31m<b>.png"
     path.write_bytes(b"")
     with pytest.raises(BadImageError) as caught:
@@ -169,7 +169,9 @@ def whole_files(tmp_path_factory: pytest.TempPathFactory) -> list[bytes]:
 
 @settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
-def test_damage_gives_a_image_or_one_sentence(tmp_path: Path, whole_files: list[bytes], data: st.DataObject) -> None:
+def test_a_damaged_file_gives_an_image_or_an_error_of_one_sentence(
+    tmp_path: Path, whole_files: list[bytes], data: st.DataObject
+) -> None:
     sentences: list[str] = []
     content = bytearray(data.draw(st.sampled_from(whole_files)))
     for _ in range(data.draw(st.integers(0, 8))):
@@ -184,7 +186,7 @@ def test_damage_gives_a_image_or_one_sentence(tmp_path: Path, whole_files: list[
     assert all(re.fullmatch(sentence, text) for text in sentences)
 
 
-def test_reading_leaves_the_file_alone(tmp_path: Path) -> None:
+def test_a_read_only_file_can_be_read(tmp_path: Path) -> None:
     path = write(tmp_path / "a.png")
     path.chmod(0o444)
     assert read_image(path).size == image_size(path)

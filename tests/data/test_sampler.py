@@ -41,7 +41,7 @@ def test_orders_differ_between_epochs_and_seeds_and_repeat() -> None:
     assert list(sampler.order(1)) != list(BatchSampler(100, 1, seed=2).order(1))
 
 
-def test_the_order_of_a_seed_is_forever() -> None:
+def test_the_order_of_a_seed_never_changes() -> None:
     assert list(BatchSampler(8, 1, seed=0).order(1)) == [6, 1, 0, 2, 3, 4, 5, 7]
 
 
@@ -54,6 +54,6 @@ def test_without_a_last_epoch_it_never_ends() -> None:
 
 
 @pytest.mark.parametrize(("size", "batch_size"), [(0, 1), (1, 0)])
-def test_nothing_to_sample_is_refused(size: int, batch_size: int) -> None:
+def test_an_empty_data_set_or_batch_is_rejected(size: int, batch_size: int) -> None:
     with pytest.raises(ValueError, match="1 or more"):
         BatchSampler(size, batch_size)

@@ -122,28 +122,28 @@ def test_no_flip_does_not_shift_the_draws() -> None:
     assert drawn[1] == [Window(window.x, window.y, False) for window in drawn[0]]
 
 
-def test_fits_is_about_the_scaled_image() -> None:
+def test_fits_refers_to_the_resized_image() -> None:
     assert Transform("resize_and_crop", 72, 64).fits((3, 3))
     assert not Transform("crop", 72, 64).fits((100, 63))
     assert Transform("scale_width_and_crop", 72, 64).fits((300, 10))
     assert Transform("none", 72, 64).fits((8, 8))
 
 
-def test_a_scaled_image_is_cut_as_often_as_wanted() -> None:
+def test_a_resized_image_can_be_cropped_several_times() -> None:
     transform = Transform("resize_and_crop", 48, 32)
     pixels = transform.resize(noise_image((90, 70)))
     before = pixels.copy()
     assert size_of(pixels) == (48, 48)
     for flip in (False, True):
-        cut = transform.finish(pixels, Window(3, 9, flip))
+        cropped = transform.finish(pixels, Window(3, 9, flip))
         whole = preprocess(
             noise_image((90, 70)), preprocess="resize_and_crop", load_size=48, crop_size=32, crop_pos=(3, 9), flip=flip
         )
-        assert torch.equal(cut, whole)
+        assert torch.equal(cropped, whole)
     assert np.array_equal(pixels, before)
 
 
-def test_wrong_options_are_sentences() -> None:
+def test_invalid_options_are_errors_of_one_sentence() -> None:
     with pytest.raises(OptionError, match="'resize_and_crop'"):
         preprocess(noise_image((8, 8)), preprocess="resize_crop", load_size=8, crop_size=8)
     with pytest.raises(OptionError, match="crop_size must be 1 or more"):

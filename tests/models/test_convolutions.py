@@ -1,4 +1,4 @@
-"""Convolutions that are computed otherwise: the numbers, gradients and gradients of gradients are torch's own."""
+"""Convolutions with other kernels: outputs, gradients and second derivatives are those of torch."""
 
 from collections.abc import Callable
 
@@ -35,7 +35,7 @@ def twins(name: str, bias: bool, dtype: torch.dtype) -> tuple[nn.Module, nn.Modu
     return layer, reference
 
 
-def everything(layer: nn.Module, x: Tensor) -> list[Tensor]:
+def outputs_and_gradients(layer: nn.Module, x: Tensor) -> list[Tensor]:
     """Output, gradients of input and weights, and gradients of the norm of the input's gradient."""
     x = x.clone().requires_grad_()
     weights = list(layer.parameters())
@@ -48,10 +48,10 @@ def everything(layer: nn.Module, x: Tensor) -> list[Tensor]:
 @pytest.mark.parametrize("name", LAYERS)
 @settings(max_examples=30, deadline=None)
 @given(n=st.integers(1, 3), halves=st.tuples(st.integers(2, 7), st.integers(2, 7)), bias=st.booleans())
-def test_numbers_and_gradients_are_those_of_torch(name: str, n: int, halves: tuple[int, int], bias: bool) -> None:
+def test_outputs_and_gradients_are_those_of_torch(name: str, n: int, halves: tuple[int, int], bias: bool) -> None:
     layer, reference = twins(name, bias, torch.float64)
     x = torch.randn(n, 3, 2 * halves[0], 2 * halves[1], dtype=torch.float64)
-    for actual, expected in zip(everything(layer, x), everything(reference, x), strict=True):
+    for actual, expected in zip(outputs_and_gradients(layer, x), outputs_and_gradients(reference, x), strict=True):
         torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-9)
 
 
@@ -76,7 +76,7 @@ def test_bf16_is_rounded_no_more_than_by_torch(name: str) -> None:
 
 
 @pytest.mark.parametrize(("transposed", "side"), [(False, 16), (True, 8)])
-def test_few_positions_are_multiplied_and_many_are_not(
+def test_a_matrix_product_is_used_for_few_positions_only(
     monkeypatch: pytest.MonkeyPatch, transposed: bool, side: int
 ) -> None:
     layer = twins("inner, transposed" if transposed else "inner", False, torch.float32)[0]
@@ -87,10 +87,10 @@ def test_few_positions_are_multiplied_and_many_are_not(
     layer(torch.zeros(2, 3, side, side))
     with mode.set_inference_mode(mode.InferenceMode()):
         layer(torch.zeros(2, 3, side, side))
-    assert products == [(1, 3, side, side), (2, 3, side, side)]  # the latter at test: one by one, and so few
+    assert products == [(1, 3, side, side), (2, 3, side, side)]  # the second in inference mode, image by image
 
 
-def test_a_image_is_translated_alike_to_the_bit_alone_and_beside_others() -> None:
+def test_a_translated_image_is_bit_for_bit_the_same_alone_and_in_a_batch() -> None:
     model = pixlate.create_model("pix2pix", netG="unet_128", ngf=16, ndf=4, train=False)
     A = torch.rand(3, 3, 128, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
     together = model.translate({"A": A, "A_paths": ["a", "b", "c"]})["fake_B"]
@@ -111,7 +111,7 @@ def test_padding_is_that_of_torch(p: int, n: int, sides: tuple[int, int]) -> Non
     assert torch.autograd.gradgradcheck(ReflectionPad(p), (x[:, :1].detach().requires_grad_(),))
 
 
-def test_padding_keeps_sixteen_bits() -> None:
+def test_padding_keeps_16_bit_images() -> None:
     x = torch.randn(1, 2, 8, 8, dtype=torch.bfloat16, requires_grad=True)
     with torch.autocast("cpu", torch.bfloat16):
         assert ReflectionPad(1)(x).dtype == torch.bfloat16

@@ -58,7 +58,7 @@ def test_losses_are_computed_in_fp32_or_better(loss: GANLoss) -> None:
         assert loss.fake(pred) == loss.fake(pred.float())
 
 
-def test_who_wants_a_gradient_penalty() -> None:
+def test_which_losses_include_the_gradient_penalty() -> None:
     assert [loss.gradient_penalty for loss in (LSGAN, Vanilla, Hinge, WGANGP)] == [False, False, False, True]
 
 
@@ -92,13 +92,13 @@ def test_penalty_is_the_squared_distance_of_the_slope_from_one(norm: float, pena
     assert steeper == pytest.approx(0, abs=1e-9) if norm == 1 else (steeper > 0) == (norm < 1)
 
 
-def test_penalty_looks_between_real_and_fake() -> None:
-    """D(x) = Σ x²/2 has the gradient x, so that the norms seen tell where the penalty looked."""
+def test_penalty_is_sampled_between_real_and_fake() -> None:
+    """D(x) = Σ x²/2 has the gradient x, so that the penalty shows where the gradient was taken."""
     real, fake = torch.full((64, 1, 1, 1), 2.0), torch.full((64, 1, 1, 1), 4.0)
-    seen = gradient_penalty(lambda x: x.square().sum((1, 2, 3)) / 2, real, fake, lambda_gp=1.0)
+    penalty = gradient_penalty(lambda x: x.square().sum((1, 2, 3)) / 2, real, fake, lambda_gp=1.0)
     uniform = (3**3 - 1**3) / 3 / 2  # the mean of (x - 1)² over [2, 4]
-    assert seen.item() == pytest.approx(uniform, rel=0.3)
-    assert 1 < seen < 9
+    assert penalty.item() == pytest.approx(uniform, rel=0.3)
+    assert 1 < penalty < 9
 
 
 def test_penalty_reaches_weights_and_not_the_images() -> None:
@@ -115,12 +115,13 @@ def test_penalty_of_several_discriminators_and_its_randomness() -> None:
     both = gradient_penalty(lambda x: [D(x), D(x)], *two_batches(), lambda_gp=1.0)
     assert both.item() == pytest.approx(4)
 
-    def bent(x: Tensor) -> Tensor:
+    def quadratic(x: Tensor) -> Tensor:
         return x.square().sum((1, 2, 3))
 
     first, repeated = (
-        gradient_penalty(bent, *two_batches(), lambda_gp=1.0, rng=torch.Generator().manual_seed(3)) for _ in range(2)
+        gradient_penalty(quadratic, *two_batches(), lambda_gp=1.0, rng=torch.Generator().manual_seed(3))
+        for _ in range(2)
     )
-    other = gradient_penalty(bent, *two_batches(), lambda_gp=1.0, rng=torch.Generator().manual_seed(4))
+    other = gradient_penalty(quadratic, *two_batches(), lambda_gp=1.0, rng=torch.Generator().manual_seed(4))
     assert first == repeated
     assert first != other

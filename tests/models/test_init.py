@@ -1,4 +1,4 @@
-"""How weights start."""
+"""Weight initialisation."""
 
 import math
 from collections.abc import Callable
@@ -16,7 +16,7 @@ def _seeded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "gain", "deviation"),
+    ("init_function", "gain", "deviation"),
     [
         (init.normal, 0.02, 0.02),
         (init.normal, 0.5, 0.5),
@@ -25,9 +25,11 @@ def _seeded() -> None:
         (init.kaiming, 0.5, math.sqrt(2 / (64 * 16))),
     ],
 )
-def test_spread_of_weights(start: Callable[[Tensor, float], None], gain: float, deviation: float) -> None:
+def test_standard_deviation_of_weights(
+    init_function: Callable[[Tensor, float], None], gain: float, deviation: float
+) -> None:
     conv = nn.Conv2d(64, 32, 4)
-    initialise(conv, start, gain)
+    initialise(conv, init_function, gain)
     assert conv.weight.mean().item() == pytest.approx(0, abs=deviation / 20)
     assert conv.weight.std().item() == pytest.approx(deviation, rel=0.03)
     assert not conv.bias.any()
@@ -56,11 +58,11 @@ def test_norms_start_near_one() -> None:
     assert torch.equal(net[1].weight, torch.ones(8))
 
 
-def test_one_seed_one_start() -> None:
-    starts = []
+def test_a_seed_determines_the_weights() -> None:
+    weights = []
     for _ in range(2):
         torch.manual_seed(5)
         net = nn.Conv2d(3, 3, 3)
         initialise(net, init.normal, 0.02)
-        starts.append(net.weight.detach())
-    assert torch.equal(*starts)
+        weights.append(net.weight.detach())
+    assert torch.equal(*weights)

@@ -58,7 +58,7 @@ def test_plateau_agrees_with_torchs_scheduler() -> None:
         assert plateau.factor(epoch + 1) == pytest.approx(optimizer.param_groups[0]["lr"])
 
 
-def test_plateau_remembers_across_a_resume() -> None:
+def test_plateau_restores_its_state() -> None:
     first, second = Plateau(SCHEDULE), Plateau(SCHEDULE)
     for _ in range(7):
         first.epoch_ended(1.0)

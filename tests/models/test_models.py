@@ -1,4 +1,4 @@
-"""What every model promises, whatever its mathematics."""
+"""The contract of the built-in models: updates, state, inference, accumulation, averages and errors."""
 
 import copy
 import math
@@ -11,6 +11,7 @@ from torch import Tensor
 
 import pixlate
 from pixlate.errors import OptionError
+from pixlate.models.execution.device import choose_device
 from pixlate.models.image_pool import ImagePool
 from pixlate.models.updater import Group
 
@@ -100,6 +101,15 @@ def test_a_translation_does_not_depend_on_its_batch(name: str, norm: str) -> Non
 
 
 @pytest.mark.parametrize("name", TINY)
+def test_the_output_alone_is_that_of_translate(name: str) -> None:
+    model = tiny(name, norm="instance", dropout=False)
+    pair = batch(name)
+    expected = model.translate(pair)["fake_B"]
+    assert torch.equal(model.fake(pair), expected)
+    assert torch.equal(model.fake({"A": pair["A"]}), expected)
+
+
+@pytest.mark.parametrize("name", TINY)
 def test_btoa_swaps_the_sides(name: str) -> None:
     pair = batch(name)
     images = tiny(name, direction="BtoA").translate(pair)
@@ -108,9 +118,9 @@ def test_btoa_swaps_the_sides(name: str) -> None:
 
 
 def test_btoa_swaps_the_paths_with_the_images() -> None:
-    pair = {**batch("cycle_gan"), "A_paths": ["of A"], "B_paths": ["of B"], "C": "kept"}
+    pair = {**batch("cycle_gan"), "A_paths": ["of A"], "B_paths": ["of B"], "C": "other"}
     directed = tiny("cycle_gan", direction="BtoA").directed(pair)
-    assert (directed["A_paths"], directed["B_paths"], directed["C"]) == (["of B"], ["of A"], "kept")
+    assert (directed["A_paths"], directed["B_paths"], directed["C"]) == (["of B"], ["of A"], "other")
     assert torch.equal(directed["A"], pair["B"])
     inputs = {"A": pair["A"], "A_paths": ["of A"]}
     assert tiny("cycle_gan", direction="BtoA").directed(inputs)["A_paths"] == ["of A"]
@@ -194,32 +204,32 @@ def test_the_average_follows_the_weights() -> None:
     model = tiny("pix2pix", ema=True, ema_decay=0.9)
     expected = None
     for step in range(3):
-        now = model.networks["G"].state_dict()["model.model.0.weight"].clone()
-        expected = now if expected is None else expected
+        weight = model.networks["G"].state_dict()["model.model.0.weight"].clone()
+        expected = weight if expected is None else expected
         model.training_step(batch("pix2pix", step))
-        now = model.networks["G"].state_dict()["model.model.0.weight"]
-        expected = 0.9 * expected + 0.1 * now
+        weight = model.networks["G"].state_dict()["model.model.0.weight"]
+        expected = 0.9 * expected + 0.1 * weight
     torch.testing.assert_close(model.averages["G"].state_dict()["model.model.0.weight"], expected)
 
 
-def test_both_pools_share_one_generator_asked_as_the_reference_asks() -> None:
-    """While a pool fills it returns its input; then it draws a uniform number, and an index when it exceeds a half."""
+def test_both_pools_share_one_generator_and_draw_in_the_order_of_the_reference() -> None:
+    """Until a pool is full it returns its input; then it draws a uniform number, and an index if that exceeds 0.5."""
     rng, expected = random.Random(7), random.Random(7)
     pools = [ImagePool(2, rng), ImagePool(2, rng)]
-    kept: list[list[float]] = [[], []]
-    for number in range(40):
-        for which, pool in enumerate(pools):
-            value = float(number * 2 + which)
-            answer = float(pool.query(torch.full((1, 1, 1, 1), value)))
-            if len(kept[which]) < 2:
-                kept[which].append(value)
-                assert answer == value
+    stored: list[list[float]] = [[], []]
+    for step in range(40):
+        for number, pool in enumerate(pools):
+            fake = float(step * 2 + number)
+            returned = float(pool.query(torch.full((1, 1, 1, 1), fake)))
+            if len(stored[number]) < 2:
+                stored[number].append(fake)
+                assert returned == fake
             elif expected.uniform(0, 1) > 0.5:
-                place = expected.randint(0, 1)
-                assert answer == kept[which][place]
-                kept[which][place] = value
+                index = expected.randint(0, 1)
+                assert returned == stored[number][index]
+                stored[number][index] = fake
             else:
-                assert answer == value
+                assert returned == fake
 
 
 def test_identity_images_only_where_the_loss_is_on() -> None:
@@ -241,15 +251,21 @@ def test_identity_images_only_where_the_loss_is_on() -> None:
         ({"no_dropout": True, "dropout": True}, "given twice"),
         ({"gan_mode": "lsgann"}, "Did you mean 'lsgan'"),
         ({"device": "cuda:99"}, "not on this machine"),
-        ({"device": "gpu"}, "none of auto"),
+        ({"device": "gpu"}, "not one of auto"),
     ],
 )
-def test_mistakes_are_one_sentence(options: dict[str, Any], sentence: str) -> None:
+def test_invalid_options_are_errors_of_one_sentence(options: dict[str, Any], sentence: str) -> None:
     with pytest.raises(OptionError, match=sentence):
         pixlate.create_model("pix2pix", **options)
 
 
-def test_unequal_channels_need_no_identity_loss() -> None:
+@pytest.mark.parametrize("gpu_ids", ["--1", "²", "one", ",", "0x1"])
+def test_invalid_gpu_ids_are_an_error_of_one_sentence(gpu_ids: str) -> None:
+    with pytest.raises(OptionError, match="not a list of GPU numbers"):
+        choose_device("auto", gpu_ids)
+
+
+def test_the_identity_loss_requires_equal_channels() -> None:
     with pytest.raises(OptionError, match="lambda_identity 0"):
         tiny("cycle_gan", input_nc=1)
     tiny("cycle_gan", input_nc=1, lambda_identity=0)

@@ -1,4 +1,4 @@
-"""The seam through which models call networks, and updates of several optimizers at once."""
+"""How models call networks, and updates of several optimizers at once."""
 
 from collections.abc import Callable, Sequence
 
@@ -35,7 +35,7 @@ class Layers(nn.Module):
     [Execution(CPU), Execution(CPU, torch.bfloat16), Execution(CPU, checkpointed=True)],
     ids=["plain", "bf16", "checkpointed"],
 )
-def test_settings_reach_the_network_by_the_same_path(execution: Execution) -> None:
+def test_keyword_arguments_are_passed_to_the_network(execution: Execution) -> None:
     net = Net(Layers(), execution)
     x = torch.rand(1, 1, 8, 8, requires_grad=True)
     features = net(x, layers=(0, 2))
@@ -46,7 +46,7 @@ def test_settings_reach_the_network_by_the_same_path(execution: Execution) -> No
     assert x.grad is not None
 
 
-def test_features_at_test_come_from_the_average() -> None:
+def test_inference_uses_the_averaged_network_for_features() -> None:
     net = Net(Layers(), Execution(CPU))
     net.start_average()
     assert net.ema is not None
@@ -58,7 +58,7 @@ def test_features_at_test_come_from_the_average() -> None:
         torch.testing.assert_close(net(x, layers=(0,))[0], before)
 
 
-def test_the_average_takes_the_buffers_of_its_network() -> None:
+def test_the_average_copies_the_buffers_of_its_network() -> None:
     model = pixlate.create_model("pix2pix", netG="resnet_6blocks", ngf=2, ndf=2, norm="batch", ema=True, ema_decay=0.9)
     for step in range(2):
         A, B = torch.rand(2, 1, 3, 32, 32, generator=torch.Generator().manual_seed(step)).unbind()
@@ -69,22 +69,24 @@ def test_the_average_takes_the_buffers_of_its_network() -> None:
     assert all(torch.equal(buffers[key], averaged[key]) for key in buffers)
 
 
-def test_optimizers_that_share_a_loss_are_updated_together() -> None:
+@pytest.mark.parametrize("scaled", [False, True])
+def test_optimizers_that_share_a_loss_are_updated_together(scaled: bool) -> None:
     a, b = (nn.Parameter(torch.ones(1)) for _ in range(2))
-    updater = Updater(CPU, scaled=False, clip_grad=1.0)
+    updater = Updater(CPU, scaled=scaled, clip_grad=1.0)
     optimizers = [SGD([a], lr=1.0), SGD([b], lr=1.0)]
     updater.update(optimizers, 3 * a.sum() + 4 * b.sum())
     torch.testing.assert_close(a.detach(), torch.tensor([1 - 0.6]), atol=1e-5, rtol=0)
     torch.testing.assert_close(b.detach(), torch.tensor([1 - 0.8]), atol=1e-5, rtol=0)
     assert a.grad is None
     assert b.grad is None
+    updater.step_ended()
 
     updater.update(optimizers, a.sum() * float("nan") + b.sum())
     torch.testing.assert_close(b.detach(), torch.tensor([0.2]), atol=1e-5, rtol=0)
     assert updater.take_skipped() == 1
 
 
-def test_accumulated_gradients_of_several_optimizers_wait_for_the_last() -> None:
+def test_accumulated_gradients_are_applied_with_the_last_batch_of_a_group() -> None:
     a, b = (nn.Parameter(torch.ones(1)) for _ in range(2))
     updater = Updater(CPU, scaled=False, clip_grad=0.0)
     optimizers = [SGD([a], lr=1.0), SGD([b], lr=1.0)]
@@ -95,7 +97,7 @@ def test_accumulated_gradients_of_several_optimizers_wait_for_the_last() -> None
     assert b.item() == 0.0
 
 
-def test_weights_rounded_once_give_the_same_and_follow_their_network() -> None:
+def test_rounded_weights_give_the_same_output_and_follow_changes_of_the_network() -> None:
     inputs = {"A": torch.rand(1, 3, 32, 32) * 2 - 1, "A_paths": ["a"]}
     options = {"netG": "resnet_6blocks", "ngf": 4, "ndf": 4, "precision": "bf16"}
     training, testing = (pixlate.create_model("pix2pix", train=train, **options) for train in (True, False))
@@ -111,7 +113,7 @@ def test_weights_rounded_once_give_the_same_and_follow_their_network() -> None:
 
 
 @pytest.mark.parametrize("norm", [nn.utils.parametrizations.spectral_norm, nn.utils.spectral_norm])
-def test_weights_that_are_computed_from_others_are_not_rounded_before(norm: Callable[[nn.Module], nn.Module]) -> None:
+def test_weights_that_are_computed_from_other_tensors_are_not_rounded(norm: Callable[[nn.Module], nn.Module]) -> None:
     module = nn.Sequential(norm(nn.Conv2d(1, 4, 3)), nn.Conv2d(4, 1, 1)).eval()
     net = Net(module, Execution(CPU, torch.bfloat16, train=False))
     x = torch.rand(1, 1, 8, 8)

@@ -1,4 +1,4 @@
-"""Generators and discriminators: the reference's weights, counts and answers, sizes, and gradients."""
+"""Generators and discriminators: the reference's weights, parameter counts and outputs, sizes, and gradients."""
 
 import itertools
 from collections.abc import Callable
@@ -118,24 +118,24 @@ def test_parameters_of_discriminators(name: str, input_nc: int, depth: int, norm
 @pytest.mark.parametrize(
     ("depth", "patch", "side"), [(1, 16, 126), (2, 34, 62), (3, 70, 30), (4, 142, 14), (5, 286, 6)]
 )
-def test_discriminators_judge_patches(depth: int, patch: int, side: int) -> None:
+def test_discriminators_classify_patches(depth: int, patch: int, side: int) -> None:
     net = n_layers(1, 1, depth, NoNorm)
     nn.init.ones_(net.model[0].weight)
     for weight in net.parameters():
         nn.init.constant_(weight, 0.1)
     x = torch.ones(1, 1, 512, 512, requires_grad=True)
     logits = net(x)
-    (seen,) = torch.autograd.grad(logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2], x)
-    assert (seen[0, 0].any(0).sum(), seen[0, 0].any(1).sum()) == (patch, patch)
+    (receptive_field,) = torch.autograd.grad(logits[0, 0, logits.shape[2] // 2, logits.shape[3] // 2], x)
+    assert (receptive_field[0, 0].any(0).sum(), receptive_field[0, 0].any(1).sum()) == (patch, patch)
     assert net(torch.ones(1, 1, 256, 256)).shape == (1, 1, side, side)
 
 
 @pytest.mark.parametrize("norm", ["batch", "instance"])
 def test_dropout_moves_the_second_convolution_of_a_residual_block(norm: str) -> None:
     plain = resnet_6blocks(3, 3, 2, NORMS[norm], False).state_dict()
-    dropping = resnet_6blocks(3, 3, 2, NORMS[norm], True).state_dict()
+    with_dropout = resnet_6blocks(3, 3, 2, NORMS[norm], True).state_dict()
     assert plain["model.10.conv_block.5.weight"].dim() == 4
-    assert dropping["model.10.conv_block.6.weight"].dim() == 4
+    assert with_dropout["model.10.conv_block.6.weight"].dim() == 4
 
 
 def test_dropout_follows_the_relu_of_a_residual_block() -> None:
@@ -154,7 +154,7 @@ def test_places_of_dropout(name: str, dropouts: int) -> None:
 
 
 @pytest.mark.parametrize(("name", "norm"), list(itertools.product(GENERATORS, NORMS)))
-def test_generators_keep_the_size_down_to_their_smallest(name: str, norm: str) -> None:
+def test_generators_keep_the_size_down_to_their_minimum(name: str, norm: str) -> None:
     net = GENERATORS[name](1, 2, 1, NORMS[norm], True)
     side = net.minimum_size
     with torch.no_grad():
@@ -163,7 +163,7 @@ def test_generators_keep_the_size_down_to_their_smallest(name: str, norm: str) -
 
 
 @pytest.mark.parametrize(("name", "norm", "depth"), list(itertools.product(DISCRIMINATORS, NORMS, (1, 5))))
-def test_discriminators_judge_down_to_their_smallest(name: str, norm: str, depth: int) -> None:
+def test_discriminators_accept_their_minimum_size(name: str, norm: str, depth: int) -> None:
     net = DISCRIMINATORS[name](4, 1, depth, NORMS[norm])
     assert net(torch.zeros(2, 4, net.minimum_size, net.minimum_size)).shape[:2] == (2, 1)
 
@@ -196,7 +196,7 @@ def test_gradients_in_either_memory_layout(make: Callable[..., nn.Module], norm:
         assert (rounded - truth).norm() <= 0.05 * truth.norm()
 
 
-def test_networks_by_name_start_like_the_reference() -> None:
+def test_networks_by_name_are_initialised_as_in_the_reference() -> None:
     torch.manual_seed(0)
     G = create_generator("resnet_6blocks", input_nc=1, output_nc=2, ngf=16, norm="batch", use_dropout=True)
     D = create_discriminator("n_layers", input_nc=3, n_layers=2)
@@ -208,7 +208,7 @@ def test_networks_by_name_start_like_the_reference() -> None:
     assert not D.model[2].bias.any()
 
 
-def test_names_and_counts_that_cannot_be() -> None:
+def test_unknown_names_and_invalid_numbers_are_errors() -> None:
     with pytest.raises(OptionError, match="Did you mean 'unet_256'"):
         create_generator("unet256", input_nc=3, output_nc=3)
     with pytest.raises(OptionError, match="no generator is named 'basic'"):

@@ -1,4 +1,4 @@
-"""Norms, dropout and padding: in training, while translating, in either memory layout, in threads."""
+"""Norms, dropout and padding: in training, in inference, in either memory layout, in threads."""
 
 import contextlib
 import itertools
@@ -33,7 +33,7 @@ def generator(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def images_by_label(batch: int, channels: int = 3, side: int = 6, dtype: torch.dtype = torch.float64) -> Tensor:
+def noise_images(batch: int, channels: int = 3, side: int = 6, dtype: torch.dtype = torch.float64) -> Tensor:
     return torch.randn(batch, channels, side, side, generator=generator(1), dtype=dtype) * 2 + 0.5
 
 
@@ -64,7 +64,7 @@ def gradient(function: Callable[[Tensor], Tensor], x: Tensor, upstream: Tensor) 
 
 @pytest.mark.parametrize(("batch", "layout"), list(itertools.product((1, 2, 3), LAYOUTS)))
 def test_instance_norm_is_per_image_and_channel(batch: int, layout: torch.memory_format) -> None:
-    x = images_by_label(batch).contiguous(memory_format=layout)
+    x = noise_images(batch).contiguous(memory_format=layout)
     for norm in (InstanceNorm(3).train(), InstanceNorm(3).eval()):
         torch.testing.assert_close(norm(x), normalised(x, (2, 3)), atol=1e-12, rtol=0)
         torch.testing.assert_close(norm(x), nn.InstanceNorm2d(3)(x), atol=1e-12, rtol=0)
@@ -87,7 +87,7 @@ def test_gradient_in_every_layout(
 ) -> None:
     """Whatever the layouts of input and incoming gradient, the gradient is that of the formula in float64."""
     dims = (2, 3) if isinstance(norm, InstanceNorm) else (0, 2, 3)
-    x = images_by_label(batch, side=16, dtype=dtype)
+    x = noise_images(batch, side=16, dtype=dtype)
     upstream = torch.randn(x.shape, generator=generator(2), dtype=torch.float64).to(dtype)
     expected = gradient(lambda x: normalised(x, dims), x.double(), upstream.double())
     actual = gradient(
@@ -101,12 +101,12 @@ def test_gradient_in_every_layout(
 
 @pytest.mark.parametrize(("batch", "layout"), list(itertools.product((1, 2), LAYOUTS)))
 def test_instance_norm_has_gradients_of_gradients(batch: int, layout: torch.memory_format) -> None:
-    x = images_by_label(batch, channels=2, side=3).contiguous(memory_format=layout).requires_grad_()
+    x = noise_images(batch, channels=2, side=3).contiguous(memory_format=layout).requires_grad_()
     assert torch.autograd.gradgradcheck(InstanceNorm(2), x)
 
 
 def test_batch_norms_train_as_torch_does() -> None:
-    x = images_by_label(2)
+    x = noise_images(2)
     for norm in (trained(BatchNorm), trained(SyncBatchNorm)):
         plain = nn.BatchNorm2d(3).double()
         plain.load_state_dict(norm.state_dict())
@@ -122,34 +122,34 @@ def test_which_convolutions_have_a_bias() -> None:
         False,
         False,
     ]
-    assert conv_bias(nn.BatchNorm2d)  # a norm of unknown kind: needless at worst
+    assert conv_bias(nn.BatchNorm2d)  # a norm without the attribute: at worst the bias is superfluous
 
 
-def test_which_norms_leave_images_apart() -> None:
+def test_which_norms_are_per_sample() -> None:
     for norm in (BatchNorm, InstanceNorm, SyncBatchNorm, NoNorm):
-        x = images_by_label(2)
+        x = noise_images(2)
         together, alone = norm(3).double()(x)[:1], norm(3).double()(x[:1])
         assert torch.allclose(together, alone) == norm.per_sample
 
 
 def test_networks_compile_whole() -> None:
-    """Tracing meets nothing that would split the graph, and the compiled network answers as the plain one."""
+    """The graph is traced as one, and the compiled network gives the same output."""
     net = resnet_6blocks(3, 3, 1, InstanceNorm, True).eval()
-    x = images_by_label(1, side=8, dtype=torch.float32)
+    x = noise_images(1, side=8, dtype=torch.float32)
     compiled = torch.compile(net, backend="eager", fullgraph=True, dynamic=False)
     torch.testing.assert_close(compiled(x), net(x), atol=1e-5, rtol=1e-5)
 
 
-# --- while translating -------------------------------------------------------------------------------------
+# --- in inference ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("norm", [BatchNorm, SyncBatchNorm])
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
 def test_image_statistics(norm: type[BatchNorm], layout: torch.memory_format) -> None:
-    norm_layer, x = trained(norm), images_by_label(3).contiguous(memory_format=layout)
+    norm_layer, x = trained(norm), noise_images(3).contiguous(memory_format=layout)
     with mode.set_inference_mode(IMAGE):
         together = norm_layer.train()(x)
-        alone = torch.cat([norm_layer.eval()(one) for one in x.split(1)])
+        alone = torch.cat([norm_layer.eval()(image) for image in x.split(1)])
     assert torch.equal(together, alone)
     plain = F.batch_norm(x[:1], None, None, norm_layer.weight, norm_layer.bias, training=True)
     torch.testing.assert_close(together[:1], plain, atol=1e-12, rtol=0)
@@ -157,7 +157,7 @@ def test_image_statistics(norm: type[BatchNorm], layout: torch.memory_format) ->
 
 @pytest.mark.parametrize("norm", [BatchNorm, SyncBatchNorm])
 def test_running_statistics(norm: type[BatchNorm]) -> None:
-    norm_layer, x = trained(norm), images_by_label(2)
+    norm_layer, x = trained(norm), noise_images(2)
     with mode.set_inference_mode(RUNNING):
         actual = norm_layer.train()(x)
     assert torch.equal(actual, norm_layer.eval()(x))
@@ -165,7 +165,7 @@ def test_running_statistics(norm: type[BatchNorm]) -> None:
 
 def test_dropout_is_off_without_noise() -> None:
     with mode.set_inference_mode(IMAGE):
-        assert torch.equal(Dropout(0.5).train()(images_by_label(2)), images_by_label(2))
+        assert torch.equal(Dropout(0.5).train()(noise_images(2)), noise_images(2))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS, ids=str)
@@ -183,26 +183,26 @@ def test_each_image_has_its_own_noise(layout: torch.memory_format) -> None:
     assert (first == 0).float().mean().item() == pytest.approx(0.25, abs=0.02)
 
 
-def test_noise_must_fit_the_batch() -> None:
+def test_each_image_of_a_batch_needs_a_generator() -> None:
     with mode.set_inference_mode(InferenceMode(noise=[generator(0)])), pytest.raises(ValueError, match="shorter"):
-        Dropout()(images_by_label(2))
+        Dropout()(noise_images(2))
 
 
 @pytest.mark.parametrize("statistics", ["image", "running"])
-def test_translating_changes_nothing(statistics: Any) -> None:
+def test_inference_changes_nothing(statistics: Any) -> None:
     net = unet_128(3, 3, 2, BatchNorm, True).train()
     weights = {key: value.clone() for key, value in net.state_dict().items()}
-    numbers = torch.get_rng_state()
+    rng_state = torch.get_rng_state()
     with torch.no_grad(), mode.set_inference_mode(InferenceMode(statistics, [generator(3)])):
-        net(images_by_label(1, side=128, dtype=torch.float32))
+        net(noise_images(1, side=128, dtype=torch.float32))
     assert all(torch.equal(value, weights[key]) for key, value in net.state_dict().items())
-    assert torch.equal(torch.get_rng_state(), numbers)
+    assert torch.equal(torch.get_rng_state(), rng_state)
     assert all(part.training for part in net.modules())
 
 
 def test_images_do_not_depend_on_their_batch() -> None:
     net = unet_128(3, 3, 2, BatchNorm, True).double()
-    x = images_by_label(2, side=128)
+    x = noise_images(2, side=128)
     with torch.no_grad():
         with mode.set_inference_mode(InferenceMode("image", [generator(1), generator(2)])):
             together = net(x)
@@ -225,7 +225,7 @@ def test_modes_nest_and_end() -> None:
 
 def test_two_threads_at_once() -> None:
     """One thread translates by running statistics, one by the image's own, and the main one trains."""
-    norm_layer, x = trained(BatchNorm), images_by_label(2)
+    norm_layer, x = trained(BatchNorm), noise_images(2)
     fresh = trained(BatchNorm)
     for _ in range(20):
         fresh(x)
@@ -263,8 +263,8 @@ def deterministic() -> Iterator[None]:
 
 @pytest.mark.usefixtures("deterministic")
 @pytest.mark.parametrize("width", [1, 3])
-def test_padding_that_repeats_is_the_same_padding(width: int) -> None:
-    x = images_by_label(2, side=5)
+def test_deterministic_padding_is_the_same_padding(width: int) -> None:
+    x = noise_images(2, side=5)
     upstream = torch.randn(2, 3, 5 + 2 * width, 5 + 2 * width, generator=generator(4), dtype=torch.float64)
 
     def plain(x: Tensor) -> Tensor:
