@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pixlate.errors import DataError, OptionError
-from pixlate.util.text import either, listed, shown
+from pixlate.util.text import either, listed, quoted
 
 from .reading import EXTENSIONS, StrPath
 
@@ -44,14 +44,16 @@ def images_of(folder: Path, limit: int | None, error: Callable[[str], DataError]
         paths = find_images(folder, limit)
         if paths:
             return paths
-        raise error(f"{shown(folder)} holds no images ({either(EXTENSIONS)})")
-    raise error(f"{shown(folder)} is a file" if folder.exists() else f"there is no folder {shown(folder)}")
+        raise error(f"{quoted(folder)} holds no images ({either(EXTENSIONS)})")
+    raise error(f"{quoted(folder)} is a file" if folder.exists() else f"there is no folder {quoted(folder)}")
 
 
 def missing(problem: str, expected: str, dataroot: Path, phases: Sequence[str], hint: str = "") -> DataError:
     """The error for missing images: the problem, what was expected, what the data root holds, what to do."""
     names = [name for name in folders_in(dataroot) if holds_images(dataroot / name)]
-    contents = f"{shown(dataroot)} has {listed(names, 8)}" if names else f"{shown(dataroot)} has no folder with images"
+    contents = (
+        f"{quoted(dataroot)} has {listed(names, 8)}" if names else f"{quoted(dataroot)} has no folder with images"
+    )
     likely = [
         *(name for name in PHASES_FIRST if name in phases),
         *(name for name in phases if name not in PHASES_FIRST),
@@ -75,12 +77,12 @@ def dataroot_of(text: str) -> Path:
     if folder.is_dir():
         return folder
     if folder.exists():
-        raise DataError(f"--dataroot {shown(folder)} is a file; it must be the folder that holds the images.")
+        raise DataError(f"--dataroot {quoted(folder)} is a file; it must be the folder that holds the images.")
     from pixlate.data.download.catalogue import DATASETS
 
     known = folder.name in DATASETS
     advice = f"'pixlate download {folder.name}' fetches it" if known else "check the path, or use --dataroot demo"
-    raise DataError(f"--dataroot {shown(folder)} does not exist: {advice}.")
+    raise DataError(f"--dataroot {quoted(folder)} does not exist: {advice}.")
 
 
 def folders_in(folder: Path) -> list[str]:
@@ -135,7 +137,7 @@ def _identity(folder: StrPath) -> tuple[int, int]:
 
 
 def _cannot_list(folder: StrPath, error: OSError) -> DataError:
-    return DataError(f"cannot list the folder {shown(folder)}: {error.strerror or error}.")
+    return DataError(f"cannot list the folder {quoted(folder)}: {error.strerror or error}.")
 
 
 def _is(kind: Callable[[], bool]) -> bool:

@@ -8,7 +8,7 @@ from torch import Tensor
 from pixlate.errors import CheckpointError, DataError
 from pixlate.models.base import BaseModel, Batch
 from pixlate.plugins.run import Progress
-from pixlate.util.text import counted, shown
+from pixlate.util.text import counted, quoted
 
 from .checkpoints.store import CheckpointStore
 
@@ -77,4 +77,4 @@ def _files_of_skipped(steps: list[tuple[list[str], Tensor]], before: float) -> s
             paths += batch_paths
         before = after
     more = " and more" if len(paths) > MOST_NAMES else ""
-    return f" ({', '.join(map(shown, paths[:MOST_NAMES]))}{more})" if paths else ""
+    return f" ({', '.join(map(quoted, paths[:MOST_NAMES]))}{more})" if paths else ""

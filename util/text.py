@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 
-def shown(path: str | os.PathLike[str]) -> str:
+def quoted(path: str | os.PathLike[str]) -> str:
     """A path between quotes, on one line: control characters and broken encodings appear escaped."""
     escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in os.fspath(path))
     return f"'{''.join(escaped)}'"

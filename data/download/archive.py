@@ -17,7 +17,7 @@ from typing import IO
 
 from pixlate.errors import DataError
 from pixlate.util.files import cannot_write
-from pixlate.util.text import counted, one_line, shown
+from pixlate.util.text import counted, one_line, quoted
 
 CHUNK = 1 << 20  # bytes that are read at a time
 MAX_FILES = 2_000_000
@@ -49,7 +49,7 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int | None = None, max_fil
                         raise _refused(archive, f"it unpacks to more than {limit} bytes")
                     _write(file, target, chunk)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, OSError) as error:
-        raise DataError(f"the archive {shown(archive)} is damaged: {one_line(error)}.") from None
+        raise DataError(f"the archive {quoted(archive)} is damaged: {one_line(error)}.") from None
     if written == 0:
         raise _refused(archive, "it is empty")
 
@@ -102,7 +102,7 @@ def _checked_path(archive: Path, name: str) -> PurePosixPath:
     parts = [part for part in path.parts if part != "."]
     # Backslashes and colons separate folders and drives on Windows.
     if path.is_absolute() or not parts or ".." in parts or any(c in name for c in ("\\", "\0", ":")):
-        raise _refused(archive, f"{shown(name)} in it would lie outside its folder")
+        raise _refused(archive, f"{quoted(name)} in it would lie outside its folder")
     return PurePosixPath(*parts)
 
 
@@ -131,8 +131,8 @@ def _write(file: IO[bytes], target: Path, chunk: bytes) -> None:
 
 
 def _link_or_device(archive: Path, name: str) -> DataError:
-    return _refused(archive, f"{shown(name)} in it is a link or a device")
+    return _refused(archive, f"{quoted(name)} in it is a link or a device")
 
 
 def _refused(archive: Path, reason: str) -> DataError:
-    return DataError(f"the archive {shown(archive)} is refused: {reason}.")
+    return DataError(f"the archive {quoted(archive)} is refused: {reason}.")

@@ -13,7 +13,7 @@ from typing import IO
 
 from pixlate.errors import DataError, OptionError
 from pixlate.util.files import cannot_write, make_folder, write_whole
-from pixlate.util.text import shown
+from pixlate.util.text import quoted
 
 from .archive import unpack
 from .catalogue import remote
@@ -138,7 +138,7 @@ def _check_space(path: Path, total: int, done: int) -> None:
     free = shutil.disk_usage(path.parent).free
     needed = 2 * total - done  # the archive and its content, about as large, lie side by side for a while
     if free < needed:
-        raise DataError(f"{shown(path.parent)} has {free >> 20} MiB free, and {needed >> 20} MiB are needed.")
+        raise DataError(f"{quoted(path.parent)} has {free >> 20} MiB free, and {needed >> 20} MiB are needed.")
 
 
 # An OSError of the disk ends the download in a sentence of its own; one of the connection leads to another attempt.
