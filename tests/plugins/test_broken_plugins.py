@@ -42,9 +42,9 @@ SOURCES = {
         "class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute",
         "Mute (pixlate_bad.py, line 3)",
     ),
-    "asks for components at import": (
+    "looks up components at import": (
         "from pixlate import get_plugins\nget_plugins()",
-        "asks for components while it is imported",
+        "looks up components while it is imported",
     ),
     # its hooks are none
     "no hook": ("x = 1", "it implements no hook of pixlate"),

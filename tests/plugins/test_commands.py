@@ -130,7 +130,7 @@ def test_no_plugin_takes_a_command_that_exists(installed_plugin: Install, capsys
     assert "--n_epochs" in output.out
     assert output.err.count("\n") == 1
     assert "plugin greedy" in output.err
-    assert "'train' is there already" in output.err
+    assert "'train' exists already" in output.err
 
 
 # --- new-plugin ------------------------------------------------------------------------------------------------
