@@ -18,11 +18,9 @@ from pixlate.options.command.resolved import ResolvedOptions
 
 
 def test(resolved: ResolvedOptions) -> None:
-    """Translate the images of the test phase. Raises PixlateError for a mistake of the user, Interrupted after a signal."""
+    """Translate the images of the test phase. Raises PixlateError for a user's mistake, Interrupted after a signal."""
     # Imported here, because these import torch, which `--help` does without.
-    from pixlate.runs.signals import (
-        stop_on_signals,
-    )  # imported here, because it imports torch, which `--help` does without
+    from pixlate.runs.signals import stop_on_signals
     from pixlate.runs.testing import Tester
 
     tester = Tester(resolved)

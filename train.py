@@ -19,7 +19,7 @@ from pixlate.plugins.manager import Plugins
 
 
 def train(resolved: ResolvedOptions, plugins: Plugins) -> None:
-    """Run the training loop. Raises PixlateError for a mistake of the user, Interrupted after a signal."""
+    """Run the training loop. Raises PixlateError for a user's mistake, Interrupted after a signal."""
     # Imported here, because these import torch, which `--help` does without.
     from pixlate.runs.opening import open_training
     from pixlate.runs.signals import stop_on_signals

@@ -29,7 +29,7 @@ def test_the_report_lists_weights_states_and_activations_and_changes_nothing(nam
         "gradients",
         "optimizer states",
         "activations kept",
-        "together",
+        "total",
     ]
     after = {key: value for net in model.networks.values() for key, value in net.state_dict().items()}
     assert all(torch.equal(before[key], after[key]) for key in before)
