@@ -132,7 +132,7 @@ def test_names_of_runs(words: str, name: str) -> None:
 
 
 def test_a_suffix_that_names_no_option_is_refused() -> None:
-    with pytest.raises(OptionError, match=r"--suffix '{speed}' names no option"):
+    with pytest.raises(OptionError, match=r"--suffix '{speed}' is invalid"):
         resolved("train", "--dataroot", "maps", "--suffix", "{speed}")
 
 

@@ -60,8 +60,8 @@ SOURCES = {
     # what it registers is nothing
     "raises in a hook": (MODELS + "{}['mine']", "KeyError: 'mine' (pixlate_bad.py, line 8)"),
     "exits in a hook": (MODELS + "raise SystemExit(0)", "SystemExit: 0"),
-    "name": (MODELS + "register('my model', 'm:M')", "'my model' is no name for a model"),
-    "no name": (MODELS + "register(None, 'm:M')", "None is no name for a model"),
+    "name": (MODELS + "register('my model', 'm:M')", "'my model' is not a valid name for a model"),
+    "no name": (MODELS + "register(None, 'm:M')", "None is not a valid name for a model"),
     "target": (MODELS + "register('mine', 'm.M')", "target must be a class or 'module:Name', not 'm.M'"),
     "unknown keyword": (MODELS + "register('mine', 'm:M', option=3)", "unexpected keyword argument 'option'"),
     "config": (MODELS + "register('mine', 'm:M', config=dict)", "config must be a dataclass"),
@@ -79,7 +79,10 @@ SOURCES = {
         HEAD + "@dataclass(frozen=True)\nclass Config:\n    x: int = option(1, 'x', colour=3)\n" + CONFIG,
         "unexpected keyword argument 'colour'",
     ),
-    "defaults": (MODELS + "register('mine', 'm:M', defaults={'nfg': 3})", "name no option 'nfg'. Did you mean"),
+    "defaults": (
+        MODELS + "register('mine', 'm:M', defaults={'nfg': 3})",
+        "there is no option 'nfg' for its defaults. Did you mean",
+    ),
     "defaults of a norm": (
         HEAD + "@hookimpl\ndef register_norms(register): register('n', 'm:N', defaults={'ngf': 3})",
         "only models and data sets have defaults",
