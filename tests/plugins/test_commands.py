@@ -138,7 +138,7 @@ def test_no_plugin_takes_a_command_that_exists(installed_plugin: Install, capsys
 
 @pytest.mark.parametrize("name", ["", "Mine", "1st", "a b", "../x", "x/y", "a--b", "a" * 41, "pixlate-", "-x", "émail"])
 def test_invalid_names_are_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="no name for a plugin"):
+    with pytest.raises(OptionError, match="not a valid name for a plugin"):
         write_package(get_plugins(), name, tmp_path)
     assert not list(tmp_path.iterdir())
 
