@@ -144,7 +144,7 @@ def title_of(owner: type) -> str:
 
 def options_of(owner: type) -> list[ConfigOption]:
     """The command-line options of a config dataclass, in the order of its fields."""
-    types = get_type_hints(owner)
+    types = get_type_hints(owner)  # not field.type, which is text where a plugin has postponed annotations
     return [
         _command_line_option(field, types[field.name])
         for field in dataclasses.fields(owner)
@@ -200,12 +200,13 @@ def checked(owners: Iterable[type], values: Mapping[str, Any], *, of: str, plugi
     Raises OptionError for an unknown name (with the nearest known one) and for an invalid value.
     """
     known = options_by_name(owners)
-    context = click.Context(click.Command("options"), obj=plugins)
+    context = click.Context(click.Command("options"), obj=plugins)  # `NameOf` looks names up in its `obj`
     result: dict[str, Any] = {}
     for name, value in without_negations(values, known).items():
         if name not in known:
             raise OptionError(f"{of} has no option '{name}'.{did_you_mean(name, known)}")
         try:
+            # None is a value of its own ("no limit"), which click's types would refuse or turn into text.
             result[name] = value if value is None else known[name].type_cast_value(context, value)
         except click.BadParameter as error:
             raise OptionError(f"option '{name}' of {of}: {error.message}") from None
@@ -223,7 +224,7 @@ def _command_line_option(field: "dataclasses.Field[Any]", annotation: Any) -> Co
     older_names = tuple(keywords.pop("also", ()))
     if annotation is bool:
         negative = keywords.pop("flag", f"--no_{field.name}")
-        names = [f"--{field.name}/{negative}"]
+        names = [f"--{field.name}/{negative}"]  # click's notation for the two flags of a switch
     else:
         keywords.setdefault("type", _parameter_type(annotation))
         names = [f"--{field.name}"]

@@ -38,7 +38,7 @@ class Events:
             try:
                 self._viewers.register(viewer, name=component.name)
                 self._viewers.check_pending()
-            except Exception as error:  # pluggy reads every attribute: a property of the viewer may raise anything
+            except pluggy.PluginValidationError as error:  # it implements an unknown hook, or takes unknown arguments
                 if self._viewers.has_plugin(component.name):
                     self._viewers.unregister(name=component.name)
                 log.warning(f"{self._names[component.name]} is left out: {cause_of(error)}")

@@ -69,9 +69,9 @@ def _dataset_of(resolved: ResolvedOptions, phase: str) -> BaseDataset[Any] | Non
         "phase": phase,
         "flip": False,
         "serial_batches": True,
-        "load_size": resolved.values["crop_size"],
+        "load_size": resolved.values["crop_size"],  # nothing is cropped away
         "max_dataset_size": None,
-        "cache": "off",
+        "cache": "off",  # four images gain nothing, and would displace training images
     }
     try:
         dataset = make_dataset(resolved.components["dataset_mode"], {**resolved.values, **test_values})

@@ -76,6 +76,7 @@ class Tester:
         remaining = self.total
         with BatchLoader(self.dataset, self.data_options, epochs=1, device=self.model.device) as loader:
             for batch in loader.epoch(1):
+                # Once, for the first batch: computing it in both precisions costs a second pass.
                 if remaining == self.total and self.model.execution.dtype is not None:
                     log.info(self.precision_report(batch))
                 yield {name: values[:remaining] for name, values in batch.items()}

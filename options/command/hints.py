@@ -15,7 +15,7 @@ from pixlate.plugins.registry import UnknownName
 from .resolved import ResolvedOptions
 from .stored import StoredRun
 
-BUILTIN = "pixlate"
+BUILTIN = "pixlate"  # the distribution of built-in components
 
 
 def unknown_option(error: click.NoSuchOption, plugins: Plugins) -> click.UsageError:

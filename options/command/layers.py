@@ -55,7 +55,7 @@ class Layers:
     def source(self, name: str) -> str:
         """The source of an option's value, one of `SOURCES`."""
         for source, values in reversed(self.pairs):
-            if name in values:
+            if name in values:  # None below the command line means the default, see the class
                 return source if values[name] is not None or source == "command line" else "default"
         return "default"
 

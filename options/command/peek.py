@@ -27,6 +27,7 @@ def peek(command: str, args: list[str]) -> dict[str, Any]:
         context_settings={**SETTINGS, "ignore_unknown_options": True, "allow_extra_args": True},
         add_help_option=False,
     )
+    # resilient_parsing: errors are left to the real parser, which knows all options and words them better.
     context = parser.make_context(command, list(args), resilient_parsing=True)
     return {
         name: value
@@ -47,7 +48,7 @@ def read_config(path: str | None, plugins: Plugins) -> dict[str, Any]:
         raise OptionError(f"--config '{path}' is not valid TOML: {error}.") from None
     values = {name.replace("-", "_"): value for name, value in values.items()}
     for name, value in values.items():
-        if name in ("plugin", "config"):
+        if name in ("plugin", "config"):  # a file must not be able to make pixlate run code
             raise OptionError(f"--config '{path}' names '{name}', which only the command line may set.")
         if isinstance(value, (dict, list)):
             raise OptionError(f"--config '{path}': '{name}' must be one value, not a table or a list.")

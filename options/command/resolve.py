@@ -44,12 +44,14 @@ def resolve(command: str, args: list[str], plugins: Plugins) -> ResolvedOptions:
     requested = {**config, **command_line}
     layers = requested_layers(command, config, command_line)
 
+    # The run's name decides which stored options there are: it cannot be one of them, nor depend on them.
     runs = Path(requested.get("checkpoints_dir") or "./checkpoints")
     suffix = _filled_suffix(command, args, plugins, layers) if requested.get("suffix") else ""
     name = run_name(command, runs, requested, layers.chosen("model"), suffix)
     stored = read_stored(runs / name) if name and _uses_stored_run(command, requested) else None
     try:
         if stored:
+            # Before the components are looked up, because the stored run names them.
             layers = with_stored(layers, stored, command, declared_options(plugins))
             _check_model(layers, stored, name)
         layers, components = with_components(layers, plugins)
@@ -135,6 +137,7 @@ def _resolved(
     sources = {name: layers.source(name) for name in values}
     if command == "test" and sources["load_size"] == "default":
         values["load_size"] = values["crop_size"]  # a test resizes images to the size to which they are cropped
+    # For "[default: …]" in train_opt.txt: what an option would be if neither the user nor a stored run set it.
     defaults = {**parser.defaults, **COMMAND_DEFAULTS[command], **layers.values("component")}
     return ResolvedOptions(command, values, sources, defaults, components, parser.declared, stored, plugin_files)
 

@@ -41,8 +41,8 @@ def default_name(dataroot: str, model: str) -> str:
 
 def check_name(name: str, folder: Path) -> None:
     """Raise OptionError for a name whose folder is not strictly inside the folder of runs."""
-    inside = (folder / name).resolve()
-    if folder.resolve() not in inside.parents or re.search(r"[\x00-\x1f]", name):
+    run_folder = (folder / name).resolve()  # with symbolic links and ".." followed
+    if folder.resolve() not in run_folder.parents or re.search(r"[\x00-\x1f]", name):
         raise OptionError(f"--name {name!r} must be a plain name: its folder would lie outside '{folder}'.")
 
 
@@ -50,6 +50,7 @@ def newest_run(folder: Path) -> str:
     """The name of the run whose checkpoints were written last; empty where there is none."""
     runs: list[tuple[float, str]] = []
     for path in folder.iterdir() if folder.is_dir() else ():
+        # Network files, because folders of the reference have no others; not the folder's time, which logs change too.
         times = [file.stat().st_mtime for file in path.glob("*_net_*.pth")]
         if times:
             runs.append((max(times), path.name))

@@ -56,7 +56,7 @@ def _texts(values: Mapping[str, Any]) -> dict[str, str]:
 def write_stored(folder: Path, stored: StoredRun) -> None:
     """Write options.json atomically. Raises DataError when it cannot be written."""
     data = {
-        "format": 1,
+        "format": 1,  # the version of this layout
         "options": dict(sorted(stored.options.items())),
         "sources": dict(sorted(stored.sources.items())),
         "components": dict(stored.components),
@@ -64,6 +64,7 @@ def write_stored(folder: Path, stored: StoredRun) -> None:
         "environment": dict(stored.environment),
         "changes": list(stored.changes),
     }
+    # Durable: a checkpoint without the options that it was trained with could not be loaded.
     write_whole(folder / FILE, (json.dumps(data, indent=2) + "\n").encode(), durable=True)
 
 

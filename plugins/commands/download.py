@@ -28,7 +28,7 @@ def download_command(name: str | None, root: Path, url: str) -> None:
     from pixlate.data.download.catalogue import DATASETS, remote
     from pixlate.data.download.fetching import download
 
-    if name is None:
+    if name is None:  # one line each, so that other programs can read the list
         for dataset, source in DATASETS.items():
             click.echo(f"{dataset:24}{source.layout:11}{source.about}")
         return

@@ -32,6 +32,7 @@ def check(plugins: Plugins, name: str, dataroot: Path | str, options: Mapping[st
 def _check_items(name: str, dataset: BaseDataset[Any]) -> None:
     for index in (0, len(dataset) - 1):
         before = random_states()
+        # Epoch 2, because epoch 1 is what an index alone means.
         item, second_item = dataset[2, index], dataset[2, index]
         unchanged = identical(before, random_states())
         _require(unchanged, name, "draws from a global generator: use the rng that sample() is given")

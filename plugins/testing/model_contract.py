@@ -115,7 +115,7 @@ class ModelContract:
         file = io.BytesIO()
         torch.save(model.state_dict(), file)
         file.seek(0)
-        other = self.make(seed=int(self.options.get("seed", 0)) + 1)
+        other = self.make(seed=int(self.options.get("seed", 0)) + 1)  # with other initial weights, all to be replaced
         other.prepare_once(other.directed(self.batch(1, 0)))
         other.load_state_dict(torch.load(file, weights_only=True))
         self.require(identical(model.state_dict(), other.state_dict()), "has another state after saving and loading it")
@@ -137,6 +137,7 @@ class ModelContract:
             self.require(image.shape[-2:] == size, f"returns '{name}' of {tuple(image.shape[-2:])}, not {tuple(size)}")
         for i in range(2):
             alone = model.translate({name: values[i : i + 1] for name, values in batch.items()})
+            # Not bit for bit: convolutions of one image and of a batch add in another order.
             close = all(torch.allclose(images[name][i : i + 1], alone[name], atol=1e-4) for name in images)
             self.require(close, "translates an image differently in a batch: a norm may use the batch's statistics")
         inputs = {name: value for name, value in batch.items() if not name.startswith("B")}

@@ -32,6 +32,7 @@ class Curve:
             self._points.append(_mean(self._pending))
             self._pending.clear()
         if len(self._points) == self._max_points:
+            # `max_points` is even: every point has a partner.
             pairs = zip(self._points[::2], self._points[1::2], strict=False)
             self._points = [_mean(pair) for pair in pairs]
             self._stride *= 2

@@ -118,7 +118,7 @@ class HtmlPage:
     def _update(self, run: Run, progress: Progress) -> None:
         """Record the current epoch, and write the page."""
         if self._log is not None and self._page is not None:
-            self._log.write(self._epoch.to_json())
+            self._log.write(self._epoch.to_json())  # the epoch's later lines replace earlier ones, see `earlier_epochs`
             self._page.show(self._epoch)
             self._save(run, progress)
 

@@ -103,6 +103,7 @@ class VisdomServer(threading.Thread):
                 self._condition.wait_for(lambda: self._unsent or self._closing)
                 if self._closing and (self._offline or not self._unsent):
                     return
+                # Sent outside of the lock, so that a slow server does not block the training in `_put`.
                 contents = [self._windows[window] for window in sorted(self._unsent)]
                 self._unsent.clear()
             try:

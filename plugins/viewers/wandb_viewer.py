@@ -93,4 +93,5 @@ class WandbViewer:
 
     def _log(self, progress: Progress, values: Mapping[str, Any]) -> None:
         if self._run is not None:
+            # Several calls for one step are merged by wandb.
             self._run.log({**values, "epoch": progress.epoch}, step=progress.images)
