@@ -1,7 +1,7 @@
-"""Translates images with a trained model and lays out a gallery of the results.
+"""Translates images with a trained model and writes a gallery of the results.
 
     python test.py                               # the newest run
-    python test.py --name facades_pix2pix        # a run remembers its options
+    python test.py --name facades_pix2pix        # options are read from the run
     python test.py --model test --dataroot ./photos --name horse2zebra_cycle_gan --model_suffix _A --no_dropout
 
 The gallery is results/<name>/<phase>_<epoch>/index.html, its images in images/ beside it.
@@ -18,8 +18,9 @@ from pixlate.options.command.resolved import ResolvedOptions
 
 
 def test(resolved: ResolvedOptions) -> None:
-    """Translate all images of the test phase. Raises PixlateError for a user's mistake, Interrupted on a signal."""
-    from pixlate.runs.signals import stop_on_signals  # torch is imported from here on: `--help` answers without it
+    """Translate the images of the test phase. Raises PixlateError for a user's mistake, Interrupted after a signal."""
+    # Imported here, because these import torch, which `--help` does without.
+    from pixlate.runs.signals import stop_on_signals
     from pixlate.runs.testing import Tester
 
     tester = Tester(resolved)

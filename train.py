@@ -3,8 +3,8 @@
     python train.py --model pix2pix --dataroot ./datasets/facades
     python train.py --model cycle_gan --dataroot ./datasets/horse2zebra
 
-The run is kept in checkpoints/<name>: its options, its weights, its logs, and web/index.html, a page of images.
-`--continue_train` resumes it exactly where it stopped; `python test.py --name <name>` lays out a gallery.
+The run's options, weights, logs and the page web/index.html are written to checkpoints/<name>. `--continue_train`
+resumes the run exactly where it stopped; `python test.py --name <name>` translates images with it.
 """
 
 import sys
@@ -19,8 +19,9 @@ from pixlate.plugins.manager import Plugins
 
 
 def train(resolved: ResolvedOptions, plugins: Plugins) -> None:
-    """Run the training loop. Raises PixlateError for a user's mistake, Interrupted on a signal."""
-    from pixlate.runs.opening import open_training  # torch is imported from here on: `--help` answers without it
+    """Run the training loop. Raises PixlateError for a user's mistake, Interrupted after a signal."""
+    # Imported here, because these import torch, which `--help` does without.
+    from pixlate.runs.opening import open_training
     from pixlate.runs.signals import stop_on_signals
 
     with stop_on_signals() as stop, open_training(resolved, plugins, stop) as trainer:
@@ -31,16 +32,16 @@ def train(resolved: ResolvedOptions, plugins: Plugins) -> None:
         for epoch in range(progress.epoch, run.n_epochs + 1):
             model.start_epoch(epoch)
             for batch, group in trainer.batches(progress):
-                before = progress
+                previous = progress
                 trainer.reseed(progress)
                 result = model.training_step(batch, group=group)
                 progress = trainer.end_step(progress, batch, group)
 
-                if progress.crossed(options.print_freq, before):
+                if progress.crossed(options.print_freq, previous):
                     trainer.log_losses(progress, result.losses)
-                if progress.crossed(options.display_freq, before):
+                if progress.crossed(options.display_freq, previous):
                     trainer.show(progress, result.images)
-                if trainer.save_is_due(progress, before):
+                if trainer.save_is_due(progress, previous):
                     trainer.save(progress)
                 trainer.stop_if_requested(progress)
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pixlate.errors import DataError
-from pixlate.util.text import shown
+from pixlate.util.text import quoted
 
 from .base import BaseDataset, Item
 from .reading import BadImageError
@@ -87,4 +87,4 @@ def _collate_field(name: str, items: Sequence[Mapping[str, Any]]) -> Any:
 
 def _describe_size(name: str, item: Mapping[str, Any]) -> str:
     size = " x ".join(str(side) for side in reversed(item[name].shape[-2:]))
-    return f"{shown(item[f'{name}_paths'])} is {size}" if f"{name}_paths" in item else f"{name} is {size}"
+    return f"{quoted(item[f'{name}_paths'])} is {size}" if f"{name}_paths" in item else f"{name} is {size}"

@@ -8,7 +8,7 @@ from typing import Any
 from pixlate.errors import DataError
 from pixlate.options.shared import DataOptions
 from pixlate.util.sizes import SideRule
-from pixlate.util.text import counted, listed, shown
+from pixlate.util.text import counted, listed, quoted
 
 from .base import BaseDataset
 from .batches import check_bad_images
@@ -61,7 +61,7 @@ class _Findings:
             self.bad[sizes.path] = str(sizes)
             return
         transform = dataset.transform
-        name = shown(group[0].path)
+        name = quoted(group[0].path)
         for side, size in zip((side for source in group for side in source.sides), sizes, strict=True):
             if not transform.fits(size):
                 shorter_side = min(transform.resized(size))
@@ -85,7 +85,7 @@ def _check_readable(bad: Mapping[str, str], total: int, options: DataOptions) ->
         raise DataError(f"{next(iter(bad.values()))} Repair or remove it, or use --on_bad_image skip.")
     if bad and options.on_bad_image == "stop":
         raise DataError(
-            f"{len(bad)} of {counted(total, 'image')} cannot be read: {listed(map(shown, bad), MAX_NAMED)}. "
+            f"{len(bad)} of {counted(total, 'image')} cannot be read: {listed(map(quoted, bad), MAX_NAMED)}. "
             f"{next(iter(bad.values()))} Repair or remove them, or use --on_bad_image skip."
         )
     if bad and len(bad) == total:

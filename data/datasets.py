@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pixlate.errors import DataError
 from pixlate.options.shared import DataOptions
-from pixlate.util.text import counted, listed, shown
+from pixlate.util.text import counted, listed, quoted
 
 from .base import Item
 from .folders import (
@@ -111,8 +111,8 @@ class SingleDataset(ImageDataset[None]):
                 folder = folder / shared.phase
             elif (folder / f"{shared.phase}A").is_dir() or (folder / f"{shared.phase}B").is_dir():
                 raise DataError(
-                    f"{shown(folder)} has several collections ({listed(folders_in(folder), 8)}): name the one to "
-                    f"translate, as in --dataroot {shown(folder / f'{shared.phase}A')}."
+                    f"{quoted(folder)} has several collections ({listed(folders_in(folder), 8)}): name the one to "
+                    f"translate, as in --dataroot {quoted(folder / f'{shared.phase}A')}."
                 )
         paths = images_of(
             folder,
@@ -159,14 +159,14 @@ def find_pairs(root: Path, phase: str, limit: int | None = None) -> Sequence[tup
 def _matched(A: Path, B: Path, limit: int | None, hint: str = "") -> list[tuple[Source, ...]]:
     paths_A, paths_B = _by_stem(A), _by_stem(B)
     for folder, other_folder, paths, other_paths in ((A, B, paths_A, paths_B), (B, A, paths_B, paths_A)):
-        unmatched = [shown(path.name) for stem, path in paths.items() if stem not in other_paths]
+        unmatched = [quoted(path.name) for stem, path in paths.items() if stem not in other_paths]
         if unmatched:
             raise DataError(
-                f"{counted(len(unmatched), 'image')} in {shown(folder)} without a partner in {shown(other_folder)}: "
+                f"{counted(len(unmatched), 'image')} in {quoted(folder)} without a partner in {quoted(other_folder)}: "
                 f"{listed(unmatched, 3)}. The two files of a pair must have the same name, extensions aside{hint}."
             )
     if not paths_A:
-        raise DataError(f"{shown(A)} and {shown(B)} have no images.")
+        raise DataError(f"{quoted(A)} and {quoted(B)} have no images.")
     return [(Source(path, ("A",)), Source(paths_B[stem], ("B",))) for stem, path in list(paths_A.items())[:limit]]
 
 
@@ -177,7 +177,7 @@ def _by_stem(folder: Path) -> dict[str, Path]:
         stem = str(path.relative_to(folder).with_suffix(""))
         if stem in paths:
             raise DataError(
-                f"{shown(paths[stem])} and {shown(path)} differ only in their extensions: remove one, so that the pair "
+                f"{quoted(paths[stem])} and {quoted(path)} differ only in their extensions: remove one, so that the pair "
                 "is unambiguous."
             )
         paths[stem] = path

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from pixlate.errors import DataError, OptionError
-from pixlate.util.text import either, listed, shown
+from pixlate.util.text import either, listed, quoted
 
 from .reading import EXTENSIONS, StrPath
 
@@ -49,8 +49,8 @@ def images_of(folder: Path, limit: int | None, error: Callable[[str], DataError]
 def why_no_images(folder: Path) -> str:
     """The reason why no images were found in a folder, as half a sentence."""
     if folder.is_dir():
-        return f"{shown(folder)} has no images ({either(EXTENSIONS)})"
-    return f"{shown(folder)} is a file" if folder.exists() else f"there is no folder {shown(folder)}"
+        return f"{quoted(folder)} has no images ({either(EXTENSIONS)})"
+    return f"{quoted(folder)} is a file" if folder.exists() else f"there is no folder {quoted(folder)}"
 
 
 def missing_images(problem: str, expected: str, dataroot: Path, phases: Sequence[str], hint: str = "") -> DataError:
@@ -59,7 +59,9 @@ def missing_images(problem: str, expected: str, dataroot: Path, phases: Sequence
     `phases` are those that could be used instead; `hint` replaces the suggestion to use one of them.
     """
     names = [name for name in folders_in(dataroot) if holds_images(dataroot / name)]
-    contents = f"{shown(dataroot)} has {listed(names, 8)}" if names else f"{shown(dataroot)} has no folder with images"
+    contents = (
+        f"{quoted(dataroot)} has {listed(names, 8)}" if names else f"{quoted(dataroot)} has no folder with images"
+    )
     likely = [
         *(name for name in USUAL_PHASES if name in phases),
         *(name for name in phases if name not in USUAL_PHASES),
@@ -83,12 +85,12 @@ def dataroot_of(text: str) -> Path:
     if folder.is_dir():
         return folder
     if folder.exists():
-        raise DataError(f"--dataroot {shown(folder)} is a file; it must be the folder of the images.")
+        raise DataError(f"--dataroot {quoted(folder)} is a file; it must be the folder of the images.")
     from pixlate.data.download.catalogue import DATASETS
 
     known = folder.name in DATASETS
     advice = f"'pixlate download {folder.name}' fetches it" if known else "check the path, or use --dataroot demo"
-    raise DataError(f"--dataroot {shown(folder)} does not exist: {advice}.")
+    raise DataError(f"--dataroot {quoted(folder)} does not exist: {advice}.")
 
 
 def folders_in(folder: Path) -> list[str]:
@@ -145,7 +147,7 @@ def _identity(folder: StrPath) -> tuple[int, int]:
 
 
 def _cannot_list(folder: StrPath, error: OSError) -> DataError:
-    return DataError(f"cannot list the folder {shown(folder)}: {error.strerror or error}.")
+    return DataError(f"cannot list the folder {quoted(folder)}: {error.strerror or error}.")
 
 
 def _holds(test: Callable[[], bool]) -> bool:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from pixlate.errors import DataError, OptionError
 from pixlate.options.shared import DataOptions
-from pixlate.util.text import shown
+from pixlate.util.text import quoted
 
 from .base import BaseDataset
 from .cache import ImageCache, entry_name, open_cache
@@ -91,7 +91,7 @@ class ImageDataset(BaseDataset[Config]):
                 for side, image_of_side in zip(source.sides, images, strict=True)
             )
         except ValueError:  # Pillow cannot resize to a height or width of zero
-            raise DataError(f"{shown(source.path)} is too small: {_size(image)} pixels.") from None
+            raise DataError(f"{quoted(source.path)} is too small: {_size(image)} pixels.") from None
 
     def _entry_name(self, source: Source, side: Side) -> str:
         """The name of a cache file, from everything that its pixels depend on."""
@@ -110,7 +110,7 @@ class ImageDataset(BaseDataset[Config]):
         width, height = size_of(pixels)
         if self.transform.crops and min(height, width) < self.transform.crop_size:
             raise DataError(
-                f"{shown(source.path)} is {width} x {height}, smaller than --crop_size {self.transform.crop_size}: "
+                f"{quoted(source.path)} is {width} x {height}, smaller than --crop_size {self.transform.crop_size}: "
                 f"use --crop_size {min(height, width)}, or --preprocess resize_and_crop."
             )
 

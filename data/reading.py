@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pixlate.errors import DataError
-from pixlate.util.text import one_line, shown
+from pixlate.util.text import one_line, quoted
 
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".tif", ".tiff")
 #: The formats that are read, whatever a file's extension is. Some of Pillow's other formats start external programs.
@@ -40,7 +40,7 @@ class BadImageError(DataError):
     @classmethod
     def of(cls, path: StrPath, reason: str) -> "BadImageError":
         """The error for a file; `reason` is half a sentence, such as "it is empty"."""
-        error = cls(f"cannot read {shown(path)} as an image: {reason}.")
+        error = cls(f"cannot read {quoted(path)} as an image: {reason}.")
         error.path = os.fspath(path)
         return error
 

@@ -1,12 +1,12 @@
-"""Options as data: one frozen dataclass per owner, whose field metadata are keywords of `click.option`.
+"""Declares options: one frozen dataclass per owner, with the keywords of `click.option` in the metadata of its fields.
 
     @dataclass(frozen=True)
     class CutConfig:
         nce_T: float = option(0.07, "temperature of the patch loss", type=FiniteFloat(min=0, min_open=True))
 
-A field's type gives the parameter type where none is named: bool is a switch `--x/--no-x`, Literal a choice,
-int and float finite numbers. The field's name is the option's name, spelt with `_` or `-` alike. `scope` says what
-an option is, and with it who reads back the value that a run was trained with.
+Without `type=`, the parameter type follows from the field's annotation: bool is a switch `--x/--no_x`, Literal a
+choice, int and float are finite numbers. The field's name is the option's name, in which users may write `_` or `-`.
+`scope` determines which commands read back the value that is stored with a run.
 """
 
 import dataclasses
@@ -20,22 +20,22 @@ import click
 from pixlate.errors import OptionError, did_you_mean
 
 C = TypeVar("C")
-#: What continuing a run does about another value than the stored one.
+#: What resuming a run does about a value that differs from the stored one: raise an error, list it, or nothing.
 OnChange = Literal["refuse", "list", "ignore"]
 
 
 class Scope(Enum):
-    """What an option is. It decides which commands read back the value that is stored with a run.
+    """The scope of an option: which commands read back the value that is stored with a run.
 
-    | scope | `--continue_train` | test with the run's model | `--model test` | another value when continuing |
+    | scope | `--continue_train` | test with the run's model | `--model test` | another value on resume |
     | --- | --- | --- | --- | --- |
-    | ARCHITECTURE: of the generator | yes | yes, another is refused | yes, another is refused | refused |
-    | RUN: what every use of the run's networks depends on | yes | yes | yes | refused |
-    | MODEL: what goes with the run's model | yes | yes | no | listed |
-    | TRAINING: how it was trained; a test has its own value | yes | no | no | listed |
-    | INVOCATION: how one command was started | no | no | no | ignored |
+    | ARCHITECTURE: of the generator | yes | yes; others are refused | yes; others are refused | refused |
+    | RUN: every use of the run's networks depends on it | yes | yes | yes | refused |
+    | MODEL: belongs to the run's model | yes | yes | no | listed |
+    | TRAINING: of the training alone; a test has its own value | yes | no | no | listed |
+    | INVOCATION: of one command alone | no | no | no | ignored |
 
-    A test reads back only what is an option of test. The last column is the default of `option(on_change=…)`.
+    A test reads back only options that it has. The last column is the default of `option(on_change=…)`.
     """
 
     ARCHITECTURE = "architecture"
@@ -45,14 +45,17 @@ class Scope(Enum):
     INVOCATION = "invocation"
 
     def is_read_back(self, command: str, *, same_model: bool) -> bool:
-        """Whether a command takes the stored value; `same_model`: it uses the model that the run was trained with."""
+        """Whether a command reads back the stored value.
+
+        - command: "train" or "test"; same_model: it uses the model that the run was trained with.
+        """
         if command == "train":
             return self is not Scope.INVOCATION
         return self in (Scope.ARCHITECTURE, Scope.RUN) or (self is Scope.MODEL and same_model)
 
     @property
     def on_change(self) -> OnChange:
-        """What continuing a run does about another value, unless the option says otherwise."""
+        """What resuming a run does about another value, unless the option declares its own `on_change`."""
         if self is Scope.INVOCATION:
             return "ignore"
         return "refuse" if self in (Scope.ARCHITECTURE, Scope.RUN) else "list"
@@ -78,7 +81,7 @@ class WholeOrInf(click.IntRange):
 
 
 class OneOf(click.Choice[str]):
-    """A choice whose values `--help` and errors spell as they are, not as option names are normalised."""
+    """A choice. Unlike click's, it does not normalise its values as option names in `--help` and errors."""
 
     def get_metavar(self, param: click.Parameter, ctx: click.Context) -> str | None:
         return f"[{'|'.join(map(str, self.choices))}]"
@@ -94,8 +97,8 @@ class OneOf(click.Choice[str]):
 class NameOf(click.ParamType[str]):
     """The name of a registered component of one kind.
 
-    The commands check it against the registry of the plugin manager that is their context's `obj`; options lie below
-    plugins and know none.
+    A command checks it in the registry of its plugin manager, the `obj` of click's context: this module must not
+    import plugins.
     """
 
     name = "name"
@@ -125,23 +128,23 @@ def option(
 ) -> Any:
     """Declare one option as a dataclass field.
 
-    - scope: what the option is, see `Scope`.
-    - on_change: "refuse", "list" or "ignore" another value when a run is continued; None: as the scope says.
-    - keywords: those of `click.option` (type, metavar, multiple, hidden, …). `flag="--no_x"` on a bool names the
-      switch that turns it off in the reference's spelling; `also=("--old",)` adds older names.
+    - scope: see `Scope`.
+    - on_change: "refuse", "list" or "ignore" another value when a run is resumed; None for the scope's default.
+    - keywords: those of `click.option` (type, metavar, multiple, hidden, …). `flag="--no_x"` names the
+      switch that turns a bool off; `also=("--old",)` adds older names.
     """
     metadata = {"help": help, "scope": scope, "on_change": on_change, **keywords}
     return dataclasses.field(default=default, metadata=metadata)
 
 
 def title_of(owner: type) -> str:
-    """The heading of an owner's options in `--help`: its `TITLE`, else its name."""
+    """The heading of an owner's options in `--help`: its `TITLE`, or its class name."""
     return str(getattr(owner, "TITLE", owner.__name__))
 
 
 def options_of(owner: type) -> list[ConfigOption]:
     """The command-line options of a config dataclass, in the order of its fields."""
-    types = get_type_hints(owner)
+    types = get_type_hints(owner)  # not field.type, which is text where a plugin has postponed annotations
     return [
         _command_line_option(field, types[field.name])
         for field in dataclasses.fields(owner)
@@ -164,15 +167,17 @@ def defaults_of(owners: Iterable[type]) -> dict[str, Any]:
 
 
 def component_options(owners: Iterable[type]) -> dict[str, NameOf]:
-    """The options whose values are names of components, with the kind that each names."""
+    """The options of type `NameOf`, whose values are names of components, by name."""
     options = options_by_name(owners)
     return {name: declared.type for name, declared in options.items() if isinstance(declared.type, NameOf)}
 
 
 def without_negations(values: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
-    """The reference's negative switches as ours: `no_dropout=True` becomes `dropout=False`.
+    """Values with the reference's negative names replaced: `no_dropout=True` becomes `dropout=False`.
 
-    Raises OptionError where both spellings are used and disagree.
+    - known: the names of the options.
+
+    Raises OptionError where both spellings are used with different values.
     """
     known = set(known)
     result: dict[str, Any] = {}
@@ -187,18 +192,21 @@ def without_negations(values: Mapping[str, Any], known: Iterable[str]) -> dict[s
 
 
 def checked(owners: Iterable[type], values: Mapping[str, Any], *, of: str, plugins: Any = None) -> dict[str, Any]:
-    """Values by option name, converted and range-checked as the command line would.
+    """Values by option name, converted and range-checked as on the command line.
 
-    Raises OptionError for an unknown name (with the nearest known one) and for a value out of its range; `of`
-    says whose options these are ("model 'pix2pix'"). Names of components are looked up in `plugins`, a plugin manager.
+    - of: whose options these are, for errors: "model 'pix2pix'".
+    - plugins: the plugin manager in which names of components are looked up.
+
+    Raises OptionError for an unknown name (with the nearest known one) and for an invalid value.
     """
     known = options_by_name(owners)
-    context = click.Context(click.Command("options"), obj=plugins)
+    context = click.Context(click.Command("options"), obj=plugins)  # `NameOf` looks names up in its `obj`
     result: dict[str, Any] = {}
     for name, value in without_negations(values, known).items():
         if name not in known:
             raise OptionError(f"{of} has no option '{name}'.{did_you_mean(name, known)}")
         try:
+            # None is a value of its own ("no limit"), which click's types would refuse or turn into text.
             result[name] = value if value is None else known[name].type_cast_value(context, value)
         except click.BadParameter as error:
             raise OptionError(f"option '{name}' of {of}: {error.message}") from None
@@ -206,7 +214,7 @@ def checked(owners: Iterable[type], values: Mapping[str, Any], *, of: str, plugi
 
 
 def build(owner: type[C], values: Mapping[str, Any]) -> C:
-    """An instance of a config dataclass from those of the values that it has fields for."""
+    """An instance of a config dataclass from the values of its fields; other values are ignored."""
     names = {field.name for field in dataclasses.fields(owner)}  # type: ignore[arg-type]
     return owner(**{name: value for name, value in values.items() if name in names})
 
@@ -215,8 +223,8 @@ def _command_line_option(field: "dataclasses.Field[Any]", annotation: Any) -> Co
     keywords = dict(field.metadata)
     older_names = tuple(keywords.pop("also", ()))
     if annotation is bool:
-        off = keywords.pop("flag", f"--no_{field.name}")
-        names = [f"--{field.name}/{off}"]
+        negative = keywords.pop("flag", f"--no_{field.name}")
+        names = [f"--{field.name}/{negative}"]  # click's notation for the two flags of a switch
     else:
         keywords.setdefault("type", _parameter_type(annotation))
         names = [f"--{field.name}"]
@@ -229,8 +237,10 @@ def _command_line_option(field: "dataclasses.Field[Any]", annotation: Any) -> Co
 def _parameter_type(annotation: Any) -> Any:
     if get_origin(annotation) is Literal:
         return OneOf([str(choice) for choice in get_args(annotation)])
-    plain = [part for part in get_args(annotation) if part is not type(None)] or [annotation]  # `int | None` is int
-    return {int: click.INT, float: FiniteFloat(), str: click.STRING}.get(plain[0], click.STRING)
+    types = [member for member in get_args(annotation) if member is not type(None)] or [
+        annotation
+    ]  # `int | None` is int
+    return {int: click.INT, float: FiniteFloat(), str: click.STRING}.get(types[0], click.STRING)
 
 
 def _key(choice: object) -> str:

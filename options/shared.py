@@ -1,7 +1,7 @@
-"""The options that belong to no single component, in one frozen dataclass per reader.
+"""The shared options, which belong to no single component, in one frozen dataclass per reader.
 
-A name that two readers need (`direction`, `seed`) is declared once, in a class both inherit from. Each field's scope
-says what becomes of its stored value, see `options.fields.Scope`; without one it goes with the run's model.
+An option that two readers need (`direction`, `seed`) is declared once, in a class that both inherit from. A field's
+scope determines when its stored value is read back, see `options.fields.Scope`; the default is `Scope.MODEL`.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ RATE = FiniteFloat(min=0, min_open=True)
 
 @dataclass(frozen=True)
 class ExperimentOptions:
-    """Which run this is and what it is made of."""
+    """The run, and its data, model and device."""
 
     TITLE: ClassVar[str] = "Experiment"
 
@@ -30,12 +30,12 @@ class ExperimentOptions:
     dataset_mode: str = option(
         "unaligned", "how images are found and paired", type=NameOf("dataset"), on_change="refuse"
     )
-    # A stored checkpoints_dir is not read back: the folder may have been moved, and where it lies now is known.
+    # A stored checkpoints_dir is not read back: the folder may have been moved, and its path is known when it is read.
     checkpoints_dir: str = option(
         "./checkpoints", "folder that holds the runs", metavar="FOLDER", scope=Scope.INVOCATION
     )
     suffix: str = option(
-        "", "added to the name, filled in from the options: '{netG}_size{load_size}'", scope=Scope.INVOCATION
+        "", "appended to the name, with the values of options: '{netG}_size{load_size}'", scope=Scope.INVOCATION
     )
     device: str = option("auto", "auto, cpu, cuda, cuda:N or mps", scope=Scope.TRAINING)
     gpu_ids: str = option(
@@ -46,16 +46,19 @@ class ExperimentOptions:
 
 @dataclass(frozen=True)
 class Seeded:
-    """Where randomness comes from."""
+    """The seed of all randomness."""
 
     seed: int = option(
-        0, "random seed: a run is a function of its options and it", type=click.IntRange(0, 2**63 - 1), scope=Scope.RUN
+        0,
+        "random seed: the same options and seed give the same run",
+        type=click.IntRange(0, 2**63 - 1),
+        scope=Scope.RUN,
     )
 
 
 @dataclass(frozen=True)
 class Channels:
-    """What models and data sets must agree on."""
+    """The options that models and data sets share."""
 
     input_nc: int = option(3, "channels of the input images: 3 colour, 1 grey", type=COUNT, scope=Scope.ARCHITECTURE)
     output_nc: int = option(3, "channels of the output images: 3 colour, 1 grey", type=COUNT, scope=Scope.ARCHITECTURE)
@@ -64,7 +67,7 @@ class Channels:
 
 @dataclass(frozen=True)
 class NetworkOptions(Channels):
-    """The networks: a trained run keeps these."""
+    """The networks: most of these options cannot change once a run has started."""
 
     TITLE: ClassVar[str] = "Networks"
 
@@ -77,14 +80,14 @@ class NetworkOptions(Channels):
     n_layers_D: int = option(3, "depth of the discriminator 'n_layers'", type=COUNT, scope=Scope.RUN)
     norm: str = option("instance", "normalisation layer", type=NameOf("norm"), scope=Scope.ARCHITECTURE)
     dropout: bool = option(True, "dropout in the generator", flag="--no_dropout", scope=Scope.ARCHITECTURE)
-    # Initial weights are in the checkpoint of a run that has started: another initialisation changes nothing there.
+    # Only listed on resume: the weights come from the checkpoint, so that another initialisation has no effect.
     init_type: str = option("normal", "weight initialisation", type=NameOf("init"), scope=Scope.RUN, on_change="list")
     init_gain: float = option(0.02, "scale of the initial weights", type=WEIGHT, scope=Scope.RUN, on_change="list")
 
 
 @dataclass(frozen=True)
 class OptimisationOptions(Seeded):
-    """How a model's networks are updated."""
+    """How networks are optimised."""
 
     TITLE: ClassVar[str] = "Optimisation"
 
@@ -98,7 +101,9 @@ class OptimisationOptions(Seeded):
     lambda_gp: float = option(
         10.0, "weight of the gradient penalty of wgangp; 0 is the reference's behaviour", type=WEIGHT
     )
-    pool_size: int = option(50, "size of the pool of earlier fakes that the discriminator is trained on", type=WHOLE)
+    pool_size: int = option(
+        50, "size of the pool of earlier generated images that the discriminator is trained on", type=WHOLE
+    )
     lr_policy: str = option("linear", "learning-rate schedule", type=NameOf("lr_policy"))
     lr_decay_iters: int = option(50, "epochs between the steps of --lr_policy step", type=COUNT)
     precision: Literal["auto", "fp32", "bf16", "fp16"] = option(
@@ -107,53 +112,57 @@ class OptimisationOptions(Seeded):
     compile: Literal["auto", "on", "off"] = option("auto", "torch.compile the networks; auto leaves it off")
     accumulate: int = option(1, "batches whose gradients are summed for one update", type=COUNT)
     clip_grad: float = option(0.0, "limit of the gradient's norm at each update; 0 is none", type=WEIGHT)
-    # Whether averages exist is part of a run's state, so that it cannot change half-way.
+    # The averages are part of a run's state: they cannot be added or dropped on resume.
     ema: bool = option(
         False, "keep an exponential moving average of the generators and test with it", on_change="refuse"
     )
-    ema_decay: float = option(0.999, "share of the average kept at each update", type=FiniteFloat(0, 1))
+    ema_decay: float = option(0.999, "weight of the previous average at each update", type=FiniteFloat(0, 1))
     nonfinite: Literal["skip", "stop", "rollback"] = option(
-        "skip", "an update with NaN or infinite gradients is never applied; then: go on, stop, or reload"
+        "skip", "after an update with NaN or infinite gradients, which is never applied: continue, stop, or reload"
     )
     checkpoint_gradients: bool = option(False, "recompute activations instead of storing them: less memory")
-    deterministic: bool = option(False, "only algorithms that repeat bit for bit (slower on a GPU)")
+    deterministic: bool = option(False, "use deterministic algorithms only (slower on a GPU)")
 
 
 @dataclass(frozen=True)
 class ModelOptions(NetworkOptions, OptimisationOptions):
-    """What every model is given beside its own options."""
+    """The shared options that every model receives besides its own."""
 
     TITLE: ClassVar[str] = "Model"
 
 
 @dataclass(frozen=True)
 class DataOptions(Channels, Seeded):
-    """What every data set is given beside its own options."""
+    """The shared options that every data set receives besides its own."""
 
     TITLE: ClassVar[str] = "Data"
 
     dataroot: str = option("", "folder with the images", metavar="FOLDER")
     phase: str = option(
-        "train", "which part of the data: the folder's prefix", scope=Scope.TRAINING, on_change="refuse"
+        "train", "part of the data: the prefix of its folders", scope=Scope.TRAINING, on_change="refuse"
     )
     preprocess: Literal["resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none"] = option(
-        "resize_and_crop", "how images are brought to size", scope=Scope.RUN
+        "resize_and_crop", "how images are resized and cropped", scope=Scope.RUN
     )
-    load_size: int = option(286, "size images are scaled to", type=COUNT, scope=Scope.TRAINING, on_change="refuse")
-    crop_size: int = option(256, "size images are then cropped to", type=COUNT, scope=Scope.RUN)
-    flip: bool = option(True, "mirror half of the images", flag="--no_flip", scope=Scope.TRAINING)
+    load_size: int = option(
+        286, "size to which images are resized", type=COUNT, scope=Scope.TRAINING, on_change="refuse"
+    )
+    crop_size: int = option(256, "size to which they are then cropped", type=COUNT, scope=Scope.RUN)
+    flip: bool = option(True, "flip images horizontally with probability 0.5", flag="--no_flip", scope=Scope.TRAINING)
     serial_batches: bool = option(False, "take images in order instead of shuffled", scope=Scope.TRAINING)
     batch_size: int = option(1, "images per batch", type=COUNT, scope=Scope.TRAINING)
     num_threads: int = option(
         4, "worker processes that load images; 0 loads in the main process", type=WHOLE, scope=Scope.TRAINING
     )
     max_dataset_size: int | None = option(
-        None, "use at most so many images", type=WholeOrInf(min=1), scope=Scope.TRAINING, on_change="refuse"
+        None, "use at most this many images", type=WholeOrInf(min=1), scope=Scope.TRAINING, on_change="refuse"
     )
     on_bad_image: Literal["stop", "skip"] = option(
         "stop", "an image that cannot be read: stop, or use another", scope=Scope.TRAINING
     )
-    max_bad_images: int = option(100, "with --on_bad_image skip: stop after so many", type=WHOLE, scope=Scope.TRAINING)
+    max_bad_images: int = option(
+        100, "with --on_bad_image skip: stop after this many", type=WHOLE, scope=Scope.TRAINING
+    )
     cache: Literal["auto", "ram", "disk", "off"] = option(
         "auto", "cache of resized images: memory, the disk, or memory and then the disk", scope=Scope.TRAINING
     )
@@ -164,7 +173,7 @@ class DataOptions(Channels, Seeded):
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """The training loop: when to save, print and show. Frequencies are in images."""
+    """The training loop: when to save, print and display. Frequencies are in images."""
 
     TITLE: ClassVar[str] = "Training"
 
@@ -173,28 +182,28 @@ class TrainingOptions:
     save_latest_freq: int = option(5000, "images between saves of 'latest'", type=COUNT)
     save_epoch_freq: int = option(5, "epochs between saves under the epoch's number", type=COUNT)
     save_by_iter: bool = option(False, "save under iter_<images> beside 'latest'")
-    save_every_minutes: float = option(0.0, "also save 'latest' every so many minutes; 0 is off", type=WEIGHT)
-    keep: int = option(0, "numbered checkpoints to keep; 0 keeps all", type=WHOLE)
-    memory: bool = option(False, "print before the first step how much memory training takes, and for what")
-    continue_train: bool = option(False, "continue the run of this name where it stopped", scope=Scope.INVOCATION)
+    save_every_minutes: float = option(0.0, "also save 'latest' after this many minutes; 0 is off", type=WEIGHT)
+    keep: int = option(0, "number of numbered checkpoints to keep; 0 keeps all", type=WHOLE)
+    memory: bool = option(False, "print an estimate of the memory that training needs before the first step")
+    continue_train: bool = option(False, "resume the run of this name where it stopped", scope=Scope.INVOCATION)
     resume: Literal["never", "auto"] = option(
-        "never", "auto: continue the run if there is one, else start it", scope=Scope.INVOCATION
+        "never", "auto: resume the run if there is one, else start it", scope=Scope.INVOCATION
     )
-    overwrite: bool = option(False, "start anew over the run of this name", scope=Scope.INVOCATION)
+    overwrite: bool = option(False, "delete the run of this name and start again", scope=Scope.INVOCATION)
     epoch_count: int | None = option(None, "number of the first epoch [default: 1]", type=COUNT, scope=Scope.INVOCATION)
-    epoch: str = option("latest", "which checkpoint to continue from", scope=Scope.INVOCATION)
-    load_iter: int = option(0, "continue from iter_<N> instead", type=WHOLE, scope=Scope.INVOCATION)
+    epoch: str = option("latest", "checkpoint to resume from", scope=Scope.INVOCATION)
+    load_iter: int = option(0, "resume from iter_<N> instead", type=WHOLE, scope=Scope.INVOCATION)
 
 
 @dataclass(frozen=True)
 class InferenceOptions:
-    """Testing: which checkpoint makes which images."""
+    """Testing: the checkpoint, and the images that are written."""
 
     TITLE: ClassVar[str] = "Testing"
     __test__: ClassVar[bool] = False
 
     results_dir: str = option("./results", "folder for the galleries", metavar="FOLDER")
-    epoch: str = option("latest", "which checkpoint: latest, or an epoch's number", scope=Scope.INVOCATION)
+    epoch: str = option("latest", "checkpoint: latest, or the number of an epoch", scope=Scope.INVOCATION)
     load_iter: int = option(0, "use iter_<N> instead", type=WHOLE, scope=Scope.INVOCATION)
     num_test: int | None = option(None, "translate only the first N images", type=WholeOrInf(min=1))
     eval: bool = option(False, "batch norm uses its running statistics and dropout is off")
@@ -204,10 +213,10 @@ class InferenceOptions:
     precision: Literal["fp32", "bf16"] = option("fp32", "arithmetic of the networks", scope=Scope.TRAINING)
 
 
-#: Whose options each command has, in the order of `--help`; where two declare one name, the first one's is shown.
+#: The owners of each command's options, in the order of `--help`; where two declare one name, the first one counts.
 OWNERS: Mapping[str, tuple[type, ...]] = {
     "train": (ExperimentOptions, DataOptions, NetworkOptions, OptimisationOptions, TrainingOptions),
     "test": (ExperimentOptions, InferenceOptions, DataOptions, NetworkOptions),
 }
-#: The options of every run.
+#: The names of all shared options.
 SHARED = frozenset(field.name for owners in OWNERS.values() for owner in owners for field in fields(owner))

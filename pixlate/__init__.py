@@ -3,7 +3,7 @@
     translate = pixlate.load("checkpoints/facades_pix2pix")
     translate(Image.open("labels.png")).save("photo.png")
 
-Everything here is stable, and so is what docs/plugins.md names in sub-packages. Names are imported at their first use.
+These names are stable, and so are those of sub-packages in docs/plugins.md. They are imported at their first use.
 """
 
 from pathlib import Path
@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from pixlate._version import __version__
 
-_HERE = Path(__file__).resolve().parent
-if not (_HERE / "models").is_dir():  # a source tree: there the sub-packages lie beside this folder, in a wheel in it
-    __path__.append(str(_HERE.parent))
+_FOLDER = Path(__file__).resolve().parent
+if not (_FOLDER / "models").is_dir():  # a source tree: sub-packages lie beside this folder, in a wheel inside it
+    __path__.append(str(_FOLDER.parent))
 
-from pixlate.util.lazy import lazy_exports  # noqa: E402
+from pixlate.util.lazy import lazy_exports  # noqa: E402  # needs the path above
 
 if TYPE_CHECKING:
     from pixlate.api import create_dataset, create_discriminator, create_generator, create_model, load
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pixlate.default_plugins import forget_plugins, get_plugins
     from pixlate.inference.translator import Translator
 
-_HOMES = {
+_MODULES = {
     "Translator": "pixlate.inference.translator",
     "create_dataset": "pixlate.api",
     "create_discriminator": "pixlate.api",
@@ -48,4 +48,4 @@ __all__ = [
     "preprocess",
 ]
 
-__getattr__, __dir__ = lazy_exports(__name__, _HOMES)
+__getattr__, __dir__ = lazy_exports(__name__, _MODULES)

@@ -11,8 +11,8 @@ from pixlate.entry import run_and_exit
 from pixlate.options.command.parser import SETTINGS
 from pixlate.plugins.manager import Plugins
 
-#: Settings of commands that parse their arguments, `--help` among them, by themselves.
-PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
+#: Settings of commands that parse their own arguments, including `--help`: click passes all of them on.
+PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []}
 
 
 @click.group(context_settings=SETTINGS, no_args_is_help=True)
@@ -21,7 +21,7 @@ def cli() -> None:
     """Image translation: pix2pix, CycleGAN, and models that anybody can install."""
 
 
-@cli.command(context_settings=PASS_ON, add_help_option=False)
+@cli.command(context_settings=PASS_THROUGH, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def train(arguments: tuple[str, ...]) -> None:
     """Train a model on a folder of images; `pixlate train --help` lists the options."""
@@ -30,7 +30,7 @@ def train(arguments: tuple[str, ...]) -> None:
     command(list(arguments))
 
 
-@cli.command(context_settings=PASS_ON, add_help_option=False)
+@cli.command(context_settings=PASS_THROUGH, add_help_option=False)
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(arguments: tuple[str, ...]) -> None:
     """Translate images with a trained model; `pixlate test --help` lists the options."""
@@ -45,9 +45,9 @@ def main(args: list[str] | None = None) -> None:
 
 
 def run_command(args: list[str]) -> None:
-    """Run one command of the group. Raises what it raises, and click's errors."""
+    """Run one command of the group. Raises the command's errors and click's usage errors."""
     plugins = get_plugins()
-    group = copy(cli)  # plugins may change between two calls in one process: `cli` itself stays as it is
+    group = copy(cli)  # `cli` itself stays unchanged, because plugins may differ between two calls in one process
     group.commands = dict(cli.commands)
     add_commands(group, plugins)
     group.main(args, prog_name="pixlate", standalone_mode=False, obj=plugins)
@@ -56,13 +56,13 @@ def run_command(args: list[str]) -> None:
 def add_commands(group: click.Group, plugins: Plugins) -> None:
     """Add the commands of plugins to a group; a plugin that fails, or whose command exists already, is skipped."""
     for info, register_commands in list(plugins.implementations("register_commands")):
-        added = click.Group()
+        plugin_group = click.Group()
         try:
-            register_commands(cli=added)
-            taken = group.commands.keys() & added.commands.keys()
-            if taken:
-                raise ValueError(f"its command '{min(taken)}' is there already")
-            group.commands.update(added.commands)
+            register_commands(cli=plugin_group)
+            duplicates = group.commands.keys() & plugin_group.commands.keys()
+            if duplicates:
+                raise ValueError(f"its command '{min(duplicates)}' exists already")
+            group.commands.update(plugin_group.commands)
         except (Exception, SystemExit) as error:
             plugins.skip(info, error)
 

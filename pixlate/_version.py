@@ -1,3 +1,3 @@
-"""The version of pixlate; a module of its own, so that every floor can import it."""
+"""The version of pixlate, in a module of its own that every other module can import."""
 
 __version__ = "0.1.0"

@@ -1,4 +1,4 @@
-"""The public functions: names are looked up here, in the default plugins unless others are passed."""
+"""The public functions. They look up names in the default plugins, unless other plugins are passed."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,10 +32,10 @@ def create_model(
 ) -> BaseModel[Any]:
     """Create a registered model; option names are those of the command line (`no_dropout=True` too).
 
-    Computes in float32, uncompiled, unless `precision` and `compile` say otherwise. Options that concern the data
-    or the loop are checked and have no effect.
+    Computes in float32 and uncompiled, unless `precision` and `compile` are passed. Options of the data and of the
+    training loop are checked and have no effect.
 
-    - train: False builds only what translating needs.
+    - train: False builds only the networks that translation needs.
     - device: auto, cpu, cuda, cuda:N, mps, or a torch.device.
     - fields: the fields of the data by name; None for images A and B.
     - plugins: where names are looked up; None for the default plugins.
@@ -52,7 +52,7 @@ def create_dataset(
     """Create a registered data set; option names are those of the command line (`no_flip=True` too).
 
     `dataroot="demo"` draws the demo data first. Raises OptionError for an unknown data set, option or value,
-    DataError for images that are not there.
+    DataError for missing images.
     """
     return data.create_dataset(plugins or get_plugins(), name, dataroot=str(dataroot), phase=phase, **options)
 
@@ -71,7 +71,7 @@ def create_generator(
 ) -> nn.Module:
     """A generator: N×input_nc×H×W to N×output_nc×H×W in [-1, 1].
 
-    Its weights are fresh, drawn from torch's global generator.
+    Its initial weights are drawn from torch's global generator.
 
     - name, norm, init_type: as registered ("resnet_9blocks", "batch", "orthogonal", …).
     - ngf: channels of its first layer.
@@ -100,10 +100,10 @@ def create_discriminator(
 ) -> nn.Module:
     """A discriminator: N×input_nc×H×W to N×1×h×w logits.
 
-    Its weights are fresh, drawn from torch's global generator.
+    Its initial weights are drawn from torch's global generator.
 
     - name, norm, init_type: as registered ("basic", "instance", "normal", …).
-    - ndf: channels of its first layer; n_layers: depth, for those that have a choice.
+    - ndf: channels of its first layer; n_layers: depth, for discriminators with a choice of it.
 
     Raises OptionError for an unknown name (with the nearest known one) and for a count below 1.
     """
@@ -125,9 +125,9 @@ def load(
     - epoch: the checkpoint's tag: "latest", an epoch's number, "iter_5000".
     - device: auto, cpu, cuda, cuda:N or mps.
 
-    A folder of the reference tells its options by its train_opt.txt; a bare file by its tensors' names and shapes,
-    and its dropout, which they cannot tell for U-Nets, stays off. Computes in float32.
-    Raises CheckpointError when it is missing, damaged, or of an unknown architecture.
+    The options of a folder of the reference are read from its train_opt.txt; those of a bare file are inferred from
+    the names and shapes of its tensors. For U-Nets these do not show whether there was dropout: it stays off. Computes
+    in float32. Raises CheckpointError when the checkpoint is missing, damaged, or of an unknown architecture.
     """
     return load_translator(plugins or get_plugins(), run, epoch=epoch, device=device)
 

@@ -1,6 +1,7 @@
-"""The default plugin manager: the one place where a process decides which plugins there are.
+"""The default plugin manager, loaded once per process.
 
-Everything below is handed a manager or what was looked up in one.
+Only the commands and the public functions use it; all other modules receive a plugin manager, or components that were
+looked up in one, as arguments.
 """
 
 import os
@@ -12,15 +13,15 @@ from pixlate.errors import OptionError
 from pixlate.plugins.discovery import load_plugins
 from pixlate.plugins.manager import Plugins
 
-#: The plugins that are part of pixlate; what they register, any other plugin could.
+#: The plugins that are part of pixlate. They use the same hooks as any other plugin.
 BUILTIN = (
     "pixlate.models.plugin",
     "pixlate.data.plugin",
     "pixlate.plugins.viewers.plugin",
     "pixlate.plugins.commands.plugin",
 )
-#: The environment variables that decide which plugins are found.
-VARIABLES = ("PYTHONPATH", "PIXLATE_PLUGINS", "PIXLATE_PLUGIN_PATH", "PIXLATE_PLUGINS_STRICT")
+#: The environment variables that determine which plugins are found.
+ENVIRONMENT_VARIABLES = ("PYTHONPATH", "PIXLATE_PLUGINS", "PIXLATE_PLUGIN_PATH", "PIXLATE_PLUGINS_STRICT")
 
 
 def builtin_plugins() -> list[ModuleType]:
@@ -29,46 +30,48 @@ def builtin_plugins() -> list[ModuleType]:
 
 
 class _DefaultPlugins:
-    """Loads the plugins when they are first needed, and again when one of `VARIABLES` has changed."""
+    """Loads the plugins when they are first needed, and again when one of `ENVIRONMENT_VARIABLES` has changed."""
 
     def __init__(self) -> None:
-        self._plugins: Plugins | None = None
-        self._environment: tuple[str | None, ...] = ()
-        self._lock = threading.RLock()  # re-entrant, so that a plugin that asks while it is imported gets an error
+        self._loaded: tuple[Plugins, tuple[str | None, ...]] | None = None  # with the environment they were found in
+        # Re-entrant: a plugin that calls `get` while it is imported must get an error, not a deadlock.
+        self._lock = threading.RLock()
         self._loading = False
 
     def get(self) -> Plugins:
-        environment = tuple(map(os.environ.get, VARIABLES))
-        if self._plugins is not None and self._environment == environment:
-            return self._plugins
+        environment = tuple(map(os.environ.get, ENVIRONMENT_VARIABLES))
+        loaded = self._loaded  # read once: another thread may call `forget`
+        if loaded is not None and loaded[1] == environment:
+            return loaded[0]
         with self._lock:
             if self._loading:
-                raise OptionError("it asks for components while it is imported: it may do so in its functions only")
-            if self._plugins is None or self._environment != environment:  # else another thread was quicker
+                raise OptionError("it looks up components while it is imported: do that inside its functions")
+            loaded = self._loaded
+            if loaded is None or loaded[1] != environment:  # otherwise another thread has loaded them meanwhile
                 self._loading = True
                 try:
-                    self._plugins, self._environment = load_plugins(builtin_plugins(), os.environ), environment
+                    loaded = self._loaded = load_plugins(builtin_plugins(), os.environ), environment
                 finally:
                     self._loading = False
-            return self._plugins
+            return loaded[0]
 
     def forget(self) -> None:
-        self._plugins = None
+        self._loaded = None
 
 
-# The only object that pixlate keeps in a module and changes: finding and importing plugins is too slow to repeat for
-# every call of a public function.
+# The only mutable module-level object of pixlate: finding and importing plugins is too slow to be repeated by every
+# call of a public function.
 _default = _DefaultPlugins()
 
 
 def get_plugins() -> Plugins:
-    """The plugins of this process, loaded at the first call, and anew when one of `VARIABLES` has changed.
+    """The plugins of this process, loaded at the first call and again when one of `ENVIRONMENT_VARIABLES` has changed.
 
-    Raises OptionError for a plugin that asks for them while it is imported.
+    Raises OptionError when a plugin calls this while it is imported.
     """
     return _default.get()
 
 
 def forget_plugins() -> None:
-    """Have the next `get_plugins` find and load them anew, as after an installation in a notebook."""
+    """Make the next `get_plugins` load the plugins again, for example after an installation in a notebook."""
     _default.forget()

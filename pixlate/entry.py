@@ -1,4 +1,4 @@
-"""How a command begins and ends: its messages on the console, its errors in one sentence, its exit code."""
+"""Runs a command: prints its log messages and errors on the console, and exits with its exit code."""
 
 import logging
 import sys
@@ -9,7 +9,7 @@ import click
 
 from pixlate.errors import Interrupted, PixlateError
 
-Work = Callable[[list[str]], object]
+Command = Callable[[list[str]], object]
 
 
 class ConsoleHandler(logging.Handler):
@@ -25,9 +25,12 @@ class ConsoleHandler(logging.Handler):
 
 @contextmanager
 def messages_on_console() -> Iterator[None]:
-    """Within this block pixlate's loggers print; a program that imports pixlate configures logging by itself."""
+    """Within this block pixlate's loggers print to the console.
+
+    Only commands use it: a program that imports pixlate configures logging itself.
+    """
     logger = logging.getLogger("pixlate")
-    if any(isinstance(handler, ConsoleHandler) for handler in logger.handlers):  # `pixlate train` runs `train`
+    if any(isinstance(handler, ConsoleHandler) for handler in logger.handlers):  # nested: `pixlate train` calls `train`
         yield
         return
     handler, level, propagate = ConsoleHandler(), logger.level, logger.propagate
@@ -42,38 +45,38 @@ def messages_on_console() -> Iterator[None]:
         logger.propagate = propagate
 
 
-def run_and_exit(work: Work, args: list[str]) -> None:
-    """Run a command's work and leave the process with its exit code; errors are one sentence on stderr.
+def run_and_exit(command: Command, args: list[str]) -> None:
+    """Call `command` with the arguments and exit; an error is printed as one sentence on stderr.
 
-    0 done, 1 data and run-time trouble, 2 usage, 130 and 143 interrupted by SIGINT and SIGTERM.
+    Exit codes: 0 success, 1 an error in data or at run time, 2 a usage error, 130 and 143 after SIGINT and SIGTERM.
     """
     with messages_on_console():
-        code = _exit_code(work, args)
+        code = _exit_code(command, args)
     sys.exit(code)
 
 
-def _exit_code(work: Work, args: list[str]) -> int:
+def _exit_code(command: Command, args: list[str]) -> int:
     try:
-        work(args)
-    except click.exceptions.Exit as finished:  # --help and --version
-        return finished.exit_code
+        command(args)
+    except click.exceptions.Exit as exit_request:  # --help and --version
+        return exit_request.exit_code
     except click.ClickException as error:
         error.show()
         return error.exit_code
     except PixlateError as error:
         click.echo(f"Error: {error}", err=True)
         return error.exit_code
-    except Interrupted as stopped:
-        click.echo(str(stopped), err=True)
-        return stopped.exit_code
+    except Interrupted as interruption:
+        click.echo(str(interruption), err=True)
+        return interruption.exit_code
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
         return 130
-    except BrokenPipeError:  # whoever read the output has gone: `pixlate plugins | head -1`
-        sys.stderr.close()
+    except BrokenPipeError:  # the reader of the output has ended: `pixlate plugins | head -1`
+        sys.stderr.close()  # else Python reports there at exit that stdout could not be flushed
         return 1
     except (MemoryError, RuntimeError) as error:
-        from pixlate.runs.memory import OUT_OF_MEMORY, is_out_of_memory  # needs torch; `--help` does without
+        from pixlate.runs.memory import OUT_OF_MEMORY, is_out_of_memory  # imports torch, which `--help` does without
 
         if not is_out_of_memory(error):
             raise

@@ -1,17 +1,17 @@
-"""The errors that a user can cause, each one sentence: what is wrong, what is allowed, what to do."""
+"""The errors that a user can cause. Each message is one sentence: what is wrong, what is allowed, what to do."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 
 class PixlateError(Exception):
-    """Data or run-time trouble. A command prints the sentence alone and exits with `exit_code`."""
+    """An error in data or at run time. A command prints its message without a traceback and exits with `exit_code`."""
 
     exit_code = 1
 
 
 class OptionError(PixlateError, ValueError):
-    """An option, a name or a combination of them that cannot be: a usage error."""
+    """An invalid option, name, or combination of them: a usage error."""
 
     exit_code = 2
 
@@ -21,19 +21,22 @@ class DataError(PixlateError):
 
 
 class CheckpointError(PixlateError):
-    """A checkpoint or run folder that is missing, damaged or of another architecture."""
+    """A checkpoint or run folder that is missing, damaged, or of another architecture."""
 
 
 class Interrupted(Exception):
-    """A signal asked the command to end, and it has ended in order; `exit_code` is 128 plus the signal's number."""
+    """The command was ended by a signal, after an orderly stop; `exit_code` is 128 plus the signal's number."""
 
-    def __init__(self, sentence: str, exit_code: int) -> None:
-        super().__init__(sentence)
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
         self.exit_code = exit_code
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A sentence after a space: the nearest of the known names, or their list when none is near."""
+    """A sentence to append to an error: the known name nearest to `name`, or the list of them when none is similar.
+
+    Begins with a space.
+    """
     names = sorted(known)
     by_key = {_key(known_name): known_name for known_name in names}
     nearest = get_close_matches(_key(name), by_key, n=1, cutoff=0.5)

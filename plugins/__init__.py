@@ -1,4 +1,4 @@
-"""What a plugin author imports: `hookimpl`, `option`, and the contracts of components.
+"""The public names for plugin authors: `hookimpl`, `option`, and the types that hooks receive.
 
 A plugin is a module named by an entry point of the group `pixlate`; see docs/plugins.md.
 """

@@ -1,7 +1,7 @@
-"""Finds and loads plugins: the entry points of the group `pixlate` in installed distributions, and files.
+"""Finds and loads plugins: entry points of the group `pixlate` in installed distributions, and files.
 
-importlib.metadata's own `entry_points` stops at the first distribution whose files are damaged; here each is looked
-at by itself.
+importlib.metadata's `entry_points` raises at the first distribution with damaged files; here each distribution is read
+separately.
 """
 
 import logging
@@ -28,32 +28,34 @@ Importer = Callable[[], ModuleType]
 def load_plugins(builtin: Iterable[ModuleType], environ: Mapping[str, str]) -> Plugins:
     """Load the built-in plugins, then the installed ones by name, then those of PIXLATE_PLUGIN_PATH.
 
-    Of those that are not built in, `PIXLATE_PLUGINS=a,b` loads only these (by their own or their distributions'
-    names) and the empty string none. With `PIXLATE_PLUGINS_STRICT=1` one that fails raises.
+    `PIXLATE_PLUGINS=a,b` loads of those that are not built in only the named ones, by the plugin's or the
+    distribution's name; the empty string loads none. With `PIXLATE_PLUGINS_STRICT=1` a plugin that fails raises.
+
+    - environ: the environment variables.
     """
     plugins = Plugins(strict=environ.get("PIXLATE_PLUGINS_STRICT") == "1")
     for module in builtin:
         plugins.load_builtin(module)
     names = environ.get("PIXLATE_PLUGINS")
-    only = None if names is None else {name.strip() for name in names.split(",") if name.strip()}
+    selected = None if names is None else {name.strip() for name in names.split(",") if name.strip()}
     for info, import_module in find_installed():
-        if only is None or only & {info.name, info.distribution}:
+        if selected is None or selected & {info.name, info.distribution}:
             plugins.load(info, import_module)
         else:
             plugins.disable(info)
     for path in files_of(environ.get("PIXLATE_PLUGIN_PATH", "")):
-        if only is None or path.stem in only:
+        if selected is None or path.stem in selected:
             plugins.load_file(path)
         else:
             plugins.disable(PluginInfo(path.stem, file=str(path)))
-    _warn_of_unknown(only or set(), plugins)
+    _warn_of_unknown(selected or set(), plugins)
     return plugins
 
 
 def load_files(plugins: Plugins, files: Iterable[str]) -> dict[str, str]:
-    """Load the plugins of `--plugin FILE.py`; the paths and digests of all plugins that are files.
+    """Load the plugins of `--plugin FILE.py`; returns the digest of every loaded plugin file, by path.
 
-    Raises OptionError for one that is broken.
+    Raises OptionError for a plugin that is broken.
     """
     for file in files:
         info = plugins.load_file(Path(file), quiet=True)
@@ -63,23 +65,27 @@ def load_files(plugins: Plugins, files: Iterable[str]) -> dict[str, str]:
 
 
 def find_installed() -> list[tuple[PluginInfo, Importer]]:
-    """Every installed plugin with the function that imports it, in the order of their names."""
+    """Every installed plugin with the function that imports it, sorted by name."""
     installed: dict[str, list[tuple[PluginInfo, Importer]]] = {}
     for dist in distributions():
         plugins = list(_plugins_of(dist))
         if plugins:
+            # Spellings of one distribution's name (PEP 503).
             name = re.sub(r"[-_.]+", "-", plugins[0][0].distribution).lower()
-            installed.setdefault(name, plugins)  # the same distribution in an earlier folder of sys.path hides this one
-    every = (plugin for plugins in installed.values() for plugin in plugins)
-    return sorted(every, key=lambda plugin: (plugin[0].name, plugin[0].distribution))
+            # As for imports, the first folder of sys.path that has a distribution hides later ones.
+            installed.setdefault(name, plugins)
+    return sorted(
+        (plugin for plugins in installed.values() for plugin in plugins),
+        key=lambda plugin: (plugin[0].name, plugin[0].distribution),
+    )
 
 
 def check_requirement(line: str) -> None:
-    """Raise OptionError where a line of Requires-Dist asks for another version of pixlate than this one.
+    """Raise OptionError where a line of Requires-Dist excludes this version of pixlate.
 
     pip checks this when the plugin is installed, but only warns when pixlate itself is upgraded later.
     """
-    from packaging.requirements import Requirement  # imported here: `--help` without plugins does without it
+    from packaging.requirements import Requirement  # imported here, because it is needed only with plugins
 
     requirement = Requirement(line)
     applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
@@ -100,7 +106,7 @@ def _plugins_of(dist: Distribution) -> Iterator[tuple[PluginInfo, Importer]]:
             return
         entries = [entry for entry in dist.entry_points if entry.group == GROUP]
     except Exception as error:
-        if _pixlate_requirements(dist):  # damaged files of other distributions are not our concern
+        if _pixlate_requirements(dist):  # other distributions are no plugins: their damage does not matter here
             name, version = _name_and_version(dist)
             yield PluginInfo(name, name, version), partial(_refuse, f"its entry_points.txt cannot be read: {error}")
         return
@@ -125,16 +131,16 @@ def _refuse(reason: str) -> ModuleType:
 
 
 def _pixlate_requirements(dist: Distribution) -> list[str]:
-    """The lines of a distribution's Requires-Dist that are about pixlate itself."""
+    """The lines of a distribution's Requires-Dist that name pixlate."""
     try:
         lines = list(dist.requires or ())
-    except Exception:  # metadata that is missing or damaged requires nothing
+    except Exception:  # missing or damaged metadata has no requirements
         return []
     return [line for line in lines if re.match(r"pixlate\s*($|[^\w.\s-])", line.strip(), re.IGNORECASE)]
 
 
 def _name_and_version(dist: Distribution) -> tuple[str, str]:
-    """The name and version of a distribution, from its folder's name where its metadata do not say."""
+    """The name and version of a distribution; from its folder's name where its metadata cannot be read."""
     folder = Path(str(getattr(dist, "_path", "unnamed"))).stem
     name, _, version = folder.partition("-")
     try:

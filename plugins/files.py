@@ -1,4 +1,4 @@
-"""Plugins that are one file each: `--plugin FILE.py` and the files and folders of PIXLATE_PLUGIN_PATH."""
+"""Plugins that are single files: those of `--plugin FILE.py` and of PIXLATE_PLUGIN_PATH."""
 
 import hashlib
 import importlib.util
@@ -16,9 +16,9 @@ PREFIX = "pixlate_plugin_"  # of the names under which plugin files are imported
 
 
 def files_of(paths: str) -> Iterator[Path]:
-    """The plugin files that PIXLATE_PLUGIN_PATH names: files, and those in folders whose names begin with no `_`."""
-    for part in filter(None, paths.split(os.pathsep)):
-        path = Path(part).expanduser()
+    """The plugin files of PIXLATE_PLUGIN_PATH: files, and files in folders unless their names begin with `_` or `.`."""
+    for entry in filter(None, paths.split(os.pathsep)):
+        path = Path(entry).expanduser()
         if path.is_dir():
             yield from (file for file in sorted(path.glob("*.py")) if not file.name.startswith(("_", ".")))
         else:
@@ -26,13 +26,16 @@ def files_of(paths: str) -> Iterator[Path]:
 
 
 def import_file(path: Path) -> ModuleType:
-    """The module in a file, imported as `pixlate_plugin_<stem>`. The file's code runs: name only files you trust."""
+    """Import a file as the module `pixlate_plugin_<stem>`. Its code runs: import only trusted files.
+
+    Raises OptionError where it is not a Python file, and whatever its code raises.
+    """
     name = f"{PREFIX}{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if path.suffix != ".py" or spec is None or spec.loader is None or not path.is_file():
         raise OptionError("it is not a Python file" if path.exists() else "there is no such file")
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+    sys.modules[name] = module  # before the code runs: dataclasses and pickle look their module up there
     try:
         spec.loader.exec_module(module)
     except BaseException:
@@ -48,16 +51,17 @@ def file_digest(path: Path) -> str:
 
 @dataclass(frozen=True)
 class PluginFiles:
-    """The plugin files imported by this process; unpickling a copy in another process imports them there too.
+    """The plugin files imported by this process. Unpickling it in another process imports them there too.
 
-    Pickle it before any instance of a class from a plugin file: no other process can import such a class by name.
+    Pickle it before instances of classes from plugin files: a process that has not imported a file cannot find its
+    classes by name.
     """
 
     paths: tuple[str, ...]
 
     @classmethod
     def imported(cls) -> "PluginFiles":
-        """Those that this process has imported."""
+        """The files that this process has imported."""
         modules = [module for name, module in list(sys.modules.items()) if name.startswith(PREFIX)]
         return cls(tuple(str(module.__file__) for module in modules))
 
@@ -67,6 +71,6 @@ class PluginFiles:
 
 def _import_all(paths: tuple[str, ...]) -> PluginFiles:
     for path in map(Path, paths):
-        if f"{PREFIX}{path.stem}" not in sys.modules:  # a forked process has them already
+        if f"{PREFIX}{path.stem}" not in sys.modules:  # a forked process has imported them already
             import_file(path)
     return PluginFiles(paths)

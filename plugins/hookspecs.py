@@ -74,7 +74,7 @@ def command_options(command: str) -> Sequence[click.Option]:  # type: ignore[emp
 
 @hookspec
 def run_started(run: Run) -> None:
-    """Called after model and data exist, before the first step."""
+    """Called when model and data have been built, before the first step."""
 
 
 @hookspec
@@ -94,7 +94,7 @@ def images_shown(run: Run, progress: Progress, images: Mapping[str, Tensor]) -> 
 
 @hookspec
 def samples_shown(run: Run, progress: Progress, samples: Sequence[Sample]) -> None:
-    """Called at every display and at the end with images that are not trained on, translated."""
+    """Called at every display and at the end with translated held-out images, which are not trained on."""
 
 
 @hookspec
@@ -104,14 +104,14 @@ def epoch_ended(run: Run, progress: Progress) -> None:
 
 @hookspec
 def metrics_measured(run: Run, progress: Progress, metrics: Mapping[str, float]) -> None:
-    """Called when quality was measured on images that are not trained on."""
+    """Called when metrics were computed on held-out images."""
 
 
 @hookspec
 def checkpoint_saved(run: Run, progress: Progress, paths: Sequence[Path]) -> None:
-    """Called when a checkpoint is on the disk, whole, with the files that were written."""
+    """Called when a checkpoint has been written completely; `paths` are its files."""
 
 
 @hookspec
 def run_finished(run: Run, error: BaseException | None) -> None:
-    """Called last, always: `error` is None, or what ended the run (Ctrl-C included)."""
+    """Called last, however the run ended: `error` is None or the exception that ended it, Ctrl-C included."""

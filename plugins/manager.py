@@ -1,4 +1,4 @@
-"""The plugins of a process and what they registered; one that fails is skipped with one line and harms no other."""
+"""The plugin manager. A plugin that fails is skipped with one line, without effect on the others."""
 
 import functools
 import inspect
@@ -25,10 +25,10 @@ HOOKS = tuple(name for name, item in vars(hookspecs).items() if hasattr(item, "p
 
 
 class Plugins:
-    """All plugins of a process, and the registries that they filled.
+    """All plugins of a process, and the registries of their components.
 
-    - infos: every plugin, whatever became of it; files: those that are files, in the order in which they were loaded.
-    - strict: raise what a plugin raises instead of skipping it.
+    - infos: every plugin, loaded or not; files: the paths of loaded plugin files, in the order of loading.
+    - strict: raise the error of a plugin that fails instead of skipping it.
     """
 
     def __init__(self, *, strict: bool = False) -> None:
@@ -45,13 +45,15 @@ class Plugins:
         return self._registries[kind]
 
     def components(self, owners: Iterable[type], values: Mapping[str, Any]) -> dict[str, Component]:
-        """The component that each option of kind `NameOf` names, by the option.
+        """The component that each option of type `NameOf` names, by the option's name.
 
-        Raises UnknownName for a name that nothing has.
+        - owners: config dataclasses that declare the options; values: by option name.
+
+        Raises UnknownName for a name that is not registered.
         """
         return {
-            option: self.registry(named.kind).get(str(values[option]), role=named.role)
-            for option, named in component_options(owners).items()
+            option: self.registry(parameter.kind).get(str(values[option]), role=parameter.role)
+            for option, parameter in component_options(owners).items()
             if option in values
         }
 
@@ -60,26 +62,29 @@ class Plugins:
         return [f"warning: {_complaint(info)}" for info in self.infos if info.status == "broken"]
 
     def implementations(self, hook: str) -> Iterator[tuple[PluginInfo, Callable[..., Any]]]:
-        """Each plugin's implementation of a hook, to be called one at a time: built-in ones first, then by name."""
+        """Each plugin with its implementation of a hook, to be called one by one: built-in ones first, then by name."""
         for impl in in_order(getattr(self._manager.hook, hook)):
             yield self._loaded[impl.plugin_name], functools.partial(call_accepted, impl)
 
     # --- loading -----------------------------------------------------------------------------------------------
 
     def load_builtin(self, module: ModuleType) -> None:
-        """Load a plugin that is part of pixlate. Raises whatever it raises."""
+        """Load a plugin that is part of pixlate. Raises its errors."""
         info = PluginInfo(module.__name__.removesuffix(".plugin"), "pixlate", __version__)
         self._load(info, module)
         self.infos.append(info)
 
     def load(self, info: PluginInfo, import_module: Callable[[], ModuleType]) -> None:
-        """Load a plugin, or record why it is skipped and warn."""
+        """Load a plugin. One that fails is skipped, with a warning and the reason in its info."""
         self._try_to_load(info, import_module)
         if info.status == "broken":
             log.warning(_complaint(info))
 
     def load_file(self, path: Path, *, quiet: bool = False) -> PluginInfo:
-        """Load a plugin that is one file, once. The file's code runs: name only files you trust."""
+        """Load a plugin file, unless it is loaded already. Its code runs: load only trusted files.
+
+        - quiet: no warning where it fails; the returned info has the reason.
+        """
         path = path.expanduser().resolve()
         for info in self.infos:
             if info.file == str(path) and info.status == "loaded":
@@ -93,13 +98,13 @@ class Plugins:
         return info
 
     def disable(self, info: PluginInfo) -> None:
-        """Record a plugin that PIXLATE_PLUGINS leaves out."""
+        """Record a plugin that PIXLATE_PLUGINS excludes."""
         info.status = "disabled"
         self.infos.append(info)
 
     def skip(self, info: PluginInfo, error: BaseException) -> None:
-        """Take a plugin out that failed after it was loaded, and warn once."""
-        self._take_out(info, error)
+        """Remove a plugin that failed after it was loaded, with a warning."""
+        self._unload(info, error)
         log.warning(_complaint(info))
 
     def _try_to_load(self, info: PluginInfo, import_module: Callable[[], ModuleType]) -> None:
@@ -110,14 +115,14 @@ class Plugins:
             self._load(info, import_module())
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # SystemExit, and whatever else an import may raise
-            self._take_out(info, error)
+        except BaseException as error:  # an import may raise anything, SystemExit included
+            self._unload(info, error)
 
     def _load(self, info: PluginInfo, module: ModuleType) -> None:
-        """Register a module's hooks and add its components; whoever calls this takes it out again when it raises."""
-        taken = self._manager.get_name(module)
-        if taken:
-            raise OptionError(f"its module {module.__name__} is already that of {self._loaded[taken]}")
+        """Register a module's hooks and components. After an error the caller has to `_unload` it."""
+        registered_name = self._manager.get_name(module)
+        if registered_name:
+            raise OptionError(f"its module {module.__name__} is already that of {self._loaded[registered_name]}")
         self._loaded[info.name] = info
         self._manager.register(module, name=info.name)
         impls = self._implemented(module)
@@ -125,13 +130,13 @@ class Plugins:
         for kind, hook in KINDS.items():
             if hook in impls:
                 call_accepted(impls[hook], register=Register(kind, info, components))
-        for component in components:  # only when every hook has returned
+        for component in components:  # after every hook has returned: a plugin is registered whole or not at all
             self._registries[component.kind].add(component)
         info.registered = [(component.kind, component.name) for component in components]
         info.hooks = list(impls)
 
-    def _take_out(self, info: PluginInfo, error: BaseException) -> None:
-        """Remove all that a plugin registered, hooks and components, and record why."""
+    def _unload(self, info: PluginInfo, error: BaseException) -> None:
+        """Remove the hooks and components of a plugin, and record the reason. Raises the error in strict mode."""
         info.status, info.reason = "broken", cause_of(error)
         info.registered.clear()
         info.hooks.clear()
@@ -146,15 +151,16 @@ class Plugins:
             raise error
 
     def _implemented(self, module: ModuleType) -> dict[str, pluggy.HookImpl]:
-        """What a module implements, by the hooks' names. Raises OptionError for what could never be called."""
+        """A module's hook implementations by hook name. Raises OptionError for one that could never be called."""
         impls: dict[str, pluggy.HookImpl] = {}
         for caller in self._manager.get_hookcallers(module) or ():
             (impl,) = (impl for impl in caller.get_hookimpls() if impl.plugin is module)
             if not caller.has_spec():
                 if not impl.optionalhook:
-                    hint = did_you_mean(caller.name, HOOKS)
-                    raise OptionError(f"it implements {caller.name}, which is no hook of pixlate.{hint}")
+                    suggestion = did_you_mean(caller.name, HOOKS)
+                    raise OptionError(f"it implements {caller.name}, which is no hook of pixlate.{suggestion}")
             elif impl.wrapper or impl.hookwrapper or not _is_plain(impl.function):
+                # Hooks are called one by one, see `call_accepted`: a wrapper would have nothing to wrap.
                 raise OptionError(f"its {caller.name} must be a plain function, not a wrapper, generator or coroutine")
             else:
                 impls[caller.name] = impl
@@ -166,12 +172,15 @@ class Plugins:
 
 
 def in_order(caller: pluggy.HookCaller) -> list[pluggy.HookImpl]:
-    """A hook's implementations, first registered first; those marked `tryfirst` before, `trylast` after them."""
+    """A hook's implementations in the order of registration, with `tryfirst` ones first and `trylast` ones last.
+
+    pluggy's own order is the reverse.
+    """
     return sorted(caller.get_hookimpls(), key=lambda impl: int(impl.trylast) - int(impl.tryfirst))
 
 
 def call_accepted(impl: pluggy.HookImpl, **arguments: Any) -> Any:
-    """Call one hook implementation with those of the arguments that it takes."""
+    """Call one hook implementation with the arguments that its signature names."""
     return impl.function(*(arguments[name] for name in impl.argnames))
 
 

@@ -1,4 +1,4 @@
-"""Components by name: one `Registry` class serves every kind, and `Register` is what plugins fill it with."""
+"""Registries of components by name, and `Register`, with which plugins add to them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
@@ -19,20 +19,23 @@ KINDS: Mapping[str, str] = {
     "lr_policy": "register_lr_policies",
     "viewer": "register_viewers",
 }
-#: Models of packages that are known to exist: the error of an unknown name says which package to install.
-ELSEWHERE = {("model", "cut"): "pixlate-cut", ("model", "fastcut"): "pixlate-cut"}
+#: Packages for some names that are not built in: the error of an unknown name says which one to install.
+KNOWN_PACKAGES = {("model", "cut"): "pixlate-cut", ("model", "fastcut"): "pixlate-cut"}
 
 
 class UnknownName(OptionError):
-    """There is no component of that kind and name."""
+    """No component of that kind has that name."""
 
-    def __init__(self, sentence: str, kind: str, name: str) -> None:
-        super().__init__(sentence)
+    def __init__(self, message: str, kind: str, name: str) -> None:
+        super().__init__(message)
         self.kind, self.name = kind, name
 
 
 class Registry:
-    """The components of one kind, by name; `-` and `_` in a name are the same."""
+    """The components of one kind, by name; `-` and `_` in a name are the same.
+
+    - complaints: returns a line for every broken plugin, which the error of an unknown name repeats.
+    """
 
     def __init__(self, kind: str, complaints: Callable[[], list[str]] = list) -> None:
         self.kind = kind
@@ -48,8 +51,10 @@ class Registry:
             )
 
     def remove(self, plugin: PluginInfo) -> None:
-        """Take out everything that a plugin registered."""
-        self._components = {key: kept for key, kept in self._components.items() if kept.plugin is not plugin}
+        """Remove all components of a plugin."""
+        self._components = {
+            key: component for key, component in self._components.items() if component.plugin is not plugin
+        }
 
     def get(self, name: str, *, role: str = "") -> Component:
         """The component of that name (and role).
@@ -60,9 +65,9 @@ class Registry:
         if component is not None and role in ("", component.role):
             return component
         sentence = f"no {role or self.kind.replace('_', ' ')} is named '{name}'."
-        package = ELSEWHERE.get((self.kind, _key(name)))
+        package = KNOWN_PACKAGES.get((self.kind, _key(name)))
         if package:
-            sentence += f" {package} has it, which is not installed: pip install {package}."
+            sentence += f" {package} has it and is not installed: pip install {package}."
         else:
             sentence += did_you_mean(name, self.names(role))
         raise UnknownName("\n".join([sentence, *self._complaints()]), self.kind, name)
@@ -79,9 +84,9 @@ class Registry:
 
 
 class Register:
-    """The argument of every `register_*` hook: call it once for each component.
+    """The argument of every `register_*` hook, except `register_commands`: call it once for each component.
 
-    Registrations are collected, and added to the registries together when all hooks of the plugin have returned.
+    Registrations are collected, and added to the registries when all hooks of the plugin have returned.
     """
 
     def __init__(self, kind: str, plugin: PluginInfo, collected: list[Component]) -> None:
@@ -103,12 +108,12 @@ class Register:
 
         - name: what users type; letters, digits, `_` and `-`.
         - target: a class or callable, or "module:Name", which is imported when first used.
-        - config: the frozen dataclass of its own options, for models, data sets and viewers.
-        - help: one sentence for lists.
-        - defaults: options whose default differs for this model or data set.
-        - role: for networks: "generator" or "discriminator", or a word of the plugin's own for other networks.
+        - config: the frozen dataclass of its own options; for models, data sets and viewers.
+        - help: a short description, shown in lists.
+        - defaults: defaults of options that differ for this component; for models and data sets.
+        - role: for networks: "generator" or "discriminator", or a role of the plugin's own for other networks.
 
-        Raises ValueError for anything else.
+        Raises ValueError for invalid arguments.
         """
         component = Component(self._kind, name, target, self._plugin, config, help, defaults, role)
         check_component(component)

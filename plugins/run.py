@@ -1,4 +1,4 @@
-"""A run as hooks and viewers see it: `Run`, its `Progress`, its `Timing`, and held-out `Sample`s."""
+"""The types that hooks receive: `Run`, its `Progress` and `Timing`, and held-out `Sample`s."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 class Progress:
     """A position in a run.
 
-    - epoch: the epoch under way, from 1.
+    - epoch: the current epoch, from 1.
     - epoch_images: images seen in this epoch.
-    - images: images seen in the run, all its sessions together.
-    - step: optimizer steps taken.
+    - images: images seen in the run, in all its sessions.
+    - step: optimizer steps taken in the run.
     """
 
     epoch: int = 1
@@ -28,7 +28,7 @@ class Progress:
     step: int = 0
 
     def after(self, images: int, *, stepped: bool = True) -> Progress:
-        """The position after a batch of so many images."""
+        """The position after a batch of `images` images; `stepped` is False where the optimizers took no step."""
         return Progress(self.epoch, self.epoch_images + images, self.images + images, self.step + (1 if stepped else 0))
 
     def next_epoch(self) -> Progress:
@@ -36,13 +36,17 @@ class Progress:
         return replace(self, epoch=self.epoch + 1, epoch_images=0)
 
     def crossed(self, frequency: int, before: Progress) -> bool:
-        """Whether a multiple of `frequency` images was reached since `before`."""
+        """Whether a multiple of `frequency` images was reached after the position `before`."""
         return self.images // frequency != before.images // frequency
 
 
 @dataclass(frozen=True)
 class Sample:
-    """A held-out image, translated: `images` are 1×C×H×W in [-1, 1] on the CPU, by name."""
+    """A translated held-out sample.
+
+    - phase: of the data, "val" or "test"; name: of the input file, without its suffix.
+    - images: float32, 1×C×H×W in [-1, 1], on the CPU, by label.
+    """
 
     phase: str
     name: str
@@ -51,7 +55,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds per image computing and waiting for data, images per second, and seconds left."""
+    """The speed of a run.
+
+    - compute, data: seconds per image spent computing and waiting for data.
+    - rate: images per second; 0 before any is measured.
+    - left: seconds until the end of the run.
+    """
 
     compute: float = 0.0
     data: float = 0.0
@@ -60,10 +69,10 @@ class Timing:
 
 
 class RunLog(Protocol):
-    """An append-only text log in the run's folder, saved with the run and cut back to its state on resume."""
+    """An append-only text log in the run's folder, truncated on resume to its length in the resumed state."""
 
     def write(self, line: str) -> None:
-        """Append one line. Never fails: lines that the disk refuses wait in memory, and the run says so."""
+        """Append one line. Raises nothing: lines that cannot be written yet are kept in memory, with a warning."""
 
 
 class RunModel(Protocol):
@@ -78,17 +87,18 @@ class RunModel(Protocol):
         """The optimizers by name."""
 
     def translate(self, batch: Mapping[str, Any]) -> Mapping[str, Tensor]:
-        """The images that a test shows for a batch; changes no state, no buffer and no random generator."""
+        """The images that a test shows for a batch, by label; changes no state, no buffer and no random generator."""
 
 
 class Run(Protocol):
-    """A run as hooks and viewers see it.
+    """The run that hooks receive.
 
     - name, folder: `checkpoints/<name>`; command: "train" or "test".
     - options: every resolved option by name.
     - model: the model.
     - n_epochs: the number of the last epoch; epoch_size: images in an epoch.
-    - start: where this process began (its `images` is 0 in a new run); progress: the position after the last step.
+    - start: the position at which this process started (its `images` is 0 in a new run).
+    - progress: the position after the last step.
     """
 
     @property
@@ -114,4 +124,4 @@ class Run(Protocol):
         """A text log in the run's folder; the same object each time for one name."""
 
     def timing(self) -> Timing:
-        """The speed since the last logged losses."""
+        """The speed since the losses were last logged."""

@@ -1,1 +1,1 @@
-"""A run: its folder and lock, its state on the disk, its logs, its events."""
+"""Runs: training and testing, with the run's folder and lock, checkpoints, logs and events."""

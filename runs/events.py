@@ -1,4 +1,4 @@
-"""Calls the event hooks of viewers and plugins one at a time, so that the one that fails is known by name."""
+"""Calls the event hooks of viewers and plugins, one at a time, so that a failure is attributed to its plugin."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -19,16 +19,17 @@ log = logging.getLogger(__name__)
 class Events:
     """The listeners of one run: `events("losses_logged", run=run, …)` calls the hook of each.
 
-    A listener that raises is reported once, by name, and dropped for the run. One whose files the disk refuses stays,
-    and is reported once for as long as that lasts.
+    A listener that raises is reported once, by name, and not called again in this run. One that cannot write its files,
+    as on a full disk, is called again at the next event, and reported once until a call succeeds.
 
-    - viewers: each with the component that it was made from.
+    - viewers: each with the component that it is an instance of.
     """
 
     def __init__(self, plugins: Plugins, viewers: Iterable[tuple[Component, Any]]) -> None:
         self._plugins = plugins
         self._dropped: set[str] = set()
         self._retrying: set[str] = set()
+        # A plugin manager of its own: viewers live as long as one run, plugins as long as the process.
         self._viewers = pluggy.PluginManager("pixlate")
         self._viewers.add_hookspecs(hookspecs)
         self._names: dict[str, str] = {}
@@ -37,7 +38,7 @@ class Events:
             try:
                 self._viewers.register(viewer, name=component.name)
                 self._viewers.check_pending()
-            except pluggy.PluginValidationError as error:
+            except pluggy.PluginValidationError as error:  # it implements an unknown hook, or takes unknown arguments
                 if self._viewers.has_plugin(component.name):
                     self._viewers.unregister(name=component.name)
                 log.warning(f"{self._names[component.name]} is left out: {cause_of(error)}")
@@ -58,9 +59,9 @@ class Events:
                 self._retrying.discard(name)
 
     def _failed(self, name: str, hook: str, error: BaseException) -> None:
-        """Drop a listener, unless the disk refused its file: that may be over by the next event.
+        """Drop a listener, unless its file could not be written: the disk may have space again at the next event.
 
-        One that failed in `run_started` is dropped in any case: its later hooks rely on what that one prepares.
+        One that failed in `run_started` is dropped in any case, because its other hooks need what it sets up there.
         """
         if isinstance(error, DataError) and isinstance(error.__cause__, OSError) and hook != "run_started":
             if name not in self._retrying:
@@ -79,9 +80,9 @@ class Events:
 
 
 def make_viewers(resolved: ResolvedOptions, registry: Iterable[Component]) -> list[tuple[Component, Any]]:
-    """The viewers of a run, each with its component; one that cannot be made is left out, with a warning.
+    """The viewers of a run, each with its component; one that cannot be constructed is left out, with a warning.
 
-    Raises the PixlateError of a viewer whose options cannot be met.
+    A PixlateError from a viewer's constructor is raised: its options ask for something that is not available.
     """
     viewers: list[tuple[Component, Any]] = []
     for component in registry:

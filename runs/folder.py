@@ -1,4 +1,4 @@
-"""A run's folder: one process at a time writes to it, and what earlier processes left in it is removed."""
+"""A run's folder: its lock, which lets one process at a time write to it, and the removal of old files."""
 
 import errno
 import logging
@@ -19,21 +19,21 @@ from .checkpoints.store import has_state
 log = logging.getLogger(__name__)
 
 LOCK = ".lock"
-#: Where a run or a gallery writes; a process that was killed may have left temporary files there.
-WRITTEN_FOLDERS = (".", "web", "web/images", "images")
-#: The files of a run, which starting it again from scratch removes, beside its web/ folder.
+#: The subfolders of a run or a gallery in which a killed process may have left temporary files.
+SUBFOLDERS = (".", "web", "web/images", "images")
+#: The files of a run that `--overwrite` removes, as well as its web/ folder.
 RUN_FILES = ("*_state.pt*", "*_net_*.pth", "*.jsonl", "loss_log.txt", OPTIONS)
-#: The errors by which file systems say that they have no locks.
+#: The errors of file systems that do not support locks.
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
 
 
 @contextmanager
 def claimed_folder(folder: Path) -> Iterator[None]:
-    """Create the folder where it is missing and hold its lock within this block, stale temporary files removed.
+    """Within this block the folder exists and is locked; stale temporary files are removed at its start.
 
-    The lock is released however the process ends, and processes that were forked from this one do not hold it. A
-    folder that is still empty at the end is removed. A file system without locks is warned about, and used without.
-    Raises DataError when another process holds the lock, with its number, and when the folder cannot be written.
+    The lock is released however the process ends, and forked child processes do not hold it. A folder that is still
+    empty at the end is removed. On a file system without locks there is a warning, and no lock. Raises DataError, with
+    the process number, when another process holds the lock, and when the folder cannot be written.
     """
     make_folder(folder)
     lock = _locked(folder)
@@ -41,7 +41,7 @@ def claimed_folder(folder: Path) -> Iterator[None]:
         remove_stale_files(folder)
         yield
     finally:
-        _remove_if_empty(folder)  # while the lock is still held
+        _remove_if_empty(folder)  # before the release: afterwards another process may have locked it
         if lock is not None:
             lock.release()
 
@@ -52,7 +52,7 @@ def has_checkpoints(folder: Path) -> bool:
 
 
 def remove_run_files(folder: Path) -> None:
-    """Remove what an earlier run of that name left; links are removed, never followed. Raises DataError."""
+    """Remove the files of an earlier run of that name; links are removed, never followed. Raises DataError."""
     try:
         for pattern in RUN_FILES:
             for path in folder.glob(pattern):
@@ -69,10 +69,10 @@ def remove_run_files(folder: Path) -> None:
 
 def remove_stale_files(folder: Path) -> None:
     """Remove the temporary files of processes that have ended from a run's or a gallery's folder."""
-    for written in WRITTEN_FOLDERS:
-        if (folder / written).is_symlink():
+    for subfolder in SUBFOLDERS:
+        if (folder / subfolder).is_symlink():
             continue
-        for path in (folder / written).glob(".part-*"):
+        for path in (folder / subfolder).glob(".part-*"):
             if not _is_being_written(path.name):
                 with suppress(OSError):
                     path.unlink()
@@ -81,9 +81,10 @@ def remove_stale_files(folder: Path) -> None:
 def _locked(folder: Path) -> FileLock | None:
     """The held lock of a folder; None where the file system has no locks."""
     path = folder / LOCK
-    soft = FileLock is SoftFileLock  # where Python has no fcntl: a marker file, which holds the process number already
-    # The short wait is for the moment in which another process ends. Where only the file system has no locks, no marker
-    # file takes their place: it would outlive a process that is killed.
+    # Where Python has no fcntl, filelock's lock is a marker file, which contains the process number already.
+    soft = FileLock is SoftFileLock
+    # The timeout bridges the moment in which another process ends. There is no fallback to a marker file where only
+    # the file system has no locks: it would outlive a killed process, and lock the run for good.
     lock = FileLock(
         path, timeout=0.1, poll_interval=0.02, fallback_to_soft=False, on_acquired=None if soft else _note_process
     )
@@ -105,15 +106,15 @@ def _locked(folder: Path) -> FileLock | None:
 
 
 def _note_process(descriptor: int) -> None:
-    """Write the process number into the lock file, after the first byte, which no other process can read on Windows."""
-    with suppress(OSError):  # only the number in the error is missing where the disk is full
+    """Write the process number into the lock file, after the first byte, which Windows lets no other process read."""
+    with suppress(OSError):  # on a full disk only the number in another process's error is missing
         os.truncate(descriptor, 0)
         os.lseek(descriptor, 0, os.SEEK_SET)
         os.write(descriptor, f" {os.getpid()}\n".encode())
 
 
 def _holder(path: Path) -> str:
-    """The number of the process that holds the lock, as it is in the lock file; empty where that cannot be read."""
+    """The number of the process that holds the lock, from the lock file; empty where that cannot be read."""
     try:
         with path.open("rb") as file:
             file.seek(1)
@@ -123,7 +124,7 @@ def _holder(path: Path) -> str:
 
 
 def _remove_if_empty(folder: Path) -> None:
-    """Remove a folder that holds its lock alone: the run failed before it had anything to keep."""
+    """Remove a folder that contains nothing but its lock: the run failed before it wrote anything."""
     with suppress(OSError):
         if {path.name for path in folder.iterdir()} <= {LOCK}:
             (folder / LOCK).unlink(missing_ok=True)
@@ -131,6 +132,6 @@ def _remove_if_empty(folder: Path) -> None:
 
 
 def _is_being_written(name: str) -> bool:
-    """Whether the process in a temporary file's name (.part-<process>-…) is running; other names have none."""
+    """Whether another process, whose number is in the file's name (.part-<process>-…), may still be writing it."""
     number = name.removeprefix(".part-").split("-")[0]
     return number.isdigit() and int(number) != os.getpid() and is_running(number)

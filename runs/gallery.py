@@ -1,4 +1,4 @@
-"""The page of a test's results: one row of images per input, written beside their files."""
+"""The gallery of a test: image files, and a page with one row of images per input."""
 
 import time
 from collections.abc import Mapping
@@ -16,14 +16,17 @@ from pixlate.util.names import ResultNames, safe_name
 
 from .folder import remove_stale_files
 
-PAUSE = 20  # between two writings of the page, in multiples of the time that one takes: at most 5 % goes into them
+# The page is rewritten after at least this many times the duration of writing it: at most 5 % of the time goes into it.
+PAGE_INTERVAL = 20
+MIN_PAGE_INTERVAL = 5.0  # seconds
 
 
 class Gallery:
     """A folder with `index.html` and `images/<stem>_<label>.png`.
 
-    Files are written in the background and the page every few seconds, so that after an interruption it lists
-    what exists; use it in a `with` block, which finishes both. Raises DataError where they cannot be written.
+    Image files are written in the background and the page every few seconds, so that an interrupted test leaves a page
+    of the images that exist. Use it in a `with` block, which completes both. Raises DataError
+    where a file cannot be written.
     """
 
     def __init__(
@@ -36,11 +39,11 @@ class Gallery:
         width: int = 256,
         aspect_ratio: float = 1.0,
     ) -> None:
-        """Open a gallery.
+        """Create the folder, and remove temporary files of processes that were killed.
 
         - title: of the page, "Experiment = facades, Phase = test, Epoch = latest".
         - heading: at the top of the page; the title where empty.
-        - facts: how the images were computed, shown under the heading.
+        - facts: names and values under the heading, about how the images were computed.
         - width: of an image on the page, in pixels.
         - aspect_ratio: saved images are stretched to this height : width.
         """
@@ -60,14 +63,14 @@ class Gallery:
         Returns the files that the images are written to.
         """
         name = self._names.name(path)
-        shown, files = [], {}
+        row, files = [], {}
         for label, tensor in images.items():
             file = files[label] = self._images / f"{name}_{safe_name(label)}.png"
             image = to_image(tensor)
             self._writer.write(image, file, aspect_ratio=self._aspect_ratio)
             size = stretched_size(image, self._aspect_ratio)
-            shown.append(PageImage(label, f"images/{file.name}", *size))
-        section = tags.section(tags.h2(visible(name)), image_row(shown, self._width))
+            row.append(PageImage(label, f"images/{file.name}", *size))
+        section = tags.section(tags.h2(visible(name)), image_row(row, self._width))
         self._rows.append((rendered(section), list(files.values())))
         if time.monotonic() >= self._next_page:
             self._writer.flush()
@@ -75,7 +78,7 @@ class Gallery:
         return files
 
     def close(self) -> None:
-        """Finish all files and the page, which leaves out rows whose files could not be written."""
+        """Write the remaining files and the page, without rows whose files could not be written."""
         try:
             self._writer.close()
         finally:
@@ -91,10 +94,10 @@ class Gallery:
         self.close()
 
     def _write_page(self) -> None:
-        began = time.monotonic()
+        start_time = time.monotonic()
         facts = {**self._facts, "inputs": f"{len(self._rows):,}"}
         sections = [section for section, _ in self._rows]
         width = content_width((len(files) for _, files in self._rows), self._width)
         save_page(page(self._title, self._heading, facts, *sections, width=width), self.page)
         now = time.monotonic()
-        self._next_page = now + max(5.0, PAUSE * (now - began))
+        self._next_page = now + max(MIN_PAGE_INTERVAL, PAGE_INTERVAL * (now - start_time))

@@ -1,4 +1,4 @@
-"""Text logs of a run: appended by whole lines, and cut back on resume to their length in the saved state."""
+"""Text logs of a run: appended line by line, and truncated on resume to their length in the saved state."""
 
 import errno
 import logging
@@ -17,8 +17,8 @@ class RunLogs:
     """The logs of one run.
 
     - folder: the run's folder.
-    - saved_sizes: the length in bytes of each log in the state that the run resumes from, by file name; logs are cut
-      back to it, to nothing where it names none. None, where there is no such state, keeps all whole lines.
+    - saved_sizes: the length in bytes of each log in the state that the run resumes from, by file name. Logs are
+      truncated to it, and emptied where it does not name them. None, for no such state, keeps all complete lines.
     """
 
     def __init__(self, folder: Path, saved_sizes: Mapping[str, int] | None = None) -> None:
@@ -34,16 +34,16 @@ class RunLogs:
         return self._logs[filename]
 
     def sizes(self) -> dict[str, int]:
-        """The length of each log in bytes, with all lines written; logs that only earlier sessions opened included.
+        """The length of each log in bytes, by file name, after all lines are written.
 
-        Raises DataError when lines still cannot be written.
+        Includes logs that only earlier sessions opened. Raises DataError when lines still cannot be written.
         """
         for run_log in self._logs.values():
             run_log.flush()
         return {**(self._saved_sizes or {}), **{name: run_log.size for name, run_log in self._logs.items()}}
 
     def sync(self) -> None:
-        """Wait until the logs are on the disk; from any thread. Raises DataError where they cannot be."""
+        """Flush the logs to the disk; callable from any thread. Raises DataError where that fails."""
         for run_log in list(self._logs.values()):
             run_log.sync()
 
@@ -54,31 +54,32 @@ class RunLogs:
 
 
 class RunLog:
-    """An append-only text file inside the run's folder."""
+    """An append-only text file in the run's folder."""
 
     def __init__(self, path: Path, size: int | None = None) -> None:
-        """Open a log, cut back to `size` bytes, or to its last whole line where it is shorter or no size is known.
+        """Open a log and truncate it to `size` bytes, or to its complete lines where it is shorter or no size is known.
 
-        A link in place of the file is not followed. Raises DataError where the log cannot be opened.
+        A symbolic link of that name is not followed. Raises DataError where the log cannot be opened.
         """
         self.path = path
         self._pending = b""
         self._failing = False
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
-            self._file = os.fdopen(handle, "ab", buffering=0)
-            end = path.stat().st_size
-            keep = size if size is not None and size <= end else _whole_lines(path)
-            if keep < end:
-                self._file.truncate(keep)
+            # Unbuffered: a line is in the file when `write` returns, and after a failure it is known how much is.
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            self._file = os.fdopen(descriptor, "ab", buffering=0)
+            file_size = path.stat().st_size
+            kept_size = size if size is not None and size <= file_size else _complete_lines_size(path)
+            if kept_size < file_size:
+                self._file.truncate(kept_size)
         except OSError as error:
             raise cannot_write(path, error) from error
-        if size is not None and keep < size:
+        if size is not None and kept_size < size:
             log.warning(f"'{path}' is shorter than when the run was saved: some of its lines are missing.")
-        self.size = keep
+        self.size = kept_size
 
     def write(self, line: str) -> None:
-        """Append one line. One that cannot be written now is kept, and written before the next; warned about once."""
+        """Append one line. Where that fails it is kept in memory, with a warning, and written before the next one."""
         self._pending += line.rstrip("\n").encode() + b"\n"
         try:
             self.flush()
@@ -88,10 +89,11 @@ class RunLog:
             self._failing = True
 
     def flush(self) -> None:
-        """Write the lines that are kept. Raises DataError where that is still impossible; no part of a line stays."""
+        """Write the pending lines. Raises DataError where that fails; then the file contains no part of them."""
         if not self._pending:
             return
         try:
+            # On a full disk the first bytes may be written without an error: a short count is the only sign.
             if self._file.write(self._pending) != len(self._pending):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
@@ -102,18 +104,19 @@ class RunLog:
         self._pending, self._failing = b"", False
 
     def sync(self) -> None:
-        """Wait until what is written is on the disk; from any thread. Raises DataError where it cannot be."""
+        """Flush what is written to the disk; callable from any thread. Raises DataError where that fails."""
         try:
             os.fsync(self._file.fileno())
         except OSError as error:
             raise cannot_write(self.path, error) from error
 
     def close(self) -> None:
-        """Close the file, with a last attempt at the lines that are kept."""
+        """Close the file, after a last attempt to write the pending lines."""
         with suppress(DataError):
             self.flush()
         self._file.close()
 
 
-def _whole_lines(path: Path) -> int:
+def _complete_lines_size(path: Path) -> int:
+    """The length in bytes of a file without the incomplete line at its end."""
     return path.read_bytes().rfind(b"\n") + 1

@@ -1,4 +1,4 @@
-"""Updates with non-finite gradients, which the updater skips: reported here, and acted on as `--nonfinite` says."""
+"""Reports updates with non-finite gradients, which the updater skips, and reacts as `--nonfinite` says."""
 
 import logging
 from typing import Any
@@ -8,22 +8,22 @@ from torch import Tensor
 from pixlate.errors import CheckpointError, DataError
 from pixlate.models.base import BaseModel, Batch
 from pixlate.plugins.run import Progress
-from pixlate.util.text import counted, shown
+from pixlate.util.text import counted, quoted
 
 from .checkpoints.store import CheckpointStore
 
 log = logging.getLogger(__name__)
 
-MOST_NAMES = 4
+MAX_FILES = 4  # named in a message
 
 
 class NonFiniteGuard:
     """Remembers the batches since the last log step, and whether their updates were skipped.
 
-    Whether an update was skipped is a tensor on the device: it is copied after each step, which does not wait for
-    the device, and read on log steps alone.
+    The count of skipped updates is a tensor on the device. It is cloned there after each step, which does not wait
+    for the device, and its value is read on log steps only.
 
-    - model: restored already: updates that its state counts as skipped belong to earlier batches.
+    - model: new or already restored: what its state counts as skipped belongs to earlier batches.
     - reaction: "skip", "stop" or "rollback", the value of `--nonfinite`.
     """
 
@@ -39,15 +39,15 @@ class NonFiniteGuard:
         self._steps.append((list(dict.fromkeys(paths)), self._model.updater.skipped.clone()))
 
     def check(self, progress: Progress, checkpoints: CheckpointStore) -> None:
-        """On a log step: name the files of the skipped updates, and react. Raises DataError for "stop"."""
+        """Called on log steps: names the files of the skipped updates, and reacts. Raises DataError for "stop"."""
         steps, self._steps = self._steps, []
-        before, self._skipped_before = self._skipped_before, 0.0
+        skipped_before, self._skipped_before = self._skipped_before, 0.0
         count = self._model.updater.take_skipped()
         if not count:
             return
         message = (
             f"{counted(count, 'update')} before image {progress.images} had non-finite gradients and "
-            f"{'was' if count == 1 else 'were'} skipped{_files_of_skipped(steps, before)}"
+            f"{'was' if count == 1 else 'were'} skipped{_files_of_skipped(steps, skipped_before)}"
         )
         if self._reaction == "stop":
             raise DataError(f"{message}: try a smaller --lr, --clip_grad 1 or --precision fp32.")
@@ -56,7 +56,7 @@ class NonFiniteGuard:
             self._roll_back(checkpoints)
 
     def _roll_back(self, checkpoints: CheckpointStore) -> None:
-        """Load the state that was saved last; the run's position stays where it is."""
+        """Load the model from the last saved state; the run's position does not change."""
         checkpoints.wait()
         try:
             state, _ = checkpoints.read()
@@ -68,13 +68,13 @@ class NonFiniteGuard:
         log.warning(f"Rolled back to the state of image {state['position']['images']}.")
 
 
-def _files_of_skipped(steps: list[tuple[list[str], Tensor]], before: float) -> str:
-    """The files of the batches after which the count of skipped updates is higher than before them."""
+def _files_of_skipped(steps: list[tuple[list[str], Tensor]], skipped_before: float) -> str:
+    """The files of the batches that increased the count of skipped updates, in parentheses."""
     paths = []
     for batch_paths, skipped in steps:
-        after = float(skipped)
-        if after > before:
+        skipped_after = float(skipped)
+        if skipped_after > skipped_before:
             paths += batch_paths
-        before = after
-    more = " and more" if len(paths) > MOST_NAMES else ""
-    return f" ({', '.join(map(shown, paths[:MOST_NAMES]))}{more})" if paths else ""
+        skipped_before = skipped_after
+    more = " and more" if len(paths) > MAX_FILES else ""
+    return f" ({', '.join(map(quoted, paths[:MAX_FILES]))}{more})" if paths else ""

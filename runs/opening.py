@@ -1,4 +1,4 @@
-"""Opening a training: its folder is claimed, its parts are built, and it starts anew or where it was saved."""
+"""Opens a training: locks the run's folder, builds data and model, and starts a new run or resumes a stored one."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -50,15 +50,22 @@ from .training import Trainer
 log = logging.getLogger(__name__)
 
 
+class _StartingPoint(NamedTuple):
+    """Where a training starts: its position, and the log sizes of the restored state; None without such a state."""
+
+    progress: Progress
+    log_sizes: Mapping[str, int] | None = None
+
+
 @contextmanager
 def open_training(resolved: ResolvedOptions, plugins: Plugins, stop: StopRequest) -> Iterator[Trainer]:
-    """The trainer of a run, new or restored; at the end of the block `run_finished` is called, whatever ended it.
+    """The trainer of a run, new or restored; when the block ends, normally or not, `run_finished` is called.
 
-    What can be refused is refused before anything is removed or written. Raises OptionError when a run of that name
-    exists and the command does not say whether to resume or to overwrite it, and PixlateError for what else a person
-    can mend.
+    Everything is checked before files are removed or written. Raises OptionError when a run of that name exists and
+    the command says neither to resume nor to overwrite it, and another PixlateError for other mistakes in options,
+    data or checkpoints.
     """
-    stop.immediate = True  # until the first step there is nothing to save
+    stop.immediate = True  # before the first step there is nothing to save
     with claimed_folder(resolved.folder), deterministic_algorithms(bool(resolved.values["deterministic"])):
         _check_existing(resolved)
         events = Events(plugins, make_viewers(resolved, plugins.registry("viewer")))
@@ -71,12 +78,15 @@ def open_training(resolved: ResolvedOptions, plugins: Plugins, stop: StopRequest
             error = raised
             raise
         finally:
-            events("run_finished", run=trainer.run, error=error)
-            trainer.run.logs.close()
+            try:
+                trainer.close()  # a save under way needs the open logs and the folder's lock
+            finally:
+                events("run_finished", run=trainer.run, error=error)
+                trainer.run.logs.close()
 
 
 def _check_existing(resolved: ResolvedOptions) -> None:
-    """Refuse to train over a run unless the command says so; list the changes where the run is resumed."""
+    """Raise OptionError where the command would silently overwrite a run; log the changed options of a resumed one."""
     if not has_checkpoints(resolved.folder):
         return
     if _resumes(resolved):
@@ -90,13 +100,13 @@ def _check_existing(resolved: ResolvedOptions) -> None:
 
 
 def _resumes(resolved: ResolvedOptions) -> bool:
-    """Whether the command asks to resume the run, if anything was saved."""
+    """Whether the command resumes the run if it has checkpoints."""
     return bool(resolved.values["continue_train"]) or resolved.values["resume"] == "auto"
 
 
 def _build(resolved: ResolvedOptions, events: Events, stop: StopRequest) -> Trainer:
-    """All parts of a training, the model restored."""
-    options, shared = resolved.options(TrainingOptions), resolved.options(ModelOptions)
+    """The trainer, with data, model and logs; the model is restored."""
+    options = resolved.options(TrainingOptions)
     data_options = resolved.options(DataOptions)
     dataset, model = _data_and_model(resolved)
     held_out = HeldOutSamples(resolved, dataset)
@@ -108,23 +118,9 @@ def _build(resolved: ResolvedOptions, events: Events, stop: StopRequest) -> Trai
     if options.memory:
         log.info(report(model, first_batch, data_options.batch_size))
     start = _start(resolved, checkpoints, options)
-    run = Run(
-        resolved.name,
-        resolved.folder,
-        resolved.values,
-        model=model,
-        logs=RunLogs(resolved.folder, start.log_sizes),
-        start=start.progress,
-        n_epochs=shared.n_epochs + shared.n_epochs_decay,
-        epoch_size=len(dataset),
-    )
-    loader = BatchLoader(
-        dataset,
-        data_options,
-        start=(run.start.epoch, run.start.epoch_images),
-        epochs=run.n_epochs,
-        device=model.device,
-    )
+    run = _new_run(resolved, model, start, epoch_size=len(dataset))
+    position = (run.start.epoch, run.start.epoch_images)
+    loader = BatchLoader(dataset, data_options, start=position, epochs=run.n_epochs, device=model.device)
     return Trainer(
         run,
         events,
@@ -134,6 +130,20 @@ def _build(resolved: ResolvedOptions, events: Events, stop: StopRequest) -> Trai
         batch_size=data_options.batch_size,
         checkpoints=checkpoints,
         held_out=held_out,
+    )
+
+
+def _new_run(resolved: ResolvedOptions, model: BaseModel[Any], start: _StartingPoint, *, epoch_size: int) -> Run:
+    schedule = resolved.options(ModelOptions)
+    return Run(
+        resolved.name,
+        resolved.folder,
+        resolved.values,
+        model=model,
+        logs=RunLogs(resolved.folder, start.log_sizes),
+        start=start.progress,
+        n_epochs=schedule.n_epochs + schedule.n_epochs_decay,
+        epoch_size=epoch_size,
     )
 
 
@@ -153,37 +163,30 @@ def _data_and_model(resolved: ResolvedOptions) -> tuple[BaseDataset[Any], BaseMo
     return dataset, model
 
 
-class _Start(NamedTuple):
-    """Where a training starts: the position, and the lengths of the logs in the restored state, where there is one."""
-
-    progress: Progress
-    log_sizes: Mapping[str, int] | None = None
-
-
-def _start(resolved: ResolvedOptions, checkpoints: CheckpointStore, options: TrainingOptions) -> _Start:
-    """Bring the model to the start of the training, and store the options. Raises PixlateError."""
+def _start(resolved: ResolvedOptions, checkpoints: CheckpointStore, options: TrainingOptions) -> _StartingPoint:
+    """Restore the model where the run is resumed, and write the options to the run's folder. Raises PixlateError."""
     progress = Progress(epoch=options.epoch_count or 1)
     if not (_resumes(resolved) and has_checkpoints(resolved.folder)):
         if resolved.values["continue_train"]:
             log.info(f"Nothing was saved in '{resolved.folder}' yet: starting at the first step.")
         remove_run_files(resolved.folder)
         _store_options(resolved, progress)
-        return _Start(progress)
+        return _StartingPoint(progress)
     if not has_state(resolved.folder):
         tag = f"iter_{options.load_iter}" if options.load_iter else options.epoch
         load_networks(checkpoints.model, resolved.folder, tag)
         log.warning(f"'{resolved.folder}' holds weights without a training state: optimizers and schedules start anew.")
         _store_options(resolved, progress, allowed_changes(resolved))
-        return _Start(progress)
+        return _StartingPoint(progress)
     return _resume(resolved, checkpoints, options)
 
 
-def _resume(resolved: ResolvedOptions, checkpoints: CheckpointStore, options: TrainingOptions) -> _Start:
-    """Restore the newest state and report what keeps the resumed run from being exact."""
+def _resume(resolved: ResolvedOptions, checkpoints: CheckpointStore, options: TrainingOptions) -> _StartingPoint:
+    """Restore the newest state; warn about differences that keep the resumed run from being exact."""
     if options.epoch_count is not None:
-        raise OptionError("--epoch_count contradicts the stored position of the run: leave it out.")
+        raise OptionError("--epoch_count contradicts the stored position of the run: omit it.")
     if options.epoch != "latest" or options.load_iter:
-        raise OptionError("a run with a stored state is resumed from its latest state: leave --epoch out.")
+        raise OptionError("a run with a stored state is resumed from its latest state: omit --epoch and --load_iter.")
     state, problem = checkpoints.read()
     if problem:
         log.warning(problem)
@@ -196,7 +199,7 @@ def _resume(resolved: ResolvedOptions, checkpoints: CheckpointStore, options: Tr
     progress = checkpoints.restore(state, previous=bool(problem))
     _store_options(resolved, progress, allowed_changes(resolved) | machine)
     log.info(f"Resuming '{resolved.name}' at epoch {progress.epoch}, {progress.images} images seen.")
-    return _Start(progress, state["logs"])
+    return _StartingPoint(progress, state["logs"])
 
 
 def _store_options(
@@ -204,7 +207,8 @@ def _store_options(
 ) -> None:
     """Write options.json and train_opt.txt.
 
-    `changes` since the run was last started are added to those in options.json, with the images seen at `progress`.
+    `changes`, those since the run was last started, are appended to the list in options.json, with the number of
+    images seen.
     """
     history = list(resolved.stored.changes) if resolved.stored and progress.images else []
     if changes:

@@ -1,4 +1,4 @@
-"""A run as hooks and viewers see it: its name, folder, options, model and logs, its progress and its speed."""
+"""The run that hooks receive: its name, folder, options, model and logs, its progress and its speed."""
 
 import time
 from collections.abc import Mapping
@@ -12,14 +12,14 @@ from .logs import RunLog, RunLogs
 
 
 class Run:
-    """One training while it is under way; the `pixlate.plugins.run.Run` of its hooks.
+    """A training in progress; implements the protocol `pixlate.plugins.run.Run`.
 
     - name, folder: `checkpoints/<name>`.
     - options: every resolved option by name.
     - model: the model, built and restored.
     - logs: the logs of the folder.
     - n_epochs: the number of the last epoch; epoch_size: images in an epoch.
-    - start: where this process began; its `images` is 0 in a new run.
+    - start: the position at which this process started; its `images` is 0 in a new run.
     - progress: the position after the last step.
     """
 
@@ -49,28 +49,28 @@ class Run:
         self.clock = Clock(start, start.images + remaining)
 
     def open_log(self, filename: str) -> RunLog:
-        """An append-only log in the run's folder, cut back on resume to its length in the saved state.
+        """An append-only log in the run's folder, truncated on resume to its length in the saved state.
 
-        Its `write` never fails: lines that the disk refuses are kept in memory, with a warning.
+        Its `write` raises nothing: lines that cannot be written yet are kept in memory, with a warning.
         """
         return self.logs.open(filename)
 
     def timing(self, *, restart: bool = False) -> Timing:
-        """The speed since the last logged losses; `restart` measures the next from now on."""
+        """The speed since the losses were last logged; `restart` starts the next measurement."""
         return self.clock.read(self.progress, restart=restart)
 
 
 class Clock:
-    """Measures how fast a run is: images per second, the share of waiting for data, and the time left.
+    """Measures the speed of a run: seconds per image computing and waiting for data, and the remaining time.
 
-    - start: the position at which the process begins.
+    - start: the position at which the process starts.
     - total_images: the images seen at the end of the run.
     """
 
     def __init__(self, start: Progress, total_images: int) -> None:
         self.total_images = total_images
-        self._waited = 0.0
-        self._rate = 0.0
+        self._waited = 0.0  # seconds
+        self._rate = 0.0  # images per second
         self._mark = (time.monotonic(), start.images, self._waited)
 
     def add_wait(self, seconds: float) -> None:
@@ -78,18 +78,19 @@ class Clock:
         self._waited += seconds
 
     def read(self, progress: Progress, *, restart: bool = False) -> Timing:
-        """The figures since the mark; `restart` sets a new mark."""
-        since, images, waited = self._mark
-        seconds, seen = time.monotonic() - since, progress.images - images
-        if seen <= 0 or seconds <= 0:
+        """The speed since the mark; `restart` sets a new mark."""
+        mark_time, mark_images, mark_waited = self._mark
+        seconds, images = time.monotonic() - mark_time, progress.images - mark_images
+        if images <= 0 or seconds <= 0:
             return Timing(rate=self._rate)
-        data = (self._waited - waited) / seen
-        rate = seen / seconds
+        wait = (self._waited - mark_waited) / images
+        rate = images / seconds
         if not self._rate:
             self._rate = rate
         elif restart:
-            self._rate = 0.7 * self._rate + 0.3 * rate  # smoothed, so that the time left does not jump
+            # An exponential moving average, so that the remaining time does not jump.
+            self._rate = 0.7 * self._rate + 0.3 * rate
         if restart:
             self._mark = (time.monotonic(), progress.images, self._waited)
-        left = max(0, self.total_images - progress.images) / self._rate
-        return Timing(max(0.0, seconds / seen - data), data, rate, left)
+        remaining = max(0, self.total_images - progress.images) / self._rate
+        return Timing(max(0.0, seconds / images - wait), wait, rate, remaining)

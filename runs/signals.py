@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM end a command after the step under way, which can be saved; a second Ctrl-C ends it at once."""
+"""SIGINT and SIGTERM end a command after the current step, when it can be saved; a second Ctrl-C ends it at once."""
 
 import signal
 import threading
@@ -10,47 +10,50 @@ from pixlate.errors import Interrupted
 
 
 class StopRequest:
-    """Whether a signal has asked the command to end; true once one has.
+    """True once SIGINT or SIGTERM has arrived.
 
-    - immediate: a signal raises Interrupted in the main thread, wherever it is: nothing needs to be saved first, as
-      before the first step.
+    - signal_number: of the first signal; 0 before one has arrived.
+    - immediate: while true, a signal raises Interrupted in the main thread at once, because nothing needs to be saved
+      first, as before the first step.
     """
 
     def __init__(self) -> None:
-        self.number = 0
+        self.signal_number = 0
         self.immediate = False
 
     def __bool__(self) -> bool:
-        return self.number != 0
+        return self.signal_number != 0
 
-    def handle(self, number: int, frame: FrameType | None) -> None:
+    def handle(self, signal_number: int, frame: FrameType | None) -> None:
         """The signal handler: the first signal is recorded, a second Ctrl-C raises KeyboardInterrupt."""
-        if self.number and number == signal.SIGINT:
+        if self.signal_number and signal_number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.number = self.number or number
+        self.signal_number = self.signal_number or signal_number
         if self.immediate:
             self.raise_if_set("Training had not started.")
 
     def raise_if_set(self, outcome: str = "") -> None:
-        """Raise Interrupted, with a sentence about what was saved, when a signal has come.
+        """Raise Interrupted if a signal has arrived.
 
-        The exit code is 128 plus the signal's number, which shells and schedulers expect.
+        - outcome: a sentence for the user about what was saved.
+
+        The exit code is 128 plus the signal's number, as shells and schedulers expect.
         """
-        if self.number:
-            raise Interrupted(f"Stopped by {signal.Signals(self.number).name}. {outcome}".strip(), 128 + self.number)
+        if self.signal_number:
+            name = signal.Signals(self.signal_number).name
+            raise Interrupted(f"Stopped by {name}. {outcome}".strip(), 128 + self.signal_number)
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
     """Within this block SIGINT and SIGTERM are recorded instead of ending the process."""
     request = StopRequest()
-    if threading.current_thread() is not threading.main_thread():  # only the main thread may set handlers
+    if threading.current_thread() is not threading.main_thread():  # Python allows only the main thread to set handlers
         yield request
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    earlier = {number: signal.signal(number, request.handle) for number in numbers}
+    previous = {number: signal.signal(number, request.handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield request
     finally:
-        for number, handler in earlier.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)

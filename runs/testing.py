@@ -1,4 +1,4 @@
-"""What test.py does besides translating: the checkpoint, the batches, the folder of results, and progress lines."""
+"""The services of test.py: loading the checkpoint, batches, the gallery, and progress lines."""
 
 import logging
 import time
@@ -32,7 +32,10 @@ REPORT_FREQ = 25  # images between two progress lines
 
 
 class Tester:
-    """The parts of one test: model, images, gallery."""
+    """One test: its model, data and gallery.
+
+    Raises OptionError without a run to test, CheckpointError and DataError where model or data cannot be loaded.
+    """
 
     def __init__(self, resolved: ResolvedOptions) -> None:
         if not resolved.name:
@@ -73,27 +76,29 @@ class Tester:
         remaining = self.total
         with BatchLoader(self.dataset, self.data_options, epochs=1, device=self.model.device) as loader:
             for batch in loader.epoch(1):
+                # Once, for the first batch: computing it in both precisions costs a second pass.
                 if remaining == self.total and self.model.execution.dtype is not None:
                     log.info(self.precision_report(batch))
-                yield {name: part[:remaining] for name, part in batch.items()}
+                yield {name: values[:remaining] for name, values in batch.items()}
                 remaining -= len(batch["A_paths"])
                 if remaining <= 0:
                     return
 
     def precision_report(self, batch: Batch) -> str:
-        """A line about the images of a batch: how far `--precision` changes them, measured against fp32."""
+        """A line about how much `--precision` changes the images of a batch, measured against fp32."""
         translate = partial(self.model.translate, batch, running_statistics=self.options.eval)
         reduced = translate()
         with in_full_precision(self.model.nets.values()):
             full = translate()
         error = torch.cat([(reduced[label] - full[label]).abs().flatten() for label in full if "real" not in label])
+        # 127.5: from [-1, 1] to 8-bit levels.
         return (
             f"--precision {self.options.precision} changes the first images by {127.5 * float(error.mean()):.2f} "
             f"of 255 levels on average, by {127.5 * float(error.max()):.0f} at most"
         )
 
     def input_paths(self, batch: Batch) -> list[str]:
-        """The input file of each image of a batch, after which its row of the gallery is named."""
+        """The input file of each image of a batch; its row of the gallery has this name."""
         swapped = self.data_options.direction == "BtoA" and "B_paths" in batch
         return [str(path) for path in batch["B_paths" if swapped else "A_paths"]]
 

@@ -1,4 +1,4 @@
-"""What the training loop does besides stepping the model: batches, logging, showing, saving, stopping."""
+"""The services of the training loop: batches, logging, displays, saving, stopping."""
 
 import logging
 import time
@@ -23,16 +23,16 @@ from .signals import StopRequest
 
 log = logging.getLogger(__name__)
 
-RANK = 0  # of this process in a distributed run; part of the seed of every step
+RANK = 0  # of this process in a distributed run: part of the seed of every step, so that ranks draw different numbers
 
 
 class Trainer:
-    """The parts of one training, ready for its first step.
+    """One training, ready for its first step.
 
-    - run: with its model restored.
+    - run: with a new or restored model.
     - events: calls the hooks of viewers and plugins.
-    - stop: whether a signal has asked the training to end.
-    - loader: positioned at the run's start.
+    - stop: true once a signal has requested the end of the training.
+    - loader: starts at the run's position.
     """
 
     def __init__(
@@ -55,21 +55,24 @@ class Trainer:
         self.checkpoints = checkpoints
         self.held_out = held_out
         self.guard = NonFiniteGuard(run.model, str(run.model.shared.nonfinite))
-        self._accumulating = False  # gradients of earlier batches wait for their update
+        self._accumulating = False  # gradients of earlier batches are not applied yet
         self._bad_images: dict[str, str] = {}
         self._save_pending = False
         self._save_time = time.monotonic()
         self._last_saved: Progress | None = None
 
     def batches(self, progress: Progress) -> Iterator[tuple[Batch, Group]]:
-        """The rest of an epoch's batches, each with its place among those whose gradients are accumulated.
+        """The remaining batches of an epoch, each with its position in a group of accumulated batches.
 
-        What was learnt is saved before an error in loading ends the training.
+        When loading fails, the state is saved before the error ends the training.
         """
         self.run.progress = progress
-        remaining = self.run.epoch_size - progress.epoch_images  # a run is saved, and resumed, between groups only
+        remaining = (
+            self.run.epoch_size - progress.epoch_images
+        )  # groups start anew here: a run is saved between groups only
         groups = accumulation_groups(remaining, self.batch_size, self.model.shared.accumulate)
         try:
+            # Not strict: the loader's generator would have to run past the last batch to see that there is none.
             for batch, group in zip(self.loader.epoch(progress.epoch), groups, strict=False):
                 self.run.clock.add_wait(self.loader.take_wait())
                 yield batch, group
@@ -78,11 +81,11 @@ class Trainer:
             raise
 
     def reseed(self, progress: Progress) -> None:
-        """Seed every global generator for the next step: its draws depend on the run's seed and the position alone."""
+        """Seed the global generators for the next step: its draws depend on the run's seed and the position alone."""
         reseed(self.model.shared.seed, "step", progress.images, RANK)
 
     def end_step(self, progress: Progress, batch: Batch, group: Group) -> Progress:
-        """The position after a batch; calls the listeners."""
+        """The position after a batch; calls the hook `step_ended`, and reports finished saves."""
         progress = progress.after(len(batch["A"]), stepped=group.last)
         self._accumulating = not group.last
         self.guard.step_ended(batch)
@@ -93,7 +96,8 @@ class Trainer:
         return progress
 
     def log_losses(self, progress: Progress, losses: Mapping[str, Tensor]) -> None:
-        """Give the losses of the last step to the listeners; the only place where the device is waited for."""
+        """Call the hook `losses_logged` with the losses of the last step."""
+        # Reading a loss waits for the device: no other place in a step does, so that a GPU always has work queued.
         values = {name: float(loss) for name, loss in losses.items()}
         self.events("losses_logged", run=self.run, progress=progress, losses=values)
         self.run.timing(restart=True)
@@ -110,22 +114,22 @@ class Trainer:
         if samples:
             self.events("samples_shown", run=self.run, progress=progress, samples=samples)
 
-    def save_is_due(self, progress: Progress, before: Progress) -> bool:
-        """Whether to save now: due by images or minutes, and possible at this position."""
+    def save_is_due(self, progress: Progress, previous: Progress) -> bool:
+        """Whether to save now: a save is due by images or minutes, and possible at this position."""
         minutes = self.options.save_every_minutes
-        late = minutes > 0 and time.monotonic() - self._save_time >= 60 * minutes
-        self._save_pending |= late or progress.crossed(self.options.save_latest_freq, before)
+        overdue = minutes > 0 and time.monotonic() - self._save_time >= 60 * minutes
+        self._save_pending |= overdue or progress.crossed(self.options.save_latest_freq, previous)
         return self._save_pending and self._can_save(progress)
 
     def save(self, progress: Progress, *tags: str) -> None:
-        """Save the latest state in the background, and under each tag. A failure is warned about by a later step."""
+        """Save the latest state, and each tag, in the background. A later step warns if it has failed."""
         if self.options.save_by_iter and not tags:
             tags = (f"iter_{progress.images}",)
         self._save_pending, self._save_time, self._last_saved = False, time.monotonic(), progress
         self.checkpoints.save(progress, self.run.logs, *tags)
 
     def stop_if_requested(self, progress: Progress) -> None:
-        """Save and raise Interrupted where a signal has come and the position can be saved."""
+        """Save and raise Interrupted, if a signal has arrived and the position can be saved."""
         if self.stop and self._can_save(progress):
             if self._last_saved != progress:
                 self.save(progress)
@@ -133,7 +137,7 @@ class Trainer:
             self.stop.raise_if_set("Everything is saved: the same command with --continue_train resumes the run.")
 
     def finish(self, progress: Progress) -> None:
-        """Show what was learnt, and wait for the last save. Raises DataError if it failed."""
+        """Show the held-out samples a last time, and wait for the last save. Raises DataError if it failed."""
         self.loader.close()
         if not self.stop and progress != self.run.start:
             self.show_held_out(self.run.progress)
@@ -144,21 +148,27 @@ class Trainer:
         if error:
             raise error
 
+    def close(self) -> None:
+        """End the loading, and wait for a save under way. Needed after an error, harmless after `finish`."""
+        self.loader.close()
+        self.checkpoints.close()
+        self._report_saves(self.checkpoints.finished())
+
     def _report_bad_images(self) -> None:
-        known = len(self._bad_images)
+        reported = len(self._bad_images)
         self._bad_images |= self.loader.bad_images
-        for problem in list(self._bad_images.values())[known:]:
+        for problem in list(self._bad_images.values())[reported:]:
             log.warning(f"{problem} It is replaced by another.")
 
     def _report_saves(self, saves: Iterable[Saved]) -> None:
         for saved in saves:
             if saved.error is not None:
-                log.warning(f"{saved.error} The previous checkpoint is intact, and training continues.")
+                log.warning(f"{saved.error} The previous checkpoint is intact.")
             else:
                 self.events("checkpoint_saved", run=self.run, progress=saved.progress, paths=saved.paths)
 
     def _save_before_error(self) -> None:
-        """Save the position after the last step, where that is possible and not done, before the training fails."""
+        """Save the state after the last step, if possible and not done yet, before an error ends the training."""
         progress = self.run.progress
         if self._can_save(progress) and progress not in (self.run.start, self._last_saved):
             self.save(progress)
@@ -170,15 +180,18 @@ class Trainer:
             log.warning(f"Saved at {images} images: the same command with --continue_train resumes the run there.")
 
     def _can_save(self, progress: Progress) -> bool:
-        """Not between accumulated batches, whose gradients no state holds.
+        """Whether a state saved now could be resumed exactly.
 
-        Nor after an epoch's last batch: it is saved with the epoch's end, when the schedule knows of it.
+        Not between accumulated batches, whose gradients are not part of a state. Nor after the last batch of an epoch:
+        the position after it is the start of the next epoch, once the learning rate has been updated.
         """
         return not self._accumulating and progress.epoch_images < self.run.epoch_size
 
 
 def accumulation_groups(images: int, batch_size: int, accumulate: int) -> Iterator[Group]:
-    """The group of each batch of so many images, when the gradients of `accumulate` batches make one update.
+    """The group of each batch of an epoch, where each group of `accumulate` batches makes one update.
+
+    - images: the images in the (rest of the) epoch.
 
     The last group may be shorter; its gradients are averaged over the batches that it has.
     """

@@ -1,4 +1,4 @@
-"""Small line charts as inline SVG: one per curve, each with a scale of its own, so that no loss hides another."""
+"""Small line charts as inline SVG, each with a scale of its own: large losses do not flatten small ones."""
 
 import math
 from collections.abc import Sequence
@@ -13,9 +13,11 @@ Points = Sequence[tuple[float, float]]
 
 
 def chart(name: str, points: Points, last: float, unit: str) -> dom_tag:
-    """A card with one curve: its name and last value above, the ends of both axes around it.
+    """A card with one curve: its name and last value above it, the limits of both axes around it.
 
-    Points are (x, y) with ascending x from 0; one whose y is not finite makes a gap. `unit` is what x counts.
+    - points: (x, y) with ascending x from 0; a y that is not finite makes a gap.
+    - last: the last value, which points that are means do not have.
+    - unit: of x, "epoch".
     """
     finite = [y for _, y in points if math.isfinite(y)]
     low, high = (min(finite), max(finite)) if finite else (0.0, 0.0)

@@ -1,4 +1,4 @@
-"""Files that are whole or absent, whatever happens while they are written."""
+"""Atomic writes: a file is complete or absent, whatever happens while it is written."""
 
 import errno
 import os
@@ -12,18 +12,18 @@ from typing import BinaryIO
 
 from pixlate.errors import DataError
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
-_REFUSED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
+_NOT_PERMITTED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextmanager
 def atomic_write(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
     """A new file beside `path` to write to, which takes its place when the block ends without an error.
 
-    A reader finds the old file or the new one, never a part. The temporary file is created exclusively, so that no
-    link that somebody planted under its name is followed. `durable` flushes the file before the rename and the folder
-    after it, so that this holds after a power failure too. Raises DataError, with the path and the cause, when it
-    cannot be written; whatever the block raises otherwise is passed on.
+    A reader sees the old file or the new one, never a part. The temporary file is created exclusively (O_EXCL), so
+    that a symbolic link of its name, planted by another user, is not followed. `durable` flushes the file before the
+    rename and the folder after it, so that this holds after a power failure too. Raises DataError, with the path and
+    the cause, when the file cannot be written; other errors of the block are passed on.
     """
     temporary = _temporary_path(path)
     try:
@@ -35,7 +35,7 @@ def atomic_write(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
                 os.fsync(file.fileno())
         temporary.replace(path)
         if durable:
-            _flush_folder(path.parent)
+            _flush_folder(path.parent)  # POSIX: a rename is durable only when its folder has been flushed
     except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
@@ -45,7 +45,7 @@ def atomic_write(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
 
 
 def atomic_link(path: Path, name: Path) -> None:
-    """Give a file a second name, in place of what had that name; copied where the file system has no hard links.
+    """Give a file a second name, replacing the file of that name; a copy where the file system has no hard links.
 
     Raises DataError when the second name cannot be written.
     """
@@ -63,7 +63,9 @@ def atomic_link(path: Path, name: Path) -> None:
         raise cannot_write(name, error) from error
     finally:
         with suppress(OSError):
-            temporary.unlink(missing_ok=True)  # POSIX renames nothing where both names are of one file already
+            temporary.unlink(
+                missing_ok=True
+            )  # rename() leaves it when both names are links to one file already (POSIX)
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
@@ -82,17 +84,17 @@ def make_folder(path: Path) -> Path:
 
 
 def cannot_write(path: Path, error: OSError) -> DataError:
-    """The sentence for a file or folder that cannot be written."""
+    """The DataError for a file or folder that cannot be written, with advice where the cause is known."""
     advice = ""
-    if error.errno in _FULL:
+    if error.errno in _DISK_FULL:
         advice = " Free some space, then run the same command again."
-    elif error.errno in _REFUSED:
+    elif error.errno in _NOT_PERMITTED:
         advice = " Name a folder that you may write to."
     return DataError(f"'{path}' cannot be written: {error.strerror or error}.{advice}")
 
 
 def _temporary_path(path: Path) -> Path:
-    """The numbers of process and thread tell files of running processes from stale ones (runs/folder.py)."""
+    """A name beside the file: by its process number, runs/folder.py tells files being written from stale ones."""
     return path.with_name(f".part-{os.getpid()}-{threading.get_ident()}-{zlib.crc32(os.fsencode(path.name)):08x}")
 
 
@@ -106,19 +108,19 @@ def _create(path: Path) -> BinaryIO:
 
 def _flush_folder(folder: Path) -> None:
     """Wait until a rename within the folder is on the disk."""
-    handle = os.open(folder, os.O_RDONLY)
+    descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        os.fsync(descriptor)
     finally:
-        os.close(handle)
+        os.close(descriptor)
 
 
 def is_running(process: str) -> bool:
-    """Whether the process of that number, as a file's name tells it, is running; True where this cannot be known."""
+    """Whether a process is running, by its number as text; True where this cannot be known."""
     if os.name != "posix" or not process.isdigit():
         return True
     try:
-        os.kill(int(process), 0)
+        os.kill(int(process), 0)  # signal 0 is not delivered: it only checks that the process exists
     except (ProcessLookupError, OverflowError):
         return False
     except OSError:  # it belongs to another user

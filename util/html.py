@@ -1,7 +1,7 @@
-"""The parts that pages share: the document with its style sheet, facts, and rows of images.
+"""Elements that all pages share: the document with its style sheet and facts, and rows of images.
 
-Pages are built with dominate, which escapes every text. A page loads nothing but the images of its own folder, so that
-it works offline and tells no server that it was read.
+Pages are built with dominate, which escapes every text. A page loads nothing but the images of its own folder: it works
+offline, and no server learns that it was opened.
 """
 
 import os
@@ -20,9 +20,11 @@ from .files import write_whole
 from .style import STYLE
 
 MIN_WIDTH = 860  # pixels of a page's content
-GAP, MARGINS = 14, 90  # pixels between images, and around them, as the style sheet has them
+GAP, MARGINS = 14, 90  # pixels between images and around them, as in the style sheet
 MAX_COLUMNS = 4  # images side by side
-BIDI_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # they reverse the text after them
+BIDI_CONTROLS = frozenset(
+    "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+)  # they change the order in which the text after them is displayed
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def content_width(counts: Iterable[int], width: int) -> int:
 
 
 def rendered(tag: dom_tag) -> dom_tag:
-    """The same element, rendered once: dominate renders slowly, and a page is written again and again."""
+    """An element as finished HTML: dominate renders slowly, and a page is written many times."""
     return raw(tag.render(pretty=False))
 
 
@@ -107,7 +109,7 @@ def save_page(document: dominate.document, path: Path) -> None:
 def _figure(image: PageImage) -> dom_tag:
     link = address(image.file)
     label = visible(image.label)
-    # The size is given, so that nothing moves when a lazily loaded image arrives.
+    # With its size the browser reserves the space of an image that is not loaded yet: nothing moves when it is.
     thumbnail = tags.img(src=link, alt=label, loading="lazy", width=image.width, height=image.height)
     return tags.figure(tags.a(thumbnail, href=link), tags.figcaption(label))
 

@@ -1,4 +1,4 @@
-"""From tensors to image files: conversion to 8 bits, and PNG files that are written whole or not at all."""
+"""From tensors to image files: conversion to 8 bits, and atomically written PNG files."""
 
 import io
 import zlib
@@ -20,8 +20,8 @@ ImageArray = NDArray[np.uint8]  # H×W×3, RGB
 def to_image(tensor: Tensor) -> ImageArray:
     """An 8-bit RGB image, H×W×3, from a tensor in [-1, 1], C×H×W or N×C×H×W, of which it takes the first image.
 
-    (x + 1) / 2 · 255, truncated instead of rounded, as the reference does; values outside the range are clamped, and
-    NaN becomes black. One channel is repeated to grey, two are shown as red and green, of more the first three.
+    (x + 1) / 2 · 255, truncated instead of rounded, as in the reference; values outside the range are clamped, and
+    NaN becomes black. One channel is shown as grey, two as red and green, and of more than three the first three.
     """
     values = (tensor[0] if tensor.ndim == 4 else tensor).detach().float()
     channels = values.shape[0]
@@ -34,7 +34,7 @@ def to_image(tensor: Tensor) -> ImageArray:
 
 
 def stretched_size(image: ImageArray, aspect_ratio: float) -> tuple[int, int]:
-    """Width and height after height : width is multiplied by `aspect_ratio`. The side that would shrink stays."""
+    """(width, height) when height : width is multiplied by `aspect_ratio`, by enlarging one side."""
     height, width = image.shape[:2]
     if aspect_ratio > 1:
         height = max(1, int(height * aspect_ratio))
@@ -44,19 +44,19 @@ def stretched_size(image: ImageArray, aspect_ratio: float) -> tuple[int, int]:
 
 
 def save_png(image: ImageArray, path: Path, *, aspect_ratio: float = 1.0) -> None:
-    """Write a PNG file, whole or not at all. Raises DataError when it cannot be written."""
+    """Write a PNG file atomically. Raises DataError when it cannot be written."""
     output = Image.fromarray(image)
     size = stretched_size(image, aspect_ratio)
     if size != output.size:
         output = output.resize(size, Image.Resampling.BICUBIC)
     data = io.BytesIO()
-    # Run-length encoding at level 1: a third of the default's time for photographs, and files as small.
+    # Run-length encoding at level 1 takes a third of the default's time for photographs, and files are as small.
     output.save(data, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
     write_whole(path, data.getvalue())
 
 
 class ImageWriter:
-    """Writes PNG files in background threads: compression, which takes longest, runs without the interpreter's lock.
+    """Writes PNG files in background threads: zlib, which takes most of the time, releases the interpreter lock.
 
     At most `max_pending` images are held in memory; beyond that `write` waits. The first failure is raised by a later
     `write`, or by `close`, as a DataError.
@@ -80,7 +80,7 @@ class ImageWriter:
             task.result()
 
     def close(self) -> None:
-        """Write the images that are left and stop the threads; raise the first failure."""
+        """Write the queued images and stop the threads; raise the first failure."""
         self._pool.shutdown()
         self.flush()
 

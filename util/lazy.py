@@ -1,4 +1,4 @@
-"""Public names that are imported when they are first used, so that `--help` and plugins' options need no torch."""
+"""Public names that are imported at their first use, so that `--help` and plugins' options need no torch."""
 
 import sys
 from collections.abc import Callable, Mapping
@@ -6,15 +6,19 @@ from importlib import import_module
 from typing import Any
 
 
-def lazy_exports(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """A package's `__getattr__` and `__dir__` (PEP 562): the names of `homes` live in the modules that it says."""
+def lazy_exports(package: str, modules: Mapping[str, str]) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """The `__getattr__` and `__dir__` of a package (PEP 562) whose names are imported at their first use.
+
+    - package: its `__name__`.
+    - modules: the module that each name is imported from.
+    """
 
     def get_attribute(name: str) -> Any:
-        if name not in homes:
+        if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(import_module(homes[name]), name)
+        return getattr(import_module(modules[name]), name)
 
     def list_names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *homes})
+        return sorted({*vars(sys.modules[package]), *modules})
 
     return get_attribute, list_names

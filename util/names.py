@@ -1,22 +1,23 @@
-"""Names for result files: the input's stem, unless that would overwrite another input's results."""
+"""Unique names for result files, derived from the names of their inputs."""
 
 import hashlib
 import os
 from collections import Counter
 from pathlib import PurePath
 
-MAX_BYTES = 180  # of a name; file systems allow 255, and a label and a suffix follow
+MAX_BYTES = 180  # length of a name: file systems allow 255 bytes, and a label and a suffix follow
 
 
 class ResultNames:
-    """A unique name for every input: its stem, as the reference names results, where that is free.
+    """A unique name for every input: its stem, as in the reference, unless another input has that name.
 
-    An input whose stem is taken by a file of another folder gets its folder into its name (`night_0001`), by one of
-    the same folder its suffix (`0001_png`). A name that is still taken, as by the same input again, is numbered.
+    Where a file of another folder has the name already, the input's folder is put before it (`night_0001`); where a
+    file of the same folder has it, the suffix is put after it (`0001_png`). Names that still clash, as when the same
+    input comes again, are numbered (`0001_2`).
     """
 
     def __init__(self) -> None:
-        self._owners: dict[str, str] = {}  # the path of the input by name
+        self._owners: dict[str, str] = {}  # the path of each name's input
         self._repeats: Counter[str] = Counter()
 
     def name(self, path: str) -> str:
@@ -39,7 +40,7 @@ class ResultNames:
 def safe_name(name: str) -> str:
     """A valid file name: without separators and control characters, and not too long.
 
-    A long name is cut, and the hash of the whole keeps it apart from others that begin alike.
+    A long name is cut, and a hash of the whole name is added, so that names with the same beginning stay different.
     """
     name = "".join("_" if ord(c) < 32 or c in "/\\\x7f" else c for c in name) or "_"
     data = os.fsencode(name)

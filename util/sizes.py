@@ -1,4 +1,4 @@
-"""Which image sizes networks take."""
+"""The image sizes that networks accept."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from math import lcm
 
 @dataclass(frozen=True)
 class SideRule:
-    """What each side of an image must be for a network: a multiple of `multiple`, and at least `minimum` pixels."""
+    """The sides, in pixels, that a network accepts: multiples of `multiple`, and at least `minimum`."""
 
     multiple: int = 1
     minimum: int = 1
@@ -28,9 +28,13 @@ class SideRule:
         return -(-max(side, self.minimum) // self.multiple) * self.multiple
 
     def nearest(self, side: int) -> int:
-        """The allowed side nearest to `side`."""
+        """The allowed side nearest to `side`; the larger one of two that are equally near."""
         return max(self.at_least(1), (side + self.multiple // 2) // self.multiple * self.multiple)
 
     def __str__(self) -> str:
-        parts = [f"multiples of {self.multiple}"] if self.multiple > 1 else []
-        return " and ".join([*parts, *([f"{self.minimum} or more"] if self.minimum > 1 else [])])
+        conditions = []
+        if self.multiple > 1:
+            conditions.append(f"multiples of {self.multiple}")
+        if self.minimum > 1:
+            conditions.append(f"{self.minimum} or more")
+        return " and ".join(conditions)

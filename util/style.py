@@ -1,4 +1,4 @@
-"""The style sheet of all pages: light and dark, desktop and phone; it loads no fonts and nothing else."""
+"""The style sheet of all pages, for light and dark mode, desktop and phone; it loads no fonts or other files."""
 
 STYLE = """
 :root {

@@ -1,25 +1,26 @@
-"""Text for messages: file names that cannot break a line or a terminal, lists, numbers with their nouns."""
+"""Text for messages: quoted file names, short lists, counts with their nouns, errors on one line."""
 
 import os
 from collections.abc import Iterable, Sequence
 
 
-def shown(path: str | os.PathLike[str]) -> str:
-    """A path between quotes, on one line: control characters and broken encodings appear escaped."""
+def quoted(path: str | os.PathLike[str]) -> str:
+    """A path in single quotes, on one line: control characters and undecodable bytes are escaped."""
+    # File names come from strangers: a raw escape sequence in one could rewrite the terminal.
     escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in os.fspath(path))
     return f"'{''.join(escaped)}'"
 
 
 def listed(items: Iterable[str], most: int = 5) -> str:
-    """The first items with commas between them, and how many more there are: "a, b and 3 more"."""
+    """At most `most` items with commas between them, and the number of the others: "a, b and 3 more"."""
     items = list(items)
     more = len(items) - most
     return ", ".join(items[:most]) + (f" and {more} more" if more > 0 else "")
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """A number with its noun: "1 image", "2 images"."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
+def counted(number: int, singular: str, plural: str = "") -> str:
+    """A number with its noun: "1 image", "2 images". The plural is the singular with an "s" unless given."""
+    return f"{number} {singular if number == 1 else plural or singular + 's'}"
 
 
 def one_line(error: BaseException) -> str:

@@ -17,7 +17,7 @@ from typing import IO
 
 from pixlate.errors import DataError
 from pixlate.util.files import cannot_write
-from pixlate.util.text import counted, one_line, shown
+from pixlate.util.text import counted, one_line, quoted
 
 CHUNK = 1 << 20  # bytes read at a time
 MAX_FILES = 2_000_000
@@ -50,7 +50,7 @@ def unpack(archive: Path, folder: Path, *, max_bytes: int | None = None, max_fil
                         raise _rejected(archive, f"it unpacks to more than {limit} bytes")
                     _write(file, target, chunk)
     except (tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, RuntimeError, OSError) as error:
-        raise DataError(f"the archive {shown(archive)} is damaged: {one_line(error)}.") from None
+        raise DataError(f"the archive {quoted(archive)} is damaged: {one_line(error)}.") from None
     if written == 0:
         raise _rejected(archive, "it is empty")
 
@@ -103,7 +103,7 @@ def _checked_path(archive: Path, name: str) -> PurePosixPath:
     parts = [part for part in path.parts if part != "."]
     # On Windows, backslashes separate folders, and colons follow a drive.
     if path.is_absolute() or not parts or ".." in parts or any(c in name for c in ("\\", "\0", ":")):
-        raise _rejected(archive, f"{shown(name)} would be written outside its folder")
+        raise _rejected(archive, f"{quoted(name)} would be written outside its folder")
     return PurePosixPath(*parts)
 
 
@@ -133,8 +133,8 @@ def _write(file: IO[bytes], target: Path, chunk: bytes) -> None:
 
 
 def _link_or_device(archive: Path, name: str) -> DataError:
-    return _rejected(archive, f"{shown(name)} is a link or a device")
+    return _rejected(archive, f"{quoted(name)} is a link or a device")
 
 
 def _rejected(archive: Path, reason: str) -> DataError:
-    return DataError(f"the archive {shown(archive)} is rejected: {reason}.")
+    return DataError(f"the archive {quoted(archive)} is rejected: {reason}.")

@@ -13,7 +13,7 @@ from typing import IO
 
 from pixlate.errors import DataError, OptionError
 from pixlate.util.files import cannot_write, make_folder, write_whole
-from pixlate.util.text import shown
+from pixlate.util.text import quoted
 
 from .archive import unpack
 from .catalogue import remote
@@ -149,7 +149,7 @@ def _check_space(path: Path, total: int, done: int) -> None:
     free = shutil.disk_usage(path.parent).free
     needed = 2 * total - done  # the archive, and its content of about the same size
     if free < needed:
-        raise DataError(f"{shown(path.parent)} has {free >> 20} MiB free, but {needed >> 20} MiB are needed.")
+        raise DataError(f"{quoted(path.parent)} has {free >> 20} MiB free, but {needed >> 20} MiB are needed.")
 
 
 # `fetch` takes an OSError for a lost connection, and tries again. These functions convert the errors of the disk.

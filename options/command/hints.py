@@ -1,4 +1,4 @@
-"""What may help where a name is unknown: whose option it is, which plugin had it, and which plugins have changed."""
+"""Hints in errors about unknown names: the owner of an option, the plugin of a component; and changed plugins."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,11 +15,11 @@ from pixlate.plugins.registry import UnknownName
 from .resolved import ResolvedOptions
 from .stored import StoredRun
 
-BUILTIN = "pixlate"
+BUILTIN = "pixlate"  # the distribution of built-in components
 
 
 def unknown_option(error: click.NoSuchOption, plugins: Plugins) -> click.UsageError:
-    """The error of an unknown option: with the component whose option it is, else with the plugins that are broken."""
+    """The error for an unknown option, with the component that has it, or else with the broken plugins."""
     name = error.option_name.lstrip("-").replace("-", "_").removeprefix("no_")
     for kind in CONFIGURED:
         for component in plugins.registry(kind):
@@ -30,18 +30,23 @@ def unknown_option(error: click.NoSuchOption, plugins: Plugins) -> click.UsageEr
 
 
 def unknown_name(error: UnknownName, plugins: Plugins, stored: StoredRun | None) -> OptionError:
-    """The error of an unknown component: with what to install, where a stored run had it from a plugin."""
-    kinds = component_options(owner for owners in OWNERS.values() for owner in owners)
-    for option, component in (stored.components if stored else {}).items():
-        if option in kinds and (kinds[option].kind, component.get("name")) == (error.kind, error.name):
-            return missing_plugin(plugins, option, component, stored.plugin_files if stored else {}) or error
+    """The error for an unknown component, with the plugin to install where a stored run used it."""
+    if stored is None:
+        return error
+    parameters = component_options(owner for owners in OWNERS.values() for owner in owners)
+    for option, component in stored.components.items():
+        if option in parameters and (parameters[option].kind, component.get("name")) == (error.kind, error.name):
+            return missing_plugin(plugins, option, component, stored.plugin_files) or error
     return error
 
 
 def missing_plugin(
     plugins: Plugins, option: str, component: Mapping[str, str], files: Mapping[str, str]
 ) -> OptionError | None:
-    """The error for a stored component that nothing provides; None for one that was built in."""
+    """The error for a stored component that no plugin has; None for a built-in one.
+
+    - component: its entry in options.json; files: the plugin files of the run.
+    """
     distribution, version = component.get("distribution", ""), component.get("version", "")
     if distribution == BUILTIN:
         return None
@@ -52,27 +57,27 @@ def missing_plugin(
         return OptionError(f"{origin} the plugin file '{path}': add --plugin {path} (its code runs).")
     installed = next((info for info in plugins.infos if info.distribution == distribution), None)
     if installed is None:
-        cure = f"which is not installed: pip install {distribution}"
+        advice = f"which is not installed: pip install {distribution}"
     elif installed.status == "disabled":
-        cure = f"which PIXLATE_PLUGINS leaves out: add {installed.name} to it"
+        advice = f"which PIXLATE_PLUGINS leaves out: add {installed.name} to it"
     elif installed.status == "broken":
-        cure = "which is installed and cannot be loaded"
+        advice = "which is installed and cannot be loaded"
     else:
-        cure = f"and {installed.version} does not have it: pip install {distribution}=={version}"
-    return OptionError("\n".join([f"{origin} {distribution} {version}, {cure}.", *plugins.complaints()]))
+        advice = f"and {installed.version} does not have it: pip install {distribution}=={version}"
+    return OptionError("\n".join([f"{origin} {distribution} {version}, {advice}.", *plugins.complaints()]))
 
 
 def changed_plugins(stored: StoredRun, resolved: ResolvedOptions) -> Iterator[str]:
-    """A line for each plugin that the run and the command share and that is of another version, or another file."""
-    now = resolved.to_store({})
+    """A line for each plugin of the run whose version or file has changed since the training."""
+    current = resolved.to_store({})
     versions: dict[str, tuple[str, str]] = {}
-    for option, component in now.components.items():
-        trained = stored.components.get(option, {})
-        if trained.get("distribution") == component["distribution"] != BUILTIN:
-            versions[component["distribution"]] = trained.get("version", ""), component["version"]
-    for distribution, (before, installed) in versions.items():
-        if before != installed:
-            yield f"the run was trained with {distribution} {before}, and {installed} is installed"
-    for path, digest in now.plugin_files.items():
+    for option, component in current.components.items():
+        stored_component = stored.components.get(option, {})
+        if stored_component.get("distribution") == component["distribution"] != BUILTIN:
+            versions[component["distribution"]] = stored_component.get("version", ""), component["version"]
+    for distribution, (trained_with, installed) in versions.items():
+        if trained_with != installed:
+            yield f"the run was trained with {distribution} {trained_with}, and {installed} is installed"
+    for path, digest in current.plugin_files.items():
         if stored.plugin_files.get(path, digest) != digest:
             yield f"the plugin file '{path}' has changed since the run was trained"

@@ -1,4 +1,4 @@
-"""Builds the parser of `train` or `test`: the shared options, then those of the chosen components and of viewers."""
+"""Builds the parser of `train` or `test`: shared options, and those of the chosen components, viewers and plugins."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from pixlate.options.shared import OWNERS
 from pixlate.plugins.component import CONFIGURED, Component
 from pixlate.plugins.manager import Plugins
 
-#: `--n_epochs` and `--n-epochs` are one option.
+#: click's settings. Names are normalised, so that `--n_epochs` and `--n-epochs` are one option.
 SETTINGS = {
     "token_normalize_func": lambda token: token.replace("_", "-"),
     "help_option_names": ["-h", "--help"],
@@ -24,32 +24,32 @@ HELP = {
     python train.py --model pix2pix --dataroot ./datasets/facades
     python train.py --model cycle_gan --dataroot ./datasets/horse2zebra
     """,
-    "test": """Translate images with a trained model and lay out a gallery.
+    "test": """Translate images with a trained model and write a gallery.
 
     \b
     python test.py                               (the newest run)
-    python test.py --name facades_pix2pix        (a run remembers its options)
+    python test.py --name facades_pix2pix        (options are read from the run)
     """,
 }
-#: Options that name files. They belong to one command line and are not stored among a run's options.
+#: Options that name files. They apply to one command line and are not stored with a run.
 FILES = (
     click.Option(
         ["--config"],
         metavar="FILE.toml",
-        help="values of options, below the command line and above the defaults",
+        help="values of options, which the command line overrides",
     ),
     click.Option(
         ["--plugin"],
         metavar="FILE.py",
         multiple=True,
-        help="also load the plugin in this file: its code runs",
+        help="also load the plugin in this file, whose code runs",
     ),
 )
 Section = tuple[str, Sequence[click.Option]]  # a title of `--help` and the options under it
 
 
 class TitledCommand(click.Command):
-    """A command whose `--help` shows its options in titled sections, and after them lists of names."""
+    """A command whose `--help` shows options in titled sections, followed by lists of names."""
 
     def __init__(
         self,
@@ -80,8 +80,8 @@ class TitledCommand(click.Command):
         others = [option for option in self.get_params(ctx) if id(option) not in titled]
         records: dict[str, list[tuple[str, str]]] = {}
         for title, options in [*self.sections, ("Other", others)]:
-            shown = (option.get_help_record(ctx) for option in options)
-            records.setdefault(title, []).extend(record for record in shown if record is not None)
+            help_records = (option.get_help_record(ctx) for option in options)  # None for a hidden option
+            records.setdefault(title, []).extend(record for record in help_records if record is not None)
         for title, lines in [*records.items(), *self.lists]:
             if lines:
                 with formatter.section(title):
@@ -89,12 +89,15 @@ class TitledCommand(click.Command):
 
 
 def build_parser(command: str, plugins: Plugins, components: Sequence[Component]) -> TitledCommand:
-    """The parser of a command with the chosen model and data set.
+    """The parser of a command.
 
-    A plugin whose own options cannot be added is skipped whole, see `Plugins.skip`.
+    - components: the chosen model and data set.
+
+    A plugin whose options cannot be added is skipped with all it registered, see `Plugins.skip`.
     """
     viewers = plugins.registry("viewer") if command == "train" else ()
     sections: list[Section] = []
+    # Two owners may declare one option, as `display_winsize`: it belongs to the first.
     names: set[str] = set()
     for title, options in _declared_sections(command, [*components, *viewers]):
         sections.append((title, [option for option in options if option.name not in names]))
@@ -105,7 +108,7 @@ def build_parser(command: str, plugins: Plugins, components: Sequence[Component]
 
 
 def declared_options(plugins: Plugins) -> dict[str, ConfigOption]:
-    """The options of both commands and of all components, by name: every name that a config file may have."""
+    """The options of both commands and of all components, by name: those that a config file may set."""
     owners = [owner for owners in OWNERS.values() for owner in owners]
     components = [component for kind in CONFIGURED for component in plugins.registry(kind)]
     return options_by_name([*owners, *(component.config for component in components if component.config)])
@@ -123,22 +126,22 @@ def _declared_sections(command: str, components: Iterable[Component]) -> Iterato
 
 
 def _plugin_sections(command: str, plugins: Plugins, known: Sequence[click.Option]) -> list[Section]:
-    """What plugins' `command_options` return, a section for each plugin."""
+    """The options that plugins' `command_options` return, a section for each plugin."""
     sections: list[Section] = []
-    taken = {"-h", "--help"} | {name for option in (*known, *FILES) for name in _spellings(option)}
+    used_names = {"-h", "--help"} | {name for option in (*known, *FILES) for name in _spellings(option)}
     for info, command_options in list(plugins.implementations("command_options")):
         try:
             options = list(command_options(command=command) or ())
-            names = _checked_names(options, taken)
+            names = _checked_names(options, used_names)
         except (Exception, SystemExit) as error:
             plugins.skip(info, error)
         else:
             sections.append((f"Plugin {info.name}", options))
-            taken |= names
+            used_names |= names
     return sections
 
 
-def _checked_names(options: Sequence[object], taken: set[str]) -> set[str]:
+def _checked_names(options: Sequence[object], used_names: set[str]) -> set[str]:
     """The names and spellings of a plugin's options. Raises OptionError for one that cannot be added."""
     names: set[str] = set()
     for option in options:
@@ -146,7 +149,7 @@ def _checked_names(options: Sequence[object], taken: set[str]) -> set[str]:
             raise OptionError(f"its command_options returned {option!r}, which is no click.Option")
         if not option.help:
             raise OptionError(f"its option {option.opts[0]} has no help")
-        clash = _spellings(option) & (taken | names)
+        clash = _spellings(option) & (used_names | names)
         if clash:
             raise OptionError(f"it declares {min(clash)}, which is an option already")
         names |= _spellings(option)
@@ -154,4 +157,5 @@ def _checked_names(options: Sequence[object], taken: set[str]) -> set[str]:
 
 
 def _spellings(option: click.Option) -> set[str]:
+    """The name and all flags of an option, normalised."""
     return {str(option.name), *(name.replace("_", "-") for name in (*option.opts, *option.secondary_opts))}

@@ -1,4 +1,4 @@
-"""What is read before the command line can be parsed as a whole: its shared options, and the config file."""
+"""The first reading of a command line, of its shared options only; and the config file."""
 
 import tomllib
 from pathlib import Path
@@ -18,8 +18,8 @@ from .parser import FILES, SETTINGS, declared_options
 def peek(command: str, args: list[str]) -> dict[str, Any]:
     """The shared options, `config` and `plugin` that the command line names.
 
-    They decide which other options there are, so that nothing is checked yet: a value of the wrong kind is left as it
-    is or out, and what is no shared option is passed over.
+    They determine which other options there are, so that nothing can be checked yet: invalid values are kept as text or
+    left out, and other options are ignored.
     """
     parser = click.Command(
         command,
@@ -27,6 +27,7 @@ def peek(command: str, args: list[str]) -> dict[str, Any]:
         context_settings={**SETTINGS, "ignore_unknown_options": True, "allow_extra_args": True},
         add_help_option=False,
     )
+    # resilient_parsing: errors are left to the real parser, which knows all options and words them better.
     context = parser.make_context(command, list(args), resilient_parsing=True)
     return {
         name: value
@@ -36,7 +37,7 @@ def peek(command: str, args: list[str]) -> dict[str, Any]:
 
 
 def read_config(path: str | None, plugins: Plugins) -> dict[str, Any]:
-    """The values of `--config FILE.toml` by option name. Raises OptionError for a file or a name that is wrong."""
+    """The values of `--config FILE.toml` by option name. Raises OptionError for an invalid file or name."""
     if not path:
         return {}
     try:
@@ -44,17 +45,17 @@ def read_config(path: str | None, plugins: Plugins) -> dict[str, Any]:
     except OSError as error:
         raise OptionError(f"--config '{path}' cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OptionError(f"--config '{path}' is no TOML: {error}.") from None
+        raise OptionError(f"--config '{path}' is not valid TOML: {error}.") from None
     values = {name.replace("-", "_"): value for name, value in values.items()}
     for name, value in values.items():
-        if name in ("plugin", "config"):
-            raise OptionError(f"--config '{path}' names '{name}', which only the command line may.")
+        if name in ("plugin", "config"):  # a file must not be able to make pixlate run code
+            raise OptionError(f"--config '{path}' names '{name}', which only the command line may set.")
         if isinstance(value, (dict, list)):
             raise OptionError(f"--config '{path}': '{name}' must be one value, not a table or a list.")
     known = declared_options(plugins)
     values = without_negations(values, known)
     for name in values:
         if name not in known:
-            sentence = f"--config '{path}' has an unknown option '{name}'.{did_you_mean(name, known)}"
-            raise OptionError("\n".join([sentence, *plugins.complaints()]))
+            message = f"--config '{path}' has an unknown option '{name}'.{did_you_mean(name, known)}"
+            raise OptionError("\n".join([message, *plugins.complaints()]))
     return values

@@ -1,7 +1,7 @@
-"""From a command line to `ResolvedOptions`: peek, config, stored run, layers, parse, check.
+"""Resolves a command line to `ResolvedOptions`, in six steps: peek, config, stored run, layers, parse, check.
 
-The command line wins over --config, that over the stored run, that over the chosen components' defaults, and those
-over the options' own defaults.
+Precedence, highest first: the command line, --config, the stored run, the defaults of the chosen components, the
+declared defaults.
 """
 
 import logging
@@ -34,32 +34,34 @@ log = logging.getLogger(__name__)
 
 
 def resolve(command: str, args: list[str], plugins: Plugins) -> ResolvedOptions:
-    """The options of `train` or `test`, with the components that `plugins` has.
+    """The options of `train` or `test`; names of components are looked up in `plugins`.
 
-    Raises OptionError or click's usage errors; `--help` raises click's Exit.
+    Raises OptionError, CheckpointError for a damaged options.json, and click's usage errors; Exit for `--help`.
     """
-    words = peek(command, args)
-    plugin_files = load_files(plugins, words.pop("plugin", ()))
-    config = read_config(words.pop("config", None), plugins)
-    requested = {**config, **words}
-    layers = requested_layers(command, config, words)
+    command_line = peek(command, args)
+    plugin_files = load_files(plugins, command_line.pop("plugin", ()))
+    config = read_config(command_line.pop("config", None), plugins)
+    requested = {**config, **command_line}
+    layers = requested_layers(command, config, command_line)
 
+    # The run's name decides which stored options there are: it cannot be one of them, nor depend on them.
     runs = Path(requested.get("checkpoints_dir") or "./checkpoints")
     suffix = _filled_suffix(command, args, plugins, layers) if requested.get("suffix") else ""
     name = run_name(command, runs, requested, layers.chosen("model"), suffix)
-    stored = read_stored(runs / name) if name and _reads_back(command, requested) else None
+    stored = read_stored(runs / name) if name and _uses_stored_run(command, requested) else None
     try:
         if stored:
+            # Before the components are looked up, because the stored run names them.
             layers = with_stored(layers, stored, command, declared_options(plugins))
             _check_model(layers, stored, name)
         layers, components = with_components(layers, plugins)
         parser = build_parser(command, plugins, components)
         values, layers = _parse(parser, args, plugins, layers)
-        named = _named_components(command, components, values, plugins)
+        named_components = _named_components(command, components, values, plugins)
     except UnknownName as error:
         raise unknown_name(error, plugins, stored or _earlier_run(runs, name)) from None
 
-    resolved = _resolved(command, {**values, "name": name}, layers, parser, named, stored, plugin_files)
+    resolved = _resolved(command, {**values, "name": name}, layers, parser, named_components, stored, plugin_files)
     _check_architecture(resolved)
     if command == "test" and stored:
         for line in changed_plugins(stored, resolved):
@@ -67,20 +69,20 @@ def resolve(command: str, args: list[str], plugins: Plugins) -> ResolvedOptions:
     return resolved
 
 
-def _reads_back(command: str, requested: Mapping[str, Any]) -> bool:
-    """Whether a command goes on from what is stored with the run."""
+def _uses_stored_run(command: str, requested: Mapping[str, Any]) -> bool:
+    """Whether a command reads back the options that are stored with the run."""
     return command == "test" or bool(requested.get("continue_train")) or requested.get("resume") == "auto"
 
 
 def _earlier_run(runs: Path, name: str) -> StoredRun | None:
-    """The options of a run that the command does not go on from, for what they say about a missing plugin."""
+    """The stored options of a run that the command does not read back, for the error about a missing plugin."""
     with suppress(PixlateError):
         return read_stored(runs / name) if name else None
     return None
 
 
 def _filled_suffix(command: str, args: list[str], plugins: Plugins, layers: Layers) -> str:
-    """`--suffix` with the options' values filled in, as far as they are known before the run's name is."""
+    """`--suffix` with the values of options filled in; those of a stored run are not known yet."""
     suffix = str(layers.merged()["suffix"])
     layers, components = with_components(layers, plugins)
     parser = build_parser(command, plugins, components)
@@ -90,37 +92,36 @@ def _filled_suffix(command: str, args: list[str], plugins: Plugins, layers: Laye
     try:
         return suffix.format(**context.params)
     except (KeyError, IndexError, ValueError) as error:
-        raise OptionError(f"--suffix '{suffix}' names no option: {error}.") from None
+        raise OptionError(f"--suffix '{suffix}' is invalid, its fields must be names of options: {error}.") from None
 
 
 def _parse(parser: TitledCommand, args: list[str], plugins: Plugins, layers: Layers) -> tuple[dict[str, Any], Layers]:
-    """The converted values of all options, and the layers with those that the command line gives."""
+    """The converted values of all options, and the layers with the values of the whole command line."""
     try:
         context = parser.make_context(parser.name, list(args), default_map=layers.below_command_line(), obj=plugins)
     except click.NoSuchOption as error:
         raise unknown_option(error, plugins) from None
     except PixlateError:
         raise
-    except (TypeError, ValueError, AttributeError) as error:  # from files: the command line gives only text
+    except (TypeError, ValueError, AttributeError) as error:  # from files: on the command line all values are text
         raise OptionError(f"options.json or --config has a value of the wrong kind: {one_line(error)}.") from error
-    files = ("config", "plugin")
-    values = {name: value for name, value in context.params.items() if name not in files}
-    words = {
+    values = {name: value for name, value in context.params.items() if name not in ("config", "plugin")}
+    command_line = {
         name: value
         for name, value in values.items()
         if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
     }
-    return values, layers.with_layer("command line", words)
+    return values, layers.with_layer("command line", command_line)
 
 
 def _named_components(
     command: str, components: Sequence[Component], values: Mapping[str, Any], plugins: Plugins
 ) -> dict[str, Component]:
-    """The component that each option of kind `NameOf` names, those of the model's and data set's own among them.
+    """The component that each option of type `NameOf` names, including options of the model and of the data set.
 
-    A test has no options of training, but the model that it builds wants their components: the default ones.
+    A test has no training options, but its model is built with their components: the default ones.
     """
-    owners = [ModelOptions, *OWNERS[command], *(part.config for part in components if part.config)]
+    owners = [ModelOptions, *OWNERS[command], *(component.config for component in components if component.config)]
     return plugins.components(owners, {**defaults_of([ModelOptions]), **values})
 
 
@@ -135,30 +136,31 @@ def _resolved(
 ) -> ResolvedOptions:
     sources = {name: layers.source(name) for name in values}
     if command == "test" and sources["load_size"] == "default":
-        values["load_size"] = values["crop_size"]  # a test scales images to the size that they are cropped to
+        values["load_size"] = values["crop_size"]  # a test resizes images to the size to which they are cropped
+    # For "[default: …]" in train_opt.txt: what an option would be if neither the user nor a stored run set it.
     defaults = {**parser.defaults, **COMMAND_DEFAULTS[command], **layers.values("component")}
     return ResolvedOptions(command, values, sources, defaults, components, parser.declared, stored, plugin_files)
 
 
 def _check_model(layers: Layers, stored: StoredRun, name: str) -> None:
-    """Refuse another model than the one that the run was trained with, except `test`."""
-    trained, model = stored.options.get("model"), layers.chosen("model")
-    if trained and model not in (trained, "test"):
+    """Raise OptionError for a model other than the one that the run was trained with, and `test`."""
+    stored_model, model = stored.options.get("model"), layers.chosen("model")
+    if stored_model and model not in (stored_model, "test"):
         raise OptionError(
-            f"--model {model} contradicts run '{name}', which is a {trained}: leave it out, or choose another --name."
+            f"--model {model} contradicts run '{name}', which is a {stored_model}: omit it, or choose another --name."
         )
 
 
 def _check_architecture(resolved: ResolvedOptions) -> None:
-    """Refuse an option of a test that contradicts the run's stored architecture."""
+    """Raise OptionError for an option of a test that contradicts the run's stored architecture."""
     if resolved.stored is None or resolved.command != "test":
         return
     for name, option in resolved.declared.items():
-        value, trained = resolved.values[name], resolved.stored.options.get(name)
-        if option.scope is not Scope.ARCHITECTURE or trained is None or value == trained:
+        value, stored_value = resolved.values[name], resolved.stored.options.get(name)
+        if option.scope is not Scope.ARCHITECTURE or stored_value is None or value == stored_value:
             continue
         if resolved.sources[name] in ("command line", "config file"):
             flag = f"--no_{name}" if value is False else f"--{name} {value}"
             raise OptionError(
-                f"{flag} contradicts run '{resolved.name}', which was trained with {name} = {trained}: leave it out."
+                f"{flag} contradicts run '{resolved.name}', which was trained with {name} = {stored_value}: omit it."
             )

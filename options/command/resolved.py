@@ -1,4 +1,4 @@
-"""The options of one command: each value, where it came from, and the components that the values name."""
+"""The resolved options of one command: values, their sources, and the components that they name."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ C = TypeVar("C")
 class ResolvedOptions:
     """The resolved options of one command.
 
-    - values: by option name; sources: where each comes from, one of `layers.SOURCES`.
-    - defaults: what each value would be if no layer above the components' gave one.
-    - components: the chosen model, data set and networks, by the option that names them.
-    - declared: the declarations of the values; plugins' plain click options have none.
-    - stored: the stored options of the run, where it has any.
-    - plugin_files: the digests of plugins that are files, by path.
+    - values: by option name; sources: of each value, one of `layers.SOURCES`.
+    - defaults: of each option, those of the chosen components included.
+    - components: the chosen model, data set, networks and others, by the option that names them.
+    - declared: the declared options by name, without plugins' plain click options.
+    - stored: the stored options of the run; None where it has none or the command does not read them.
+    - plugin_files: the digest of each plugin file, by path.
     """
 
     command: str
@@ -39,15 +39,15 @@ class ResolvedOptions:
         return build(owner, self.values)
 
     def config_of(self, option: str) -> Any:
-        """The own options of the component that an option names; None where it has none."""
+        """The config of the component that an option names; None where it has none."""
         return self.config_for(self.components[option])
 
     def config_for(self, component: Component) -> Any:
-        """The own options of a component; None where it has none."""
+        """The config of a component; None where it has none."""
         return build(component.config, self.values) if component.config else None
 
     def on_change(self, name: str) -> OnChange:
-        """What continuing the run does about another value of an option; undeclared ones are listed."""
+        """What resuming the run does about another value of an option; changes of undeclared ones are listed."""
         return self.declared[name].on_change if name in self.declared else "list"
 
     @property
@@ -61,7 +61,10 @@ class ResolvedOptions:
         return Path(str(self.values["checkpoints_dir"])) / self.name
 
     def to_store(self, environment: Mapping[str, Any]) -> StoredRun:
-        """What options.json will hold."""
+        """The content of options.json.
+
+        - environment: the machine fingerprint.
+        """
         origins = {
             option: {"name": component.name, **_origin(component)} for option, component in self.components.items()
         }

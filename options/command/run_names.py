@@ -1,4 +1,4 @@
-"""Which run a command is about: named, named after its data and model, or the newest one."""
+"""The name of a command's run: given, composed of its data and model, or that of the newest run."""
 
 import logging
 import re
@@ -12,11 +12,12 @@ log = logging.getLogger(__name__)
 
 
 def run_name(command: str, runs: Path, requested: Mapping[str, Any], model: str, suffix: str) -> str:
-    """The name of the run; empty where nothing says it.
+    """The name of the run; empty where it cannot be determined.
 
-    - runs: the folder that holds the runs; requested: what the config file and the command line ask for.
+    - runs: the folder of all runs; requested: the values of the config file and the command line.
+    - model: the name of the model; suffix: `--suffix`, filled in.
 
-    Raises OptionError for a name that leads out of the runs' folder.
+    Raises OptionError for a name whose folder would lie outside of the folder of runs.
     """
     name = str(requested.get("name") or "")
     if not name and command == "test":
@@ -33,15 +34,15 @@ def run_name(command: str, runs: Path, requested: Mapping[str, Any], model: str,
 
 
 def default_name(dataroot: str, model: str) -> str:
-    """A run is called after its data and its model: facades_pix2pix."""
+    """The default name of a run, from its data and its model: facades_pix2pix."""
     data = Path(dataroot).expanduser().resolve().name or "data"
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', data)}_{model}"
 
 
 def check_name(name: str, folder: Path) -> None:
-    """Raise OptionError for a name that is no folder strictly inside the runs' folder."""
-    inside = (folder / name).resolve()
-    if folder.resolve() not in inside.parents or re.search(r"[\x00-\x1f]", name):
+    """Raise OptionError for a name whose folder is not strictly inside the folder of runs."""
+    run_folder = (folder / name).resolve()  # with symbolic links and ".." followed
+    if folder.resolve() not in run_folder.parents or re.search(r"[\x00-\x1f]", name):
         raise OptionError(f"--name {name!r} must be a plain name: its folder would lie outside '{folder}'.")
 
 
@@ -49,7 +50,8 @@ def newest_run(folder: Path) -> str:
     """The name of the run whose checkpoints were written last; empty where there is none."""
     runs: list[tuple[float, str]] = []
     for path in folder.iterdir() if folder.is_dir() else ():
-        written = [file.stat().st_mtime for file in path.glob("*_net_*.pth")]
-        if written:
-            runs.append((max(written), path.name))
+        # Network files, because folders of the reference have no others; not the folder's time, which logs change too.
+        times = [file.stat().st_mtime for file in path.glob("*_net_*.pth")]
+        if times:
+            runs.append((max(times), path.name))
     return max(runs, default=(0.0, ""))[1]

@@ -1,4 +1,4 @@
-"""options.json: the options a run was started with, read back by test.py and by `--continue_train`."""
+"""options.json: the options of a run, which test.py and `--continue_train` read back."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,9 +14,12 @@ FILE = "options.json"
 
 @dataclass(frozen=True)
 class StoredRun:
-    """What options.json holds: values and their sources by name, and which plugin each component came from.
+    """The content of options.json.
 
-    - changes: for each time that the run was continued with other options: after how many images, and which.
+    - options, sources: the value and source of each option, by name.
+    - components: by option, the name of the component and its plugin, distribution and version.
+    - plugin_files: the digest of each plugin file, by path; environment: the machine fingerprint.
+    - changes: one entry for each resume with other options: the images seen, and the changes.
     """
 
     options: Mapping[str, Any]
@@ -35,7 +38,7 @@ def read_stored(folder: Path) -> StoredRun | None:
         return StoredRun(
             dict(data["options"]),
             _texts(data.get("sources", {})),
-            {option: _texts(part) for option, part in data.get("components", {}).items()},
+            {option: _texts(component) for option, component in data.get("components", {}).items()},
             _texts(data.get("plugin_files", {})),
             dict(data.get("environment", {})),
             list(data.get("changes", [])),
@@ -43,7 +46,7 @@ def read_stored(folder: Path) -> StoredRun | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"'{path}' is damaged: {error}. Delete it to use the options' defaults.") from error
+        raise CheckpointError(f"'{path}' is damaged: {error}. Delete it to use the default options.") from error
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
@@ -51,9 +54,9 @@ def _texts(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def write_stored(folder: Path, stored: StoredRun) -> None:
-    """Write options.json, whole or not at all."""
+    """Write options.json atomically. Raises DataError when it cannot be written."""
     data = {
-        "format": 1,
+        "format": 1,  # the version of this layout
         "options": dict(sorted(stored.options.items())),
         "sources": dict(sorted(stored.sources.items())),
         "components": dict(stored.components),
@@ -61,11 +64,12 @@ def write_stored(folder: Path, stored: StoredRun) -> None:
         "environment": dict(stored.environment),
         "changes": list(stored.changes),
     }
+    # Durable: a checkpoint without the options that it was trained with could not be loaded.
     write_whole(folder / FILE, (json.dumps(data, indent=2) + "\n").encode(), durable=True)
 
 
 def write_listing(path: Path, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Write train_opt.txt or test_opt.txt: a line per option, for people, in the reference's form."""
+    """Write train_opt.txt or test_opt.txt: a line per option, for people, in the reference's format."""
     lines = ["----------------- Options ---------------"]
     for name, value in sorted(values.items()):
         comment = f"\t[default: {defaults[name]}]" if name in defaults and value != defaults[name] else ""
@@ -75,17 +79,18 @@ def write_listing(path: Path, values: Mapping[str, Any], defaults: Mapping[str, 
 
 
 def read_listing(path: Path) -> dict[str, Any]:
-    """The options in a train_opt.txt of the reference, as plain values; empty where there is none."""
+    """The options in a train_opt.txt of the reference, as Python values; empty where there is no such file."""
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
         return {}
     pairs = (line.split("\t[default:")[0].split(":", 1) for line in lines if ":" in line and "---" not in line)
-    values = {name.strip(): _plain(text.strip()) for name, text in pairs}
+    values = {name.strip(): _parsed(text.strip()) for name, text in pairs}
     return {name.removeprefix("no_"): not v if name.startswith("no_") else v for name, v in values.items()}
 
 
-def _plain(text: str) -> Any:
+def _parsed(text: str) -> Any:
+    """The bool, int or float that a text spells, or the text."""
     if text in ("True", "False"):
         return text == "True"
     for kind in (int, float):

@@ -15,17 +15,20 @@ import click
     default="./datasets",
     show_default=True,
     metavar="FOLDER",
-    help="folder that receives the data set's folder",
+    help="folder in which the data set's folder is created",
 )
 @click.option(
-    "--url", default="", metavar="ADDRESS", help="another server [default: PIXLATE_DOWNLOAD_URL, else Berkeley's]"
+    "--url",
+    default="",
+    metavar="ADDRESS",
+    help="address of the server [default: PIXLATE_DOWNLOAD_URL, else Berkeley's]",
 )
 def download_command(name: str | None, root: Path, url: str) -> None:
-    """Download a public data set to ./datasets/NAME; without NAME, list them."""
+    """Download the public data set NAME to ./datasets/NAME; without NAME, list the data sets."""
     from pixlate.data.download.catalogue import DATASETS, remote
     from pixlate.data.download.fetching import download
 
-    if name is None:
+    if name is None:  # one line each, so that other programs can read the list
         for dataset, source in DATASETS.items():
             click.echo(f"{dataset:24}{source.layout:11}{source.about}")
         return
@@ -40,10 +43,10 @@ def download_command(name: str | None, root: Path, url: str) -> None:
 
 
 class _ProgressBar:
-    """A progress bar on a terminal; one line at the end where stderr is no terminal."""
+    """A progress bar where stderr is a terminal; otherwise one line at the end."""
 
     def __init__(self, name: str) -> None:
-        # Imported here, because `pixlate --help` imports every command: rich would make it slower.
+        # Imported here, because `pixlate --help` imports this module, and rich would slow it down.
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -63,15 +66,15 @@ class _ProgressBar:
             TimeRemainingColumn(),
         )
         self._name = name
-        self._done = 0
+        self._received = 0  # bytes
         self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
         self._task = self._bar.add_task(name, total=None)
 
-    def report(self, done: int, total: int | None) -> None:
-        """Show how many bytes have been received, and of how many where that is known."""
-        self._done = done
-        self._bar.update(self._task, completed=done, total=total)
-        if total is not None and done == total:
+    def report(self, received: int, total: int | None) -> None:
+        """Show the bytes received, and the total where it is known (else None)."""
+        self._received = received
+        self._bar.update(self._task, completed=received, total=total)
+        if total is not None and received == total:
             self._bar.update(self._task, description=f"{self._name}: unpacking")
 
     def __enter__(self) -> "_ProgressBar":
@@ -81,4 +84,4 @@ class _ProgressBar:
     def __exit__(self, *error: object) -> None:
         self._bar.stop()
         if self._bar.disable and error[0] is None:
-            click.echo(f"{self._name}: {self._done / 1e6:.1f} MB downloaded and unpacked", file=sys.stderr)
+            click.echo(f"{self._name}: {self._received / 1e6:.1f} MB downloaded and unpacked", file=sys.stderr)

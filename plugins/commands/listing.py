@@ -18,7 +18,7 @@ STYLES = {"loaded": "green", "disabled": "dim", "broken": "red"}
 
 
 def plugins_table(plugins: Plugins) -> Table:
-    """A row for each plugin: name, origin, status, and what it registers or why it is not loaded."""
+    """A row for each plugin: name, origin, status, and its components or the reason why it is not loaded."""
     rows = [
         (
             Text(info.name, style="bold"),
@@ -32,8 +32,8 @@ def plugins_table(plugins: Plugins) -> Table:
 
 
 def plugins_json(plugins: Plugins) -> str:
-    """The plugins for programs: a list of objects, with the components and hooks of each."""
-    return json.dumps([_facts(info) for info in plugins.infos], indent=2)
+    """The plugins as JSON: a list of objects, with the components and hooks of each."""
+    return json.dumps([_plugin_facts(info) for info in plugins.infos], indent=2)
 
 
 def components_table(registry: Registry) -> Table:
@@ -50,9 +50,9 @@ def components_table(registry: Registry) -> Table:
 
 
 def show(table: Table) -> None:
-    """Print a table: as wide as the terminal, or a line for each row where stdout is no terminal.
+    """Print a table, as wide as the terminal; where stdout is no terminal, with one line for each row.
 
-    rich would wrap rows at 80 columns there, and break the lines that other programs read.
+    There rich would wrap rows at 80 columns, which breaks the lines for programs that read them.
     """
     if sys.stdout.isatty():
         Console(highlight=False).print(table)
@@ -74,13 +74,15 @@ def _contents(info: PluginInfo) -> str:
     names: dict[str, list[str]] = {}
     for kind, name in info.registered:
         names.setdefault(kind, []).append(name)
-    parts = [f"{kind} {', '.join(kind_names)}" for kind, kind_names in names.items()]
-    # What the other register_* hooks do is listed already, by what they registered.
+    descriptions = [f"{kind} {', '.join(kind_names)}" for kind, kind_names in names.items()]
+    # The other register_* hooks are left out: the components that they registered are listed already.
     hooks = [hook for hook in info.hooks if not hook.startswith("register_") or hook == "register_commands"]
-    return "; ".join([*parts, *([f"hooks {', '.join(hooks)}"] if hooks else [])])
+    if hooks:
+        descriptions.append(f"hooks {', '.join(hooks)}")
+    return "; ".join(descriptions)
 
 
-def _facts(info: PluginInfo) -> dict[str, Any]:
+def _plugin_facts(info: PluginInfo) -> dict[str, Any]:
     return {
         "name": info.name,
         "distribution": info.distribution,

@@ -1,6 +1,6 @@
-"""The commands of `pixlate` beside train and test: list plugins and components, start a plugin, download data sets.
+"""The other commands of `pixlate`: list plugins and components, create a plugin, download data sets.
 
-Each imports what it needs when it runs, because `pixlate --help` imports this module.
+Their modules are imported when a command runs, because `pixlate --help` imports this module.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from pixlate.plugins.registry import KINDS
 
 from .download import download_command
 
-#: The plurals of kinds that the name of their hook does not give as people write them.
+#: The plurals of kinds in help texts, where they differ from the names of the hooks.
 PLURALS = {"model": "models", "dataset": "data sets", "lr_policy": "learning-rate policies", "init": "initialisations"}
 
 
@@ -28,7 +28,7 @@ def register_commands(cli: click.Group) -> None:
 
 
 plugin_files = click.option(
-    "--plugin", "files", metavar="FILE.py", multiple=True, help="also load the plugin in this file: its code runs"
+    "--plugin", "files", metavar="FILE.py", multiple=True, help="also load the plugin in this file, whose code runs"
 )
 
 
@@ -37,7 +37,7 @@ plugin_files = click.option(
 @plugin_files
 @click.pass_obj
 def list_plugins(plugins: Plugins, as_json: bool, files: tuple[str, ...]) -> None:
-    """List all plugins: what each registers, or why it is not loaded."""
+    """List all plugins with their components, or the reason why one is not loaded."""
     from .listing import plugins_json, plugins_table, show
 
     load_files(plugins, files)
@@ -58,7 +58,7 @@ def list_plugins(plugins: Plugins, as_json: bool, files: tuple[str, ...]) -> Non
 )
 @click.pass_obj
 def new_plugin(plugins: Plugins, name: str, folder: Path) -> None:
-    """Write a new plugin package, with a model and its tests, to start from."""
+    """Create a plugin package with an example model and its tests."""
     from .scaffold import write_package
 
     package = write_package(plugins, name, folder)
@@ -76,5 +76,5 @@ def _listing(kind: str, command: str) -> click.Command:
         show(components_table(plugins.registry(kind)))
 
     noun = PLURALS.get(kind, command)
-    help = f"List all {noun}, and the plugin that each comes from."
+    help = f"List all {noun} with their plugins."
     return click.command(command, help=help)(plugin_files(show_components))

@@ -1,7 +1,7 @@
-"""`pixlate new-plugin NAME`: a package with a model, its generator, its options and its tests, to start from.
+"""`pixlate new-plugin NAME`: creates a package with an example model, its generator, options and tests.
 
-The package is a copy of the files in `template/model/`, which are a working plugin named "example": they are linted,
-type-checked and tested as they stand.
+The package is a copy of the files in `template/model/`, a working plugin named "example", which is linted, type-checked
+and tested itself.
 """
 
 import re
@@ -14,7 +14,7 @@ from pixlate.util.files import cannot_write
 
 MAX_LENGTH = 40  # characters of a name
 TEMPLATES = Path(__file__).with_name("template")  # a folder for each kind of component
-SUFFIXES = (".md", ".py", ".toml")  # of a template's files; tools leave others beside them (.pyc)
+SUFFIXES = (".md", ".py", ".toml")  # of a template's files: other files in its folder are caches of tools (.pyc)
 
 
 def write_package(plugins: Plugins, name: str, folder: Path) -> Path:
@@ -31,7 +31,9 @@ def write_package(plugins: Plugins, name: str, folder: Path) -> Path:
             (package / path).parent.mkdir(exist_ok=True)
             (package / path).write_text(text, "utf-8")
     except FileExistsError:
-        raise OptionError(f"'{package}' exists, and nothing is overwritten: give another name or --folder.") from None
+        raise OptionError(
+            f"'{package}' exists already and is not overwritten: give another name or --folder."
+        ) from None
     except OSError as error:
         raise cannot_write(package, error) from error
     return package
@@ -45,7 +47,9 @@ def package_files(plugins: Plugins, name: str) -> Mapping[str, str]:
         registry = plugins.registry(kind)
         if component in registry:
             owner = registry.get(component).plugin
-            raise OptionError(f"a {kind} is named '{component}' already, in {owner}: give the plugin another name.")
+            raise OptionError(
+                f"there is a {kind} named '{component}' already, from {owner}: give the plugin another name."
+            )
     class_name = "".join(part.capitalize() for part in identifier.split("_"))
     return renamed(template_files("model"), dashed, identifier, class_name)
 
@@ -55,27 +59,27 @@ def plugin_name(name: str) -> str:
     short = name.removeprefix("pixlate-").removeprefix("pixlate_")
     if not re.fullmatch(r"[a-z][a-z0-9]*([-_][a-z0-9]+)*", short) or len(short) > MAX_LENGTH:
         raise OptionError(
-            f"'{name}' is no name for a plugin: use small letters and digits, and '-' or '_' between them, at most "
-            f"{MAX_LENGTH}, as in 'pixlate-cut'."
+            f"'{name}' is not a valid name for a plugin: use at most {MAX_LENGTH} lower-case letters and "
+            "digits, with single '-' or '_' between them, as in 'pixlate-cut'."
         )
     return short
 
 
 def template_files(kind: str) -> dict[str, str]:
-    """The files of a template as they lie in its folder: their text by path."""
+    """The files of a template: their text by path."""
     folder = TEMPLATES / kind
     files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.suffix in SUFFIXES}
-    # .pytest_cache, for one, has a README.md
+    # Hidden folders are caches of tools, too: that of pytest contains a README.md.
     return {name: path.read_text("utf-8") for name, path in files.items() if not name.startswith(".")}
 
 
 def renamed(files: Mapping[str, str], dashed: str, identifier: str, class_name: str) -> dict[str, str]:
-    """The same files with a plugin's name in place of "example", in paths and texts.
+    """The same files, in whose paths and texts "example" is replaced by a plugin's name.
 
-    All replacements are made in one pass, because a name may contain the word "example" itself.
+    There is one pass for all replacements, because the new name may contain the word "example" itself.
     """
     names = {"pixlate-example": f"pixlate-{dashed}", "example": identifier, "Example": class_name}
-    placeholder = re.compile("|".join(names))  # the alternatives are tried in order: the longest stands first
+    placeholder = re.compile("|".join(names))  # alternatives are tried in order, the longest one first
 
     def rename(text: str) -> str:
         return placeholder.sub(lambda match: names[match[0]], text)

@@ -9,8 +9,8 @@
     def test_mine() -> None:
         check_model("mine")
 
-- `check_model(name)`, `check_dataset(name, dataroot)`: check the contract of a model or a data set; AssertionError
-  names the requirement that is not met.
+- `check_model(name)`, `check_dataset(name, dataroot)`: check the contract of a model or a data set; an
+  AssertionError names the requirement that is not met.
 - fixture `installed_plugin`: installs a plugin from source for one test.
 - fixture `tiny_dataset`: writes a folder of a few synthetic images, "aligned", "unaligned" or "single".
 """

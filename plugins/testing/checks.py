@@ -25,13 +25,13 @@ def check_model(
     the same names in every step; training resumes bit for bit from its state; `translate` keeps the size and changes
     nothing; `--direction BtoA`, `--accumulate`, `--precision bf16` and `train=False` work.
 
-    - make_batch: `make_batch(n, seed)` returns a batch of n images, if the model needs more than "A" and "B".
+    - make_batch: for a model that needs more than "A" and "B": `make_batch(n, seed)` returns a batch of n images.
     - plugins: where names are looked up; None for built-in and installed plugins.
     - options: as on the command line (`netG="unet_128"`), over the model's defaults and `ngf=4, ndf=4`.
 
     Raises AssertionError for a requirement that is not met.
     """
-    from .model_contract import ModelContract  # imported here, because pytest's start should not wait for torch
+    from .model_contract import ModelContract  # imported here, so that pytest starts without importing torch
 
     ModelContract(plugins or _installed(), name, device, make_batch, options).check()
 
@@ -39,8 +39,8 @@ def check_model(
 def check_dataset(name: str, dataroot: Path | str, *, plugins: Plugins | None = None, **options: Any) -> None:
     """Check that a registered data set fulfils the contract of data sets, on the images in a folder.
 
-    Items are named images in [-1, 1], identical for the same (epoch, index) each time, in a spawned process too; no
-    global random generator is used; the files that it lists exist.
+    Items are named images in [-1, 1]; the same (epoch, index) gives the same item each time, also in a spawned process;
+    no global random generator is used; the listed files exist.
 
     - plugins: where names are looked up; None for built-in and installed plugins.
     - options: as on the command line (`load_size=64, crop_size=64`).

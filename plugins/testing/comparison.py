@@ -1,4 +1,4 @@
-"""Comparing states bit for bit, and the states of the global random generators."""
+"""Bit-for-bit comparison of nested values, and the states of the global random generators."""
 
 import random
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The contract of a data set, checked on a small folder by `pixlate.plugins.testing.check_dataset`."""
+"""The contract of a data set, which `pixlate.plugins.testing.check_dataset` checks on a small folder."""
 
 import pickle
 from collections.abc import Mapping
@@ -32,10 +32,11 @@ def check(plugins: Plugins, name: str, dataroot: Path | str, options: Mapping[st
 def _check_items(name: str, dataset: BaseDataset[Any]) -> None:
     for index in (0, len(dataset) - 1):
         before = random_states()
-        item, again = dataset[2, index], dataset[2, index]
+        # Epoch 2, because epoch 1 is what an index alone means.
+        item, second_item = dataset[2, index], dataset[2, index]
         unchanged = identical(before, random_states())
         _require(unchanged, name, "draws from a global generator: use the rng that sample() is given")
-        _require(identical(item, again), name, f"returns another item for index {index} the second time")
+        _require(identical(item, second_item), name, f"returns another item for index {index} the second time")
         _require("A" in item, name, "has items without 'A'")
         for side in ("A", "B"):
             if side in item:
@@ -44,10 +45,10 @@ def _check_items(name: str, dataset: BaseDataset[Any]) -> None:
 
 
 def _check_image(name: str, side: str, image: Any) -> None:
-    kind = isinstance(image, Tensor) and image.dim() == 3 and image.dtype == torch.float32
-    _require(kind, name, f"returns '{side}' that is no C×H×W tensor of float32")
-    inside = bool(torch.isfinite(image).all()) and float(image.abs().max()) <= 1
-    _require(inside, name, f"returns '{side}' with values outside [-1, 1]")
+    valid = isinstance(image, Tensor) and image.dim() == 3 and image.dtype == torch.float32
+    _require(valid, name, f"returns '{side}' that is no C×H×W tensor of float32")
+    in_range = bool(torch.isfinite(image).all()) and float(image.abs().max()) <= 1
+    _require(in_range, name, f"returns '{side}' with values outside [-1, 1]")
 
 
 def _check_files(name: str, dataset: BaseDataset[Any]) -> None:

@@ -32,7 +32,7 @@ def install_plugin(
     """
     module = module or f"pixlate_{entry}".replace("-", "_")
     distribution = distribution or f"pixlate-{entry}"
-    # importlib.metadata splits the folder's name at the first hyphen, so that the distribution's must have none
+    # importlib.metadata splits the folder's name at the first hyphen: the distribution's part must have none.
     info = site / f"{distribution.replace('-', '_')}-{version}.dist-info"
     info.mkdir(parents=True)
     (site / f"{module}.py").write_text(dedent(source), "utf-8")
@@ -45,7 +45,7 @@ def install_plugin(
 
 @pytest.fixture
 def installed_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Path]]:
-    """A function that installs a plugin for one test, in this process and those that the test starts.
+    """A function that installs a plugin for one test, in this process and its child processes.
 
     Its arguments are those of `install_plugin` without the folder. If PIXLATE_PLUGINS is set, the plugin is added.
     """

@@ -1,4 +1,4 @@
-"""The contract of a model, checked on tiny networks by `pixlate.plugins.testing.check_model`."""
+"""The contract of a model, which `pixlate.plugins.testing.check_model` checks on tiny networks."""
 
 import copy
 import io
@@ -25,8 +25,8 @@ from .comparison import identical, random_states
 
 Batch = dict[str, Any]
 MakeBatch = Callable[[int, int], Batch]
-TINY: Mapping[str, Any] = {"ngf": 4, "ndf": 4}
-SMALLEST = 32  # pixels
+TINY: Mapping[str, Any] = {"ngf": 4, "ndf": 4}  # options that keep the networks small
+MIN_SIDE = 32  # of the test images, in pixels
 SWAPPED = {"A": "B", "B": "A", "A_paths": "B_paths", "B_paths": "A_paths"}
 
 
@@ -64,15 +64,15 @@ class ModelContract:
     def check_options(self) -> None:
         """The model and its options have help, and its defaults are valid values of known options."""
         self.require(bool(self.component.help), "has no help: give register() a sentence")
-        own = [self.component.config] if self.component.config else []
-        owners = [*own, ModelOptions, DataOptions, TrainingOptions, ExperimentOptions]
+        configs = [self.component.config] if self.component.config else []
+        owners = [*configs, ModelOptions, DataOptions, TrainingOptions, ExperimentOptions]
         checked(owners, self.component.defaults, of=f"model '{self.name}'", plugins=self.plugins)
         parser = build_parser("train", self.plugins, [self.component])
         help_text = parser.get_help(parser.make_context("train", [], resilient_parsing=True))
-        for option in (option for owner in own for option in options_of(owner)):
+        for option in (option for owner in configs for option in options_of(owner)):
             self.require(bool(option.help), f"has an option --{option.name} without help")
-            shown = bool(option.hidden) or f"--{option.name}" in help_text
-            self.require(shown, f"does not show --{option.name} in --help")
+            in_help = bool(option.hidden) or f"--{option.name}" in help_text
+            self.require(in_help, f"does not show --{option.name} in --help")
 
     def check_training_step(self) -> None:
         """A step changes every trained network, and returns losses and images under the same names each time."""
@@ -115,7 +115,7 @@ class ModelContract:
         file = io.BytesIO()
         torch.save(model.state_dict(), file)
         file.seek(0)
-        other = self.make(seed=int(self.options.get("seed", 0)) + 1)
+        other = self.make(seed=int(self.options.get("seed", 0)) + 1)  # with other initial weights, all to be replaced
         other.prepare_once(other.directed(self.batch(1, 0)))
         other.load_state_dict(torch.load(file, weights_only=True))
         self.require(identical(model.state_dict(), other.state_dict()), "has another state after saving and loading it")
@@ -136,10 +136,11 @@ class ModelContract:
             self._check_image(name, image, 2)
             self.require(image.shape[-2:] == size, f"returns '{name}' of {tuple(image.shape[-2:])}, not {tuple(size)}")
         for i in range(2):
-            alone = model.translate({name: part[i : i + 1] for name, part in batch.items()})
+            alone = model.translate({name: values[i : i + 1] for name, values in batch.items()})
+            # Not bit for bit: convolutions of one image and of a batch add in another order.
             close = all(torch.allclose(images[name][i : i + 1], alone[name], atol=1e-4) for name in images)
             self.require(close, "translates an image differently in a batch: a norm may use the batch's statistics")
-        inputs = {name: part for name, part in batch.items() if not name.startswith("B")}
+        inputs = {name: value for name, value in batch.items() if not name.startswith("B")}
         output = model.fake({**inputs, **({"A": batch["B"]} if model.shared.direction == "BtoA" else {})})
         shape = (2, model.shared.output_nc, *size)
         self.require(
@@ -162,7 +163,7 @@ class ModelContract:
             return
         forward, backward = self.make(direction="AtoB"), self.make(direction="BtoA")
         batch = self.batch(1, 7)
-        swapped = {SWAPPED.get(name, name): part for name, part in batch.items()}
+        swapped = {SWAPPED.get(name, name): value for name, value in batch.items()}
         same = identical(forward.translate(batch), backward.translate(swapped))
         self.require(same, "swaps A and B itself with BtoA: the batch is already swapped")
 
@@ -191,8 +192,8 @@ class ModelContract:
 
     @cached_property
     def _size(self) -> int:
-        """The smallest allowed side that is not below SMALLEST."""
-        return SideRule.of(self.make().networks.values()).at_least(SMALLEST)
+        """The smallest allowed side that is not below MIN_SIDE."""
+        return SideRule.of(self.make().networks.values()).at_least(MIN_SIDE)
 
     def _random_batch(self, n: int, seed: int) -> Batch:
         generator = torch.Generator().manual_seed(seed)
@@ -232,6 +233,6 @@ def _weights(optimizer: torch.optim.Optimizer) -> list[Tensor]:
 
 
 def _all_state(model: BaseModel[Any]) -> Any:
-    """All that a translation must not change: the state, the modules' modes, the global random generators."""
+    """Everything that a translation must not change: state, modes of modules, global random generators."""
     modes = [module.training for network in model.networks.values() for module in network.modules()]
     return model.state_dict(), modes, random_states()

@@ -1,4 +1,4 @@
-"""The console: a live progress line on a terminal, plain lines everywhere else."""
+"""The console viewer: a live progress line on a terminal, plain lines in files and pipes."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -35,7 +35,7 @@ class Console:
         self._epoch_started = time.monotonic()
         terminal = self._terminal = self._terminal or Terminal()
         if terminal.is_terminal and not terminal.is_dumb_terminal:
-            # Without auto_refresh there is no thread that draws during a step: drawing costs nothing between updates.
+            # auto_refresh would redraw from a thread, also during steps, which it would slow down.
             self._live = Live(console=terminal, auto_refresh=False, transient=True)
             self._live.start()
             self._draw(run, run.start)
@@ -71,7 +71,7 @@ class Console:
 
     @hookimpl
     def checkpoint_saved(self, run: Run, progress: Progress, paths: Sequence[Path]) -> None:
-        """Print that a checkpoint was saved, where there is no live line."""
+        """Print that a checkpoint was saved, unless there is a live line."""
         if self._live is None:
             self._print(f"saved the model (total_iters {progress.images})")
 
@@ -83,8 +83,8 @@ class Console:
             self._live = None
 
     def _print(self, line: str) -> None:
-        # rich redirects standard output while there is a live line, and prints above it. Flushed at once, because a
-        # run whose output goes to a file or pipe is watched there.
+        # While there is a live line, rich redirects stdout and prints above the line. Flushed, so that a run can be
+        # watched in the file or pipe to which its output goes.
         print(line, flush=True)
 
     def _draw(self, run: Run, progress: Progress) -> None:
@@ -94,7 +94,7 @@ class Console:
 
 
 def progress_line(run: Run, progress: Progress, losses: Mapping[str, float]) -> RenderableType:
-    """Epoch, a progress bar, images of the epoch, images per second and time left; below them the losses."""
+    """Epoch, progress bar, images of the epoch, images per second, remaining time; the losses in a second line."""
     timing = run.timing()
     row = Table.grid(padding=(0, 2), expand=False)
     for _ in range(5):
@@ -112,5 +112,5 @@ def progress_line(run: Run, progress: Progress, losses: Mapping[str, float]) -> 
 
 def duration(seconds: float) -> str:
     """Seconds as hours, minutes and seconds: "1:02:03"."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"

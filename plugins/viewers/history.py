@@ -1,4 +1,4 @@
-"""Loss curves over a whole run, all sessions together, in constant memory."""
+"""Loss curves over all sessions of a run, in constant memory."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,8 +12,9 @@ Point = tuple[float, float]
 class Curve:
     """One value over time, downsampled to at most `max_points` points.
 
-    Each point is the mean of equally many neighbouring values. When the curve is full, pairs of points are merged and
-    each further point covers twice as many values: a page costs the same after ten epochs and after ten thousand.
+    Each point is the mean of the same number of consecutive values. When the curve is full, pairs of points are merged,
+    and each further point is the mean of twice as many values. So a page takes as long after ten thousand epochs as
+    after ten.
     """
 
     def __init__(self, max_points: int = 400) -> None:
@@ -24,13 +25,14 @@ class Curve:
         self._pending: list[Point] = []  # values of the next point, which is not complete yet
 
     def add(self, x: float, y: float) -> None:
-        """Add the next value; NaN and infinity are left out of means, and make a gap where nothing else is there."""
+        """Add the next value. Means ignore NaN and infinity; a point that has no other values is NaN, a gap."""
         self.last = y
         self._pending.append((x, y))
         if len(self._pending) == self._stride:
             self._points.append(_mean(self._pending))
             self._pending.clear()
         if len(self._points) == self._max_points:
+            # `max_points` is even: every point has a partner.
             pairs = zip(self._points[::2], self._points[1::2], strict=False)
             self._points = [_mean(pair) for pair in pairs]
             self._stride *= 2
@@ -41,20 +43,20 @@ class Curve:
 
 
 class History:
-    """The curves of all losses by name; x is the number of epochs completed, with its fraction."""
+    """The curves of all losses by name; x is the number of completed epochs, with a fraction for the current one."""
 
     def __init__(self, epoch_size: int) -> None:
         self.curves: dict[str, Curve] = {}
         self._epoch_size = max(1, epoch_size)
 
     def add(self, epoch: int, epoch_images: int, losses: Mapping[str, float]) -> None:
-        """Add the losses logged in an epoch, counted from 1, after so many of its images."""
+        """Add losses logged in an epoch (from 1), after `epoch_images` of its images."""
         epochs = epoch - 1 + epoch_images / self._epoch_size
         for name, value in losses.items():
             self.curves.setdefault(name, Curve()).add(epochs, value)
 
     def read(self, folder: Path, until: int) -> "History":
-        """Add what earlier sessions wrote to the run's losses.jsonl, up to a number of images, and return this."""
+        """Add the losses of earlier sessions from the run's losses.jsonl, up to `until` images; returns the history."""
         for record in read_losses(folder, until):
             self.add(record["epoch"], record["epoch_images"], record["losses"])
         return self

@@ -1,4 +1,4 @@
-"""The HTML page: web/index.html in the run's folder shows losses and images during a training and after it."""
+"""The HTML page viewer: web/index.html in the run's folder, with losses and images of a training."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,15 +17,15 @@ from .history import History
 from .plugin import HtmlPageOptions
 from .training_page import EpochRecord, ImageRow, TrainingPage
 
-SHOWN = "web/shown.jsonl"
+SHOWN = "web/shown.jsonl"  # an EpochRecord a line
 
 
 class HtmlPage:
-    """Keeps the page and its images, images/epoch<n>_<label>.png, up to date.
+    """Writes the page and its images, images/epoch<n>_<label>.png.
 
-    An epoch's training images change at the first display of the epoch and whenever `update_html_freq` images have
-    passed, the held-out images at every display. What the page shows is recorded line by line in web/shown.jsonl, a
-    log that is cut back to the checkpoint on resume, so that a resumed run continues its page.
+    An epoch's training images change at the first display of the epoch and after every `update_html_freq` images, the
+    held-out images at every display. The content of the page is recorded in web/shown.jsonl, a log that is truncated
+    to the checkpoint on resume, so that a resumed run continues its page.
     """
 
     def __init__(self, config: HtmlPageOptions) -> None:
@@ -39,7 +39,7 @@ class HtmlPage:
 
     @hookimpl
     def run_started(self, run: Run) -> None:
-        """Create the page, or continue that of earlier sessions."""
+        """Create the page, or continue the page of earlier sessions."""
         if not self._config.html:
             return
         make_folder(run.folder / "web" / "images")
@@ -59,7 +59,7 @@ class HtmlPage:
 
     @hookimpl
     def images_shown(self, run: Run, progress: Progress, images: Mapping[str, Tensor]) -> None:
-        """Show the step's images, when they are due."""
+        """Show the step's images, if they are due."""
         if self._page is None:
             return
         epoch = self._epoch_of(progress)
@@ -92,12 +92,12 @@ class HtmlPage:
 
     @hookimpl
     def epoch_ended(self, run: Run, progress: Progress) -> None:
-        """Bring curves and position up to date."""
+        """Write the page with the current curves and position."""
         self._save(run, progress)
 
     @hookimpl
     def run_finished(self, run: Run, error: BaseException | None) -> None:
-        """Write the final page, which says how the run ended and is no longer reloaded."""
+        """Write the final page, which shows how the run ended and no longer reloads itself."""
         self._save(run, None, state=final_state(error))
 
     def _epoch_of(self, progress: Progress) -> EpochRecord:
@@ -116,14 +116,14 @@ class HtmlPage:
         return page_images
 
     def _update(self, run: Run, progress: Progress) -> None:
-        """Record the current epoch, and write the page with it."""
+        """Record the current epoch, and write the page."""
         if self._log is not None and self._page is not None:
-            self._log.write(self._epoch.to_json())
+            self._log.write(self._epoch.to_json())  # the epoch's later lines replace earlier ones, see `earlier_epochs`
             self._page.show(self._epoch)
             self._save(run, progress)
 
     def _save(self, run: Run, progress: Progress | None, state: str = "training") -> None:
-        """Write the page; without a progress, which the end of a run does not tell, the last one stands."""
+        """Write the page; progress is None at the end of a run, whose position is that of the last call."""
         self._progress = progress or self._progress
         if self._page is None or self._progress is None:
             return
@@ -133,12 +133,12 @@ class HtmlPage:
             "images seen": f"{self._progress.images:,}",
             "model": str(run.options.get("model", "")),
         }
-        known = {name: fact for name, fact in facts.items() if fact}
-        self._page.save(run.folder / "web" / "index.html", known, running=progress is not None)
+        facts = {name: fact for name, fact in facts.items() if fact}
+        self._page.save(run.folder / "web" / "index.html", facts, running=progress is not None)
 
 
 def earlier_epochs(file: Path, until: int) -> list[EpochRecord]:
-    """The epochs of earlier sessions up to a number of images, in order, each as it was recorded last."""
+    """The epochs of earlier sessions up to `until` images, in order; of each its last record."""
     records: dict[int, EpochRecord] = {}
     if file.is_file():
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -149,8 +149,8 @@ def earlier_epochs(file: Path, until: int) -> list[EpochRecord]:
 
 
 def final_state(error: BaseException | None) -> str:
-    """How a run ended, in a few words."""
+    """The state of an ended run, as the page shows it: "finished", "stopped", or the error."""
     if error is None:
         return "finished"
-    stopped = isinstance(error, Interrupted | KeyboardInterrupt | SystemExit)  # on purpose
-    return "stopped" if stopped else f"ended by an error: {error}"
+    stopped_on_purpose = isinstance(error, Interrupted | KeyboardInterrupt | SystemExit)
+    return "stopped" if stopped_on_purpose else f"ended by an error: {error}"

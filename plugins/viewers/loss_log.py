@@ -1,4 +1,4 @@
-"""The loss log: loss_log.txt for people, losses.jsonl and timing.jsonl for programs; and the reader of losses.jsonl."""
+"""The loss log: writes loss_log.txt, losses.jsonl and timing.jsonl, and reads losses.jsonl."""
 
 import json
 import math
@@ -14,10 +14,10 @@ LOSSES = "losses.jsonl"
 
 
 class LossLog:
-    """Writes every logged loss.
+    """Writes the logged losses: loss_log.txt for people, losses.jsonl for programs.
 
-    losses.jsonl contains no clock values: two runs of the same options and seed write the same file, however often
-    they were interrupted. Clock values are in timing.jsonl.
+    losses.jsonl contains no times: runs with the same options and seed write the same file, even if they were
+    interrupted and resumed. Times are in timing.jsonl.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class LossLog:
 
     @hookimpl
     def run_started(self, run: Run) -> None:
-        """Open the logs, and write the heading of this session."""
+        """Open the logs, and write a heading for this session."""
         self._text = run.open_log("loss_log.txt")
         self._losses = run.open_log(LOSSES)
         self._timing = run.open_log("timing.jsonl")
@@ -54,17 +54,17 @@ class LossLog:
 
 
 def loss_line(progress: Progress, timing: Timing, losses: Mapping[str, float]) -> str:
-    """A line of loss_log.txt, in the form of the reference's log of 2018 to 2024, which people's scripts parse."""
+    """A line of loss_log.txt, in the format of the reference's log of 2018 to 2024, which existing scripts parse."""
     seconds = f"time: {timing.compute:.3f}, data: {timing.data:.3f}"
     values = "".join(f"{name}: {value:.3f} " for name, value in losses.items())
     return f"(epoch: {progress.epoch}, iters: {progress.epoch_images}, {seconds}) {values}"
 
 
 def read_losses(folder: Path, until: int) -> Iterator[dict[str, Any]]:
-    """The records of a run's losses.jsonl up to a number of images; unfinished and damaged lines are skipped.
+    """The records of a run's losses.jsonl up to `until` images; incomplete and damaged lines are skipped.
 
-    Lines beyond that number were written by an interrupted session after its last checkpoint; a resumed run, which
-    starts from the checkpoint, writes them again.
+    Later lines were written by an interrupted session after its last checkpoint: the resumed run, which starts from
+    the checkpoint, writes them again.
     """
     file = folder / LOSSES
     if not file.is_file():
@@ -77,14 +77,14 @@ def read_losses(folder: Path, until: int) -> Iterator[dict[str, Any]]:
 
 
 def strict_number(value: float) -> float | str:
-    """A number as strict JSON can hold it; else "NaN", "Infinity" or "-Infinity", which `float` reads."""
+    """A value for strict JSON: a finite number, or the string "NaN", "Infinity" or "-Infinity", which `float` reads."""
     if math.isfinite(value):
         return value
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def _parsed(line: str) -> dict[str, Any] | None:
-    """The record of one line; None for an unfinished or damaged line."""
+    """The record of one line; None for an incomplete or damaged line."""
     if not line.endswith("\n"):
         return None
     try:

@@ -1,6 +1,6 @@
-"""The built-in viewers, registered as any plugin registers its own, and their options.
+"""Registers the built-in viewers, and declares their options.
 
-Nothing here imports torch or a viewer's library, so that `--help` stays fast.
+This module imports neither torch nor a viewer's library, so that `--help` stays fast.
 """
 
 from dataclasses import dataclass
@@ -22,9 +22,7 @@ class HtmlPageOptions:
     TITLE: ClassVar[str] = "HTML page"
 
     html: bool = option(True, "write the run's page web/index.html", flag="--no_html")
-    update_html_freq: int = option(
-        1000, "images between two changes of an epoch's training images on the page", type=COUNT
-    )
+    update_html_freq: int = option(1000, "images between updates of the training images on the page", type=COUNT)
     display_winsize: int = option(256, "width of images on the page, in pixels", type=COUNT)
 
 
@@ -34,11 +32,11 @@ class VisdomOptions:
 
     TITLE: ClassVar[str] = "visdom"
 
-    display_id: int = option(1, "first window; 0 or less is no visdom", type=click.INT)
+    display_id: int = option(1, "number of the first window; 0 or less turns visdom off", type=click.INT)
     display_server: str = option("http://localhost", "address of the server", metavar="URL")
     display_port: int = option(8097, "port of the server", type=click.IntRange(1, 65535))
     display_env: str = option("main", "environment on the server")
-    display_ncols: int = option(4, "images side by side; 0 gives each a window", type=click.INT)
+    display_ncols: int = option(4, "images per row; with 0 each image has its own window", type=click.INT)
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ class WandbOptions:
     TITLE: ClassVar[str] = "Weights & Biases"
 
     use_wandb: bool = option(False, "send curves and images to Weights & Biases")
-    wandb_project_name: str = option("CycleGAN-and-pix2pix", "project that the run belongs to")
+    wandb_project_name: str = option("CycleGAN-and-pix2pix", "project of the run")
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""TensorBoard: scalars and images in the run's folder tensorboard/."""
+"""The TensorBoard viewer: scalars and images in the run's folder tensorboard/."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -29,10 +29,10 @@ class TensorBoardViewer:
 
     @hookimpl
     def run_started(self, run: Run) -> None:
-        """Open the writer; events that an interrupted session wrote after its last checkpoint are hidden."""
+        """Open the writer; events that an interrupted session wrote after its last checkpoint are discarded."""
         if not self._config.tensorboard:
             return
-        with warnings.catch_warnings():  # raised inside TensorBoard's own imports
+        with warnings.catch_warnings():  # TensorBoard's imports use deprecated functions
             warnings.simplefilter("ignore", DeprecationWarning)
             from torch.utils.tensorboard import SummaryWriter
         self._writer = SummaryWriter(run.folder / "tensorboard", purge_step=run.start.images + 1)
@@ -60,7 +60,7 @@ class TensorBoardViewer:
 
     @hookimpl
     def epoch_ended(self, run: Run, progress: Progress) -> None:
-        """Flush to the disk."""
+        """Flush the writer, so that TensorBoard shows the epoch."""
         if self._writer is not None:
             self._writer.flush()
 

@@ -1,4 +1,4 @@
-"""The page of a training run: curves of its losses and, newest first, the images of each epoch."""
+"""The page of a training run: loss curves, and the images of each epoch, newest first."""
 
 import json
 from collections.abc import Mapping
@@ -14,12 +14,15 @@ from pixlate.util.html import PageImage, content_width, image_row, page, rendere
 
 from .history import History
 
-REFRESH = 30  # seconds after which browsers reload the page of a run in progress
+REFRESH = 30  # seconds after which browsers reload the page while the run is in progress
 
 
 @dataclass(frozen=True)
 class ImageRow:
-    """Images side by side: `group` says of what kind they are ("held-out images"), `name` of which input."""
+    """Images side by side.
+
+    - group: their kind, "training images" or "held-out images (val)"; name: of their input.
+    """
 
     group: str
     name: str
@@ -28,9 +31,9 @@ class ImageRow:
 
 @dataclass
 class EpochRecord:
-    """What the page shows of one epoch.
+    """The content of the page for one epoch.
 
-    - number: of the epoch, from 1; images: seen in the run when it was last updated.
+    - number: of the epoch, from 1; images: seen in the run at the last update.
     - trained: the row of the step's images; unseen: a row for each held-out sample.
     - metrics: measured on held-out samples, by name.
     """
@@ -42,12 +45,12 @@ class EpochRecord:
     metrics: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> str:
-        """One line that `from_json` reads."""
+        """One line of JSON, which `from_json` reads."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, line: str) -> "EpochRecord | None":
-        """The record of such a line; None for a damaged line."""
+        """The record of a line; None for a damaged line."""
         try:
             values: dict[str, Any] = json.loads(line)
             rows = {name: _image_rows(values[name]) for name in ("trained", "unseen")}
@@ -59,8 +62,8 @@ class EpochRecord:
 class TrainingPage:
     """Builds the page.
 
-    An epoch's section is rendered when it changes and kept as text, so that writing the page, which happens at every
-    display, does not become slower with the number of epochs.
+    The section of an epoch is rendered only when it changes, and kept as text: the page is written at every display,
+    which must not become slower with the number of epochs.
     """
 
     def __init__(self, name: str, history: History, width: int) -> None:
@@ -71,13 +74,13 @@ class TrainingPage:
         self._sections: dict[int, dom_tag] = {}
 
     def show(self, epoch: EpochRecord) -> None:
-        """Put an epoch on the page, or replace its section."""
+        """Add the section of an epoch, or replace it."""
         counts = [len(row.images) for row in epoch.trained + epoch.unseen]
         self._page_width = max(self._page_width, content_width(counts, self._width))
         self._sections[epoch.number] = rendered(epoch_section(epoch, self._width))
 
     def save(self, path: Path, facts: Mapping[str, str], *, running: bool) -> None:
-        """Write the page. Browsers reload it while the run is in progress, and no longer when it has ended."""
+        """Write the page. Browsers reload it while `running`."""
         sections = [self._sections[number] for number in sorted(self._sections, reverse=True)]
         note = "No images yet." if running else "No images."
         body = sections or [tags.p(note, cls="note")]

@@ -1,7 +1,7 @@
-"""Sends windows to a visdom server from a thread, which keeps the newest content of each until a server answers.
+"""Sends windows to a visdom server from a thread.
 
-visdom's own client waits for every answer and prints a stack trace for every failure: a training would stop whenever
-its server is slow, and fill the terminal when there is none.
+visdom's client waits for every answer and prints a stack trace for every failure: a slow server would stall the
+training, and a missing one would fill the terminal.
 """
 
 import logging
@@ -21,14 +21,14 @@ from pixlate.util.html import visible
 from pixlate.util.image_io import ImageArray
 
 RETRY = 30.0  # seconds between two attempts to connect
-TIMEOUT = 5.0  # seconds for a connection, for an answer, and for what is left to send at the end
+TIMEOUT = 5.0  # seconds for a connection, for an answer, and for sending the remaining windows at the end
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Curves:
-    """A window with curves: points (epoch and its fraction, value) by name."""
+    """A window with curves: by name, points (x, y), where x is the epoch with its fraction."""
 
     window: str
     title: str
@@ -37,7 +37,7 @@ class Curves:
 
 @dataclass(frozen=True)
 class Panel:
-    """A window with an image, shown `width` pixels wide."""
+    """A window with an image, displayed `width` pixels wide."""
 
     window: str
     title: str
@@ -47,7 +47,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Labels:
-    """A window with a table of labels, in rows and columns as the images of a grid are."""
+    """A window with a table of labels, in the rows and columns of the images of a grid."""
 
     window: str
     title: str
@@ -58,18 +58,19 @@ Content = Curves | Panel | Labels
 
 
 class VisdomServer(threading.Thread):
-    """A connection that may fail: keeps the newest content of each window, and sends it when a server answers.
+    """A thread that keeps the newest content of each window, and sends it when a server answers.
 
-    When none answers, one warning is logged, and a connection is tried again every `RETRY` seconds. Memory is bounded,
-    because newer content of a window replaces older; a server that starts late or restarts receives every window.
+    When none answers, one warning is logged, and the connection is tried again every `retry` seconds. Newer content of
+    a window replaces older content, so that memory is bounded; a server that starts late or restarts receives every
+    window.
     """
 
     def __init__(self, server: str, port: int, env: str, *, retry: float = RETRY) -> None:
-        super().__init__(name="visdom", daemon=True)  # a daemon, so that no server can keep the process from exiting
-        parts = urlsplit(server if "//" in server else f"http://{server}")
-        self._address = (parts.hostname or "localhost", port)
-        self._url, self._env, self._retry = f"{parts.scheme}://{parts.netloc}", env, retry
-        self._condition = threading.Condition()  # guards the next three, and wakes the thread
+        super().__init__(name="visdom", daemon=True)  # a daemon: a server that hangs must not keep the process alive
+        address = urlsplit(server if "//" in server else f"http://{server}")
+        self._address = (address.hostname or "localhost", port)
+        self._url, self._env, self._retry = f"{address.scheme}://{address.netloc}", env, retry
+        self._condition = threading.Condition()  # guards the next three attributes, and wakes the thread
         self._windows: dict[str, Content] = {}
         self._unsent: set[str] = set()
         self._closing = False
@@ -81,14 +82,14 @@ class VisdomServer(threading.Thread):
         self._put(curves)
 
     def show(self, panel: Panel, *, labels: Sequence[str] = (), labels_window: str = "", columns: int = 1) -> None:
-        """Show an image in its window, and the labels of its parts in another."""
+        """Show an image in its window, and in another one the labels of the images that it is a grid of."""
         self._put(panel)
         if labels_window:
             rows = [list(labels[start : start + columns]) for start in range(0, len(labels), columns)]
             self._put(Labels(labels_window, f"{panel.title} labels", rows))
 
     def close(self) -> None:
-        """Send what is left, and end the thread; at once where no server answered."""
+        """Send the remaining windows, for at most `TIMEOUT` seconds, and end the thread; at once without a server."""
         with self._condition:
             self._closing = True
             self._condition.notify()
@@ -96,19 +97,20 @@ class VisdomServer(threading.Thread):
             self.join(TIMEOUT)
 
     def run(self) -> None:
-        """Send what is new until `close`, and connect again after a failure. Runs in the thread."""
+        """The thread: sends new content until `close`, and connects again after a failure."""
         while True:
             with self._condition:
                 self._condition.wait_for(lambda: self._unsent or self._closing)
                 if self._closing and (self._offline or not self._unsent):
                     return
+                # Sent outside of the lock, so that a slow server does not block the training in `_put`.
                 contents = [self._windows[window] for window in sorted(self._unsent)]
                 self._unsent.clear()
             try:
                 self._connect()
                 for content in contents:
                     _send(self._client, content)
-            except Exception as error:  # visdom and its libraries raise whatever they like
+            except Exception as error:  # visdom and its libraries raise errors of many classes
                 self._disconnect(error)
 
     def _put(self, content: Content) -> None:
@@ -120,13 +122,13 @@ class VisdomServer(threading.Thread):
     def _connect(self) -> None:
         if self._client is not None:
             return
-        # A plain connection first: it fails quickly and quietly where nothing listens, as visdom's client does not.
+        # A plain connection first: where nothing listens it fails at once and silently; visdom's client does neither.
         socket.create_connection(self._address, timeout=TIMEOUT).close()
         self._client = _client(self._url, self._address[1], self._env)
         self._offline = False
 
     def _disconnect(self, error: Exception) -> None:
-        """Warn once that no server answers, mark every window as unsent, and wait until the next attempt."""
+        """Warn once that no server answers, mark every window as unsent, and wait for the next attempt."""
         self._client = None
         if not self._offline:
             self._offline = True
@@ -143,14 +145,14 @@ class VisdomServer(threading.Thread):
 
 
 def _client(url: str, port: int, env: str) -> Any:
-    """visdom's client, with a timeout for every answer, which its own requests do not have."""
-    logging.getLogger("visdom").setLevel(logging.ERROR)  # it warns about every session that it opens
+    """visdom's client, with a timeout for every request, which it does not have by itself."""
+    logging.getLogger("visdom").setLevel(logging.ERROR)  # it logs a warning for every session
     from visdom import Visdom
 
     def post(self: Any, url: str, data: Any = None) -> Any:
         return self.session.post(url, data=data or {}, timeout=TIMEOUT).text
 
-    # visdom may not be installed, and has no types: the subclass is made where it is needed.
+    # Defined here, because visdom may not be installed; by `type()`, because it has no types for mypy.
     client: Any = type("ClientWithTimeout", (Visdom,), {"_handle_post": post})
     return client(server=url, port=port, env=env, use_incoming_socket=False, raise_exceptions=True)
 
@@ -173,7 +175,7 @@ def _send(client: Any, content: Content) -> None:
 
 
 def _padded(line: list[tuple[float, float]], length: int) -> list[tuple[float, float]]:
-    """A curve of that length, as visdom's matrix of curves needs: one that began later starts with a gap."""
+    """A curve with NaN in front up to `length` points: visdom takes curves of one length, and some start later."""
     start = line[0][0] if line else 0.0
     return [(start, math.nan)] * (length - len(line)) + line
 

@@ -1,4 +1,4 @@
-"""visdom: loss curves and images in a browser, through a server that may start late, stop and restart."""
+"""The visdom viewer: loss curves and images in a browser, through a server that may start late or restart."""
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -14,15 +14,15 @@ from .history import History
 from .plugin import VisdomOptions
 from .visdom_server import Curves, Panel, VisdomServer
 
-GAP = 2  # white pixels around each image of a grid
+GAP = 2  # width in pixels of the white border of each image in a grid
 
 
 class VisdomViewer:
     """Four windows, from `display_id` on: loss curves, the step's images, their labels, held-out images.
 
-    The numbers of the windows are the reference's. Everything is sent by a thread: a server that is missing or slow
-    does not delay the training. With `display_ncols` 0 each image of the step has a window of its own in place of the
-    grid and its labels.
+    The windows have the numbers of the reference. A thread sends everything, so that a missing or slow server does not
+    delay the training. With `display_ncols` 0 each image of the step has its own window, instead of the grid and its
+    labels.
     """
 
     def __init__(self, config: VisdomOptions) -> None:
@@ -33,8 +33,8 @@ class VisdomViewer:
 
     @hookimpl
     def run_started(self, run: Run) -> None:
-        """Start the thread that sends, and show the curves of earlier sessions."""
-        # visdom is on by default, as in the reference, so its absence is no error.
+        """Start the sending thread, and show the curves of earlier sessions."""
+        # visdom is on by default, as in the reference: it is no error when it is not installed.
         if self._config.display_id <= 0 or find_spec("visdom") is None:
             return
         self._width = int(run.options.get("display_winsize", 256))
@@ -74,7 +74,7 @@ class VisdomViewer:
             return
         rows = [[to_image(tensor) for tensor in sample.images.values()] for sample in samples]
         columns = max(len(row) for row in rows)
-        # Behind the windows of the step's images, of which each has one where there is no grid.
+        # After the windows of the step's images: one for each where there is no grid.
         window = self._config.display_id + 3 + (len(samples[0].images) if self._config.display_ncols <= 0 else 0)
         image = grid([image for row in rows for image in row], columns)
         title = f"{run.name} held-out images: {', '.join(samples[0].images)}"
@@ -82,24 +82,24 @@ class VisdomViewer:
 
     @hookimpl
     def run_finished(self, run: Run, error: BaseException | None) -> None:
-        """Send what is left, where a server answers."""
+        """Send the remaining windows, if a server answers."""
         if self._server is not None:
             self._server.close()
 
     def _send_curves(self, run: Run) -> None:
         if self._server is not None and self._history.curves:
             curves = self._history.curves.items()
-            # The reference counts epochs from 1: its x is the epoch and its fraction, a history's the epochs completed.
+            # A history counts completed epochs; the reference's x is the current epoch, from 1.
             lines = {name: [(x + 1, y) for x, y in curve.points()] for name, curve in curves}
             title = f"{run.name} loss over time"
             self._server.draw(Curves(f"{self._config.display_id}", title, lines))
 
 
 def grid(images: Sequence[ImageArray], columns: int) -> ImageArray:
-    """Images side by side on white, in rows of so many; smaller images keep their size.
+    """A grid of images on white with `columns` columns; smaller images keep their size.
 
-    torchvision's `make_grid` takes images of one size only, and samples differ with `--preprocess none`; and nothing
-    else in a training imports torchvision, which takes about 2 s and 180 MB.
+    torchvision's `make_grid` takes images of one size only, and with `--preprocess none` samples differ in size. No
+    other module of a training imports torchvision, which takes about 2 s and 180 MB.
     """
     height = max(image.shape[0] for image in images) + 2 * GAP
     width = max(image.shape[1] for image in images) + 2 * GAP

@@ -1,4 +1,4 @@
-"""Weights & Biases: scalars and images in a project, or offline in the run's folder."""
+"""The Weights & Biases viewer: scalars and images in a project, or offline in the run's folder."""
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -18,10 +18,11 @@ ID_FILE = "wandb_id.txt"
 
 
 class WandbViewer:
-    """Logs losses, metrics and images by the number of images seen.
+    """Logs losses, metrics and images; their step is the number of images seen.
 
-    The id that Weights & Biases gives to the run is kept in wandb_id.txt, so that a resumed training continues its
-    curves. Raises OptionError when `--use_wandb` is given and wandb is not installed.
+    The run's id at Weights & Biases is stored in wandb_id.txt, so that a resumed training continues its curves.
+
+    Raises OptionError when `--use_wandb` is given and wandb is not installed.
     """
 
     def __init__(self, config: WandbOptions) -> None:
@@ -33,10 +34,10 @@ class WandbViewer:
 
     @hookimpl
     def run_started(self, run: Run) -> None:
-        """Start a run, or resume that of earlier sessions."""
+        """Start a run, or resume the run of earlier sessions."""
         if not self._config.use_wandb:
             return
-        import wandb  # slow, and an optional dependency
+        import wandb  # an optional dependency, and slow to import
 
         id_file = run.folder / ID_FILE
         # A training from the start is a new run, even in the folder of an older one (--overwrite).
@@ -92,4 +93,5 @@ class WandbViewer:
 
     def _log(self, progress: Progress, values: Mapping[str, Any]) -> None:
         if self._run is not None:
+            # Several calls for one step are merged by wandb.
             self._run.log({**values, "epoch": progress.epoch}, step=progress.images)

@@ -1,4 +1,4 @@
-"""What has changed between a stored run and the command that resumes it: options, plugins, data, machine."""
+"""Compares a stored run with the command that resumes it: options, plugins, data, machine."""
 
 import hashlib
 import json
@@ -14,14 +14,14 @@ from pixlate.data.base import BaseDataset
 from pixlate.errors import OptionError
 from pixlate.options.command.resolved import ResolvedOptions
 
-#: A value before and now.
+#: The stored value and the current one.
 Change = tuple[Any, Any]
 
 
 def allowed_changes(resolved: ResolvedOptions) -> dict[str, Change]:
     """The differences from the stored run that resuming allows: options, plugins' versions and files, by name.
 
-    Raises OptionError, with every difference, when the architecture or the data would be another.
+    Raises OptionError, with every other difference, when the architecture or the data would change.
     """
     stored = resolved.stored
     if stored is None:
@@ -35,15 +35,15 @@ def allowed_changes(resolved: ResolvedOptions) -> dict[str, Change]:
     if fixed:
         raise OptionError(
             f"run '{resolved.name}' cannot be resumed with other networks or data "
-            f"({'; '.join(describe_changes(fixed))}): leave these out, or start a new run under another --name."
+            f"({'; '.join(describe_changes(fixed))}): omit these options, or start a new run under another --name."
         )
     current = resolved.to_store({})
     components = {}
     for option, component in current.components.items():
         if option in stored.components and option not in options:
-            before, now = _origin(stored.components[option]), _origin(component)
-            if before != now:
-                components[f"{option} {component.get('name')}"] = (before, now)
+            change = (_origin(stored.components[option]), _origin(component))
+            if change[0] != change[1]:
+                components[f"{option} {component.get('name')}"] = change
     files = {
         f"plugin file {path}": (stored.plugin_files[path], digest)
         for path, digest in current.plugin_files.items()
@@ -54,11 +54,14 @@ def allowed_changes(resolved: ResolvedOptions) -> dict[str, Change]:
 
 def describe_changes(changes: Mapping[str, Change]) -> list[str]:
     """One text per change: "lr: 0.0002 -> 0.0001"."""
-    return [f"{name}: {before} -> {now}" for name, (before, now) in changes.items()]
+    return [f"{name}: {old} -> {new}" for name, (old, new) in changes.items()]
 
 
 def data_fingerprint(dataset: BaseDataset[Any]) -> dict[str, Any]:
-    """The number of files and a digest of their names, relative to the folder they share, in order."""
+    """The number of files, and a digest of their ordered names relative to their common folder.
+
+    Not of their content, which would have to be read whole; a folder that was moved has the same fingerprint.
+    """
     files = [str(path) for path in dataset.files()]
     root = os.path.commonpath(files) if files else ""
     listing = "\n".join(os.path.relpath(path, root) for path in files)
@@ -66,14 +69,15 @@ def data_fingerprint(dataset: BaseDataset[Any]) -> dict[str, Any]:
 
 
 def machine_fingerprint(device: str) -> dict[str, str | int]:
-    """What bit-for-bit repetition depends on beside options and seed: versions, threads, device, instruction set.
+    """What bit-for-bit repetition depends on besides options and seed: versions, threads, device, instruction set.
 
-    - device: as on the command line; "auto" and "cpu" have the processor's instruction set, "cuda" the GPU's name.
+    - device: as on the command line. For "auto" and "cpu" the instruction set is the CPU's; for "cuda" it is replaced
+      by the GPU's name.
     """
-    chosen = torch.device("cpu" if device == "auto" else device)
+    torch_device = torch.device("cpu" if device == "auto" else device)
     instructions = torch.backends.cpu.get_cpu_capability()
-    if chosen.type == "cuda":
-        instructions = torch.cuda.get_device_name(chosen)
+    if torch_device.type == "cuda":
+        instructions = torch.cuda.get_device_name(torch_device)
     return {
         "pixlate": __version__,
         "torch": str(torch.__version__),
@@ -86,12 +90,12 @@ def machine_fingerprint(device: str) -> dict[str, str | int]:
 
 def check_same_data(stored: Mapping[str, Any], current: Mapping[str, Any], name: str) -> None:
     """Compare the data fingerprints of two states' facts. Raises OptionError when they differ."""
-    before, now = stored["data"], current["data"]
-    if before == now:
+    stored_data, data = stored["data"], current["data"]
+    if stored_data == data:
         return
-    counts = f"{before.get('files')} files and there are {now.get('files')} now"
-    if before.get("files") == now.get("files"):
-        counts = f"{now.get('files')} files of other names"
+    counts = f"{stored_data.get('files')} files and there are {data.get('files')} now"
+    if stored_data.get("files") == data.get("files"):
+        counts = f"{data.get('files')} files of other names"
     raise OptionError(
         f"run '{name}' was trained on {counts}: give the same data, or start a new run under another --name."
     )
@@ -99,12 +103,12 @@ def check_same_data(stored: Mapping[str, Any], current: Mapping[str, Any], name:
 
 def machine_changes(stored: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, Change]:
     """The differences of the machine fingerprints of two states' facts: with any, resuming is not bit for bit exact."""
-    before, now = stored["machine"], current["machine"]
-    return {key: (before.get(key), now[key]) for key in now if before.get(key) != now[key]}
+    stored_machine, machine = stored["machine"], current["machine"]
+    return {key: (stored_machine.get(key), machine[key]) for key in machine if stored_machine.get(key) != machine[key]}
 
 
 def _as_stored(value: Any) -> Any:
-    """A value as it comes back from options.json: tuples are lists there."""
+    """A value as it is read back from options.json, where tuples are lists."""
     return json.loads(json.dumps(value))
 
 

@@ -1,4 +1,4 @@
-"""A training state: what it holds, how it is copied between two steps, and whether one that was read is valid."""
+"""A training state: its content, its validation after reading, and the copying of its tensors between two steps."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,8 +12,8 @@ from torch import Tensor
 from pixlate.errors import CheckpointError
 from pixlate.plugins.run import Progress
 
-FORMAT = 1
-_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # a tag becomes the beginning of a file's name
+FORMAT = 1  # the version of the state's layout
+_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # file names begin with a tag: it must not lead out of the folder
 
 
 def new_state(
@@ -28,8 +28,8 @@ def new_state(
 
     - model: the model's state_dict, copied.
     - facts: the fingerprints of data and machine, compared on resume.
-    - log_sizes: the length of each log in bytes, to which it is cut back on resume.
-    - tags: the further names under which the networks are written, "5" or "iter_4000".
+    - log_sizes: the length of each log in bytes, to which it is truncated on resume.
+    - tags: further names under which the networks are written, "5" or "iter_4000".
     """
     return {
         "format": FORMAT,
@@ -37,21 +37,21 @@ def new_state(
         "facts": dict(facts),
         "logs": dict(log_sizes),
         "tags": list(tags),
-        # One section per rank of a distributed run, for what differs between the ranks. A single process has nothing
-        # of its own: its generators are seeded from the position, and the rest of the state is common to all ranks.
+        # One section per rank of a distributed run, for what differs between ranks. It is empty for a single process:
+        # generators are seeded from the position, and everything else is common to all ranks.
         "ranks": [{}],
         "model": model,
     }
 
 
 def check_state(state: dict[str, Any], path: Path) -> dict[str, Any]:
-    """Validate every field but the model's own. Raises CheckpointError; returns the same state."""
-    written = state.get("format")
-    if isinstance(written, int) and written > FORMAT:
+    """Validate every field except the model's; returns the same state. Raises CheckpointError for an invalid one."""
+    version = state.get("format")
+    if isinstance(version, int) and version > FORMAT:
         raise CheckpointError(
             f"'{path}' was written by a newer version of pixlate: upgrade pixlate to resume this run."
         )
-    if written != FORMAT or not _is_valid(state):
+    if version != FORMAT or not _is_valid(state):
         raise CheckpointError(f"'{path}' is not the state of a run.")
     return state
 
@@ -66,7 +66,7 @@ def network_files(state: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, 
 
 
 def _is_valid(state: Mapping[str, Any]) -> bool:
-    position, facts, logs, tags = (state.get(part) for part in ("position", "facts", "logs", "tags"))
+    position, facts, logs, tags = (state.get(key) for key in ("position", "facts", "logs", "tags"))
     return (
         isinstance(state.get("model"), dict)
         and isinstance(position, dict)
@@ -74,7 +74,7 @@ def _is_valid(state: Mapping[str, Any]) -> bool:
         and all(_is_count(value) for value in position.values())
         and position["epoch"] >= 1
         and isinstance(facts, dict)
-        and all(isinstance(facts.get(part), dict) for part in ("data", "machine"))
+        and all(isinstance(facts.get(key), dict) for key in ("data", "machine"))
         and isinstance(logs, dict)
         and all(_is_count(size) for size in logs.values())
         and isinstance(tags, list)
@@ -89,8 +89,8 @@ def _is_count(value: object) -> bool:
 class Snapshot:
     """Copies nested values; every tensor becomes a contiguous one on the CPU.
 
-    The memory of a copy is reused by the next one, since allocating fresh memory takes longer than copying
-    (docs/reliability.md has the figures): whoever reads a copy must have finished before the next is taken.
+    A copy reuses the memory of the previous one, because allocating takes longer than copying (figures in
+    docs/reliability.md). The previous copy must no longer be in use.
     """
 
     def __init__(self) -> None:
@@ -110,21 +110,22 @@ class Snapshot:
         if isinstance(value, Tensor):
             return self._buffer(value.detach()).copy_(value.detach(), non_blocking=value.is_cuda)
         if isinstance(value, Mapping):
-            return {key: self._copy(part) for key, part in value.items()}
+            return {key: self._copy(item) for key, item in value.items()}
         if isinstance(value, list):
-            return [self._copy(part) for part in value]
+            return [self._copy(item) for item in value]
         if isinstance(value, tuple):
-            return tuple(self._copy(part) for part in value)
+            return tuple(self._copy(item) for item in value)
         return value
 
     def _buffer(self, tensor: Tensor) -> Tensor:
-        """The buffer of the next tensor: the one it had in the last copy, where shape and dtype are still the same."""
+        """The buffer of the next tensor: that of the last copy, where shape and dtype are the same."""
         index, self._used = self._used, self._used + 1
         if index < len(self._buffers):
             buffer = self._buffers[index]
-            same = buffer.shape == tensor.shape and buffer.dtype == tensor.dtype
-            if same and buffer.is_pinned() == tensor.is_cuda:
+            fits = buffer.shape == tensor.shape and buffer.dtype == tensor.dtype
+            if fits and buffer.is_pinned() == tensor.is_cuda:
                 return buffer
+        # Pinned memory for tensors on a GPU: only into that can they be copied asynchronously.
         buffer = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=tensor.is_cuda)
         self._buffers[index : index + 1] = [buffer]
         return buffer

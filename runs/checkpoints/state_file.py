@@ -1,7 +1,7 @@
-"""Files of states and weights: on the disk whole or not at all, and a state is checked by its SHA-256 when read.
+"""Reads and writes state and weight files. Writes are atomic, and a state's SHA-256 is checked when it is read.
 
-The rename of `latest_state.pt` is the commit of a save. `latest_state.pt.sha256` holds the new state's checksum
-before that rename, beside that of the state which it replaces, so that one of them fits whenever a process is killed.
+The rename of `latest_state.pt` commits a save. Before it, `latest_state.pt.sha256` holds two checksums, that of the new
+state and that of the replaced one: whenever the process is killed, one of them is that of the file.
 """
 
 import hashlib
@@ -20,21 +20,23 @@ from pixlate.util.files import atomic_link, atomic_write, write_whole
 def write_state(path: Path, state: Mapping[str, Any], *, keep_as: Path | None = None) -> None:
     """Write a state durably, with its checksum in a file beside it.
 
-    `keep_as` is a second name for the state that is replaced. Raises DataError when the disk refuses.
+    - keep_as: a second name for the state that is replaced.
+
+    Raises DataError when it cannot be written.
     """
     with atomic_write(path, durable=True) as file:
         digest = _save(state, file)
-        # The new state is on the disk before the previous one is replaced: a refused write leaves both as they are.
+        # The new state must be on the disk before the previous one is replaced: a failed write leaves both unchanged.
         file.flush()
         os.fsync(file.fileno())
         if keep_as is not None and path.exists():
             link_state(path, keep_as)
         _write_digests(path, {digest, *_digests(path)})
-    _write_digests(path, {digest})
+    _write_digests(path, {digest})  # after the rename, which ends the block
 
 
 def read_state(path: Path, *, device: str = "cpu") -> dict[str, Any]:
-    """Read a state. Raises CheckpointError when it is missing, damaged, or holds anything but data."""
+    """Read a state. Raises CheckpointError when it is missing, damaged, or contains anything but data."""
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -46,9 +48,9 @@ def read_state(path: Path, *, device: str = "cpu") -> dict[str, Any]:
 
 
 def link_state(path: Path, name: Path) -> None:
-    """Give a state a second name, with its checksum, in place of the state that had that name.
+    """Give a state a second name, with its checksum, replacing the state of that name.
 
-    Raises DataError when the disk refuses.
+    Raises DataError when it cannot be written.
     """
     digests = _digests(path)
     _write_digests(name, digests | _digests(name))
@@ -57,13 +59,13 @@ def link_state(path: Path, name: Path) -> None:
 
 
 def write_weights(path: Path, weights: Mapping[str, Any]) -> None:
-    """Write one network's bare state_dict, as the reference does. Raises DataError when the disk refuses."""
+    """Write one network's bare state_dict, as the reference does. Raises DataError when it cannot be written."""
     with atomic_write(path, durable=True) as file:
         _save(weights, file)
 
 
 class _HashingFile:
-    """Passes on what is written to it and computes its SHA-256."""
+    """A file that computes the SHA-256 of what is written to it."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -78,11 +80,11 @@ class _HashingFile:
 
 
 def _save(content: Mapping[str, Any], file: BinaryIO) -> str:
-    """Write with torch.save; returns the SHA-256 in hexadecimal. Raises OSError when the disk refuses."""
+    """Write with torch.save; returns the SHA-256 in hexadecimal. Raises OSError when writing fails."""
     hashing = _HashingFile(file)
     try:
         torch.save(dict(content), hashing)  # type: ignore[arg-type]
-    except RuntimeError as error:  # torch hides a failed write's OSError behind its own
+    except RuntimeError as error:  # torch.save raises its own error after the OSError of a failed write
         cause = error.__context__
         raise cause if isinstance(cause, OSError) else error from None
     return hashing.hash.hexdigest()
@@ -93,7 +95,7 @@ def _checksum_file(path: Path) -> Path:
 
 
 def _digests(path: Path) -> set[str]:
-    """The checksums of which one must fit; none where there is no readable file of them."""
+    """The stored checksums, one of which must be the file's; empty where they cannot be read."""
     try:
         return {line.split()[0] for line in _checksum_file(path).read_text("utf-8").splitlines() if line.strip()}
     except (OSError, UnicodeDecodeError):

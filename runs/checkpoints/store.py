@@ -1,8 +1,8 @@
-"""The checkpoints of a run folder: the state first, then the files derived from it.
+"""The checkpoints of a run folder: the training state, and network files derived from it.
 
 `latest_state.pt` holds everything; `<tag>_net_<name>.pth` are bare state_dicts for users and for the reference.
-Writing happens in the background, from a copy taken at the step that asked for it. A save is complete when
-`finished` reports it; a run that is killed before that resumes from the save before.
+Files are written in the background, from a copy of the state. A save is complete when `finished` returns it; a run that
+is killed before that resumes from the previous save.
 """
 
 import re
@@ -25,18 +25,18 @@ STATE, PREVIOUS = "latest_state.pt", "previous_state.pt"
 
 
 class Logs(Protocol):
-    """The logs that belong to a state."""
+    """The logs whose lengths are part of a state."""
 
     def sizes(self) -> Mapping[str, int]:
-        """The length of each log in bytes, by file name, with all lines written."""
+        """The length of each log in bytes, by file name, after all lines are written."""
 
     def sync(self) -> None:
-        """Wait until the logs are on the disk; called from another thread."""
+        """Flush the logs to the disk; called from another thread."""
 
 
 @dataclass(frozen=True)
 class Saved:
-    """The result of a save: the position it was taken at, the files that were written, and the error if it failed."""
+    """The result of a save: its position in the run, the files that were written, and the error if it failed."""
 
     progress: Progress
     paths: list[Path] = field(default_factory=list)
@@ -51,8 +51,8 @@ def has_state(folder: Path) -> bool:
 class CheckpointStore:
     """Saves a model's state into one run folder, and restores it.
 
-    - facts: kept in every state and compared on resume.
-    - keep: how many of the numbered checkpoints stay, of epochs and of iterations each; 0 keeps all.
+    - facts: the fingerprints of data and machine, stored in every state and compared on resume.
+    - keep: the number of numbered checkpoints to keep, of epochs and of iterations each; 0 keeps all.
     """
 
     def __init__(self, folder: Path, model: BaseModel[Any], *, facts: Mapping[str, Any], keep: int = 0) -> None:
@@ -66,12 +66,12 @@ class CheckpointStore:
         self._finished: list[Saved] = []
 
     def save(self, progress: Progress, logs: Logs, *tags: str) -> None:
-        """Copy the state as it is now and write it in the background: as the latest, and under each further tag."""
-        self.wait()
+        """Copy the current state, and write it in the background as the latest and under each further tag."""
+        self.wait()  # its copy of the state is about to be overwritten
         try:
             model = self._snapshot.take(self.model.state_dict())
             state = new_state(model, progress, facts=self.facts, log_sizes=logs.sizes(), tags=tags)
-        except (PixlateError, MemoryError, RuntimeError) as error:  # PyTorch's lack of memory is a RuntimeError
+        except (PixlateError, MemoryError, RuntimeError) as error:  # PyTorch raises RuntimeError when out of memory
             self._finished.append(_failed(progress, error))
         else:
             self._writing = self._worker.submit(self._write, progress, state, logs)
@@ -84,7 +84,7 @@ class CheckpointStore:
         return finished
 
     def wait(self) -> None:
-        """Wait for the save under way, if any; `finished` reports its result."""
+        """Wait for the save in progress, if any; `finished` returns its result."""
         if self._writing is not None:
             self._finished.append(self._writing.result())
             self._writing = None
@@ -95,7 +95,10 @@ class CheckpointStore:
         self._worker.shutdown()
 
     def read(self) -> tuple[dict[str, Any], str]:
-        """The newest valid state, and a sentence where it is not the latest. Raises CheckpointError."""
+        """The newest valid state, and a warning where it is not the latest, else "".
+
+        Raises CheckpointError when there is none.
+        """
         latest, previous = self.folder / STATE, self.folder / PREVIOUS
         try:
             return check_state(read_state(latest), latest), ""
@@ -104,16 +107,17 @@ class CheckpointStore:
                 raise
             try:
                 state = check_state(read_state(previous), previous)
-            except CheckpointError as second:
-                raise CheckpointError(f"{error} {second} There is no older state to resume from.") from error
+            except CheckpointError as previous_error:
+                raise CheckpointError(f"{error} {previous_error} There is no older state to resume from.") from error
             images = state["position"]["images"]
             return state, f"{error} Resuming from the previous state, at {images} images."
 
     def restore(self, state: Mapping[str, Any], *, previous: bool = False) -> Progress:
-        """Load a state into the model, and do again what follows a commit, in case the process was killed before that.
+        """Load a state into the model, and write its network files, which a killed process may not have completed.
 
-        `previous` says that it is the state before the latest; it then becomes the latest. Raises CheckpointError
-        for a state that does not fit the model, DataError when the disk refuses.
+        - previous: the state is the one before the latest, which is damaged; it becomes the latest.
+
+        Raises CheckpointError for a state that does not fit the model, DataError when files cannot be written.
         """
         try:
             self.model.load_state_dict(state["model"])
@@ -128,10 +132,10 @@ class CheckpointStore:
 
     def _write(self, progress: Progress, state: Mapping[str, Any], logs: Logs) -> Saved:
         try:
-            logs.sync()  # a state must not count lines that a power failure could take
+            logs.sync()  # before the state, which must not count lines that a power failure could still lose
             write_state(self.folder / STATE, state, keep_as=self.folder / PREVIOUS)
             paths = [self.folder / STATE, *self._write_networks(state)]
-        except Exception as error:  # in another thread: kept until `finished` is called
+        except Exception as error:  # this is another thread: `finished` returns the error to the main thread
             return _failed(progress, error)
         return Saved(progress, paths)
 
@@ -141,12 +145,13 @@ class CheckpointStore:
         for name, weights in network_files(state):
             write_weights(self.folder / name, weights)
             paths.append(self.folder / name)
+        # Last, so that there are never fewer than `keep`; on resume again, because a kill may have come in between.
         if self.keep:
             self._prune()
         return paths
 
     def _prune(self) -> None:
-        """Remove the oldest numbered checkpoints; epochs and iterations are counted apart."""
+        """Remove the oldest numbered checkpoints; those of epochs and of iterations are counted separately."""
         numbered: dict[str, dict[int, list[Path]]] = {}
         for path in self.folder.glob("*_net_*.pth"):
             if match := re.match(r"(iter_)?(\d+)_net_", path.name):
@@ -158,10 +163,11 @@ class CheckpointStore:
 
 
 def check_free_space(folder: Path, model: BaseModel[Any]) -> None:
-    """Raise DataError when the disk has no room for the states that lie side by side while one is written."""
+    """Raise DataError when the disk has too little space for the files that exist while a state is written."""
     weights = sum(w.numel() * w.element_size() for net in model.networks.values() for w in net.parameters())
     present = sum(path.stat().st_size for path in (folder / STATE, folder / PREVIOUS) if path.exists())
-    # Three states (latest, previous, the one being written) of weights and Adam's two moments, and the network files.
+    # Three states (latest, previous, the one being written), each of the weights and Adam's two moments, and the
+    # network files: 3 · 3 + 1 times the weights.
     needed, free = 10 * weights - present, shutil.disk_usage(folder).free
     if free < needed:
         raise DataError(

@@ -1,4 +1,4 @@
-"""A run without a training: what viewers see, driven by hand."""
+"""A run without a training, whose events tests send to viewers by themselves."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -70,10 +70,10 @@ def images_by_label(*labels: str, size: int = 16, value: float = 0.0) -> dict[st
     return {label: torch.full((1, 3, size, size), value) for label in labels or LABELS}
 
 
-def eventually(true: Callable[[], Any], seconds: float = 30) -> Any:
-    """Wait until a function gives something true, and return that."""
+def eventually(condition: Callable[[], Any], seconds: float = 30) -> Any:
+    """Wait until a function returns a true value; returns that."""
     end = time.monotonic() + seconds
-    while not (value := true()):
+    while not (value := condition()):
         assert time.monotonic() < end
         time.sleep(0.05)
     return value

@@ -19,7 +19,7 @@ from pixlate import __main__ as pixlate_command
 from pixlate import get_plugins
 from pixlate.runs import opening, testing
 
-READY = (opening, testing)
+PRELOADED = (opening, testing)
 
 
 def run(order: dict[str, Any]) -> None:
@@ -34,8 +34,8 @@ def run(order: dict[str, Any]) -> None:
     sys.argv = ["pixlate", *order["args"]]
     try:
         pixlate_command.main()
-    except SystemExit as ended:
-        leave(ended.code)
+    except SystemExit as exit_request:
+        leave(exit_request.code)
     except BaseException:
         import traceback
 
@@ -45,7 +45,7 @@ def run(order: dict[str, Any]) -> None:
 
 
 def leave(code: Any) -> None:
-    """End as Python ends: its threads joined, its finalizers run."""
+    """Exit as Python does, with threads joined and exit handlers called; a forked child must not return to `main`."""
     import atexit
     import threading
 
@@ -59,8 +59,8 @@ def status(number: int, seconds: float) -> int | None:
     """The exit status of a process; None where it still runs after so many seconds."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        ended, code = os.waitpid(number, os.WNOHANG)
-        if ended:
+        process, code = os.waitpid(number, os.WNOHANG)
+        if process:  # 0 while it runs
             return os.waitstatus_to_exitcode(code)
         time.sleep(0.005)
     return None

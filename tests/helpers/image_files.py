@@ -7,14 +7,14 @@ from PIL import Image
 
 
 def noise_image(size: tuple[int, int], seed: int = 0, mode: str = "RGB") -> Image.Image:
-    """Noise, with a wave so that scaling has something to keep."""
+    """An image of random pixels."""
     width, height = size
     noise = np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
     return Image.fromarray(noise).convert(mode)
 
 
 def write(path: Path, size: tuple[int, int] = (40, 30), seed: int = 0) -> Path:
-    """One image file; its folder is made."""
+    """Write one image file, and its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     noise_image(size, seed).save(path)
     return path

@@ -31,13 +31,13 @@ FOLDERS = ("data", "inference", "models", "options", "plugins", "runs", "util")
 
 def sources() -> dict[str, Path]:
     """The modules of the package by name, without the leading `pixlate.` where they lie in a folder beside it."""
-    found = {"train": ROOT / "train.py", "test": ROOT / "test.py"}
+    modules = {"train": ROOT / "train.py", "test": ROOT / "test.py"}
     for folder in (*FOLDERS, "pixlate"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             parts = path.relative_to(ROOT).with_suffix("").parts
             if "template" not in parts:
-                found[".".join(parts).removesuffix(".__init__")] = path
-    return found
+                modules[".".join(parts).removesuffix(".__init__")] = path
+    return modules
 
 
 def imports(module: str, path: Path, modules: dict[str, Path]) -> Iterator[str]:
@@ -105,7 +105,7 @@ def circles(edges: dict[str, set[str]]) -> list[list[str]]:
     index: dict[str, int] = {}
     low: dict[str, int] = {}
     stack: list[str] = []
-    found: list[list[str]] = []
+    groups: list[list[str]] = []
 
     def visit(node: str) -> None:
         index[node] = low[node] = len(index)
@@ -123,9 +123,9 @@ def circles(edges: dict[str, set[str]]) -> list[list[str]]:
                 if group[-1] == node:
                     break
             if len(group) > 1:
-                found.append(sorted(group))
+                groups.append(sorted(group))
 
     for node in list(edges):
         if node not in index:
             visit(node)
-    return found
+    return groups

@@ -1,4 +1,4 @@
-"""Reading pages in tests: a parser that keeps what matters, and a browser where there is one."""
+"""Reading pages in tests: a parser for tags and texts, and a headless browser where one is installed."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,7 +35,7 @@ class Page(HTMLParser):
         return [attributes for name, attributes in self.tags if name == tag]
 
     def text(self, tag: str) -> list[str]:
-        """The texts that follow the opening of such tags."""
+        """The texts after each opening tag of that name."""
         return [text for name, text in self.texts if name == tag]
 
     def files(self) -> list[Path]:

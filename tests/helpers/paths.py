@@ -1,4 +1,4 @@
-"""Where things are: the repository's root, and the golden numbers of the tests."""
+"""Paths of the repository and of the golden files."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
 """The same faults for pixlate and for the reference, side by side.
 
-    python tests/reference_faults.py FOLDER_OF_THE_REFERENCE
+    python tests/helpers/reference_faults.py FOLDER_OF_THE_REFERENCE
 
 The reference needs wandb and dominate installed. Prints one table.
 """
@@ -44,8 +44,8 @@ def forked(work: Callable[[], None], out: Path) -> int:
     code = 0
     try:
         work()
-    except SystemExit as ended:
-        code = ended.code if isinstance(ended.code, int) else bool(ended.code)
+    except SystemExit as exit_request:
+        code = exit_request.code if isinstance(exit_request.code, int) else bool(exit_request.code)
     except BaseException:
         import traceback
 
@@ -59,7 +59,7 @@ def forked(work: Callable[[], None], out: Path) -> int:
 
 
 class Program:
-    """One of the two: how it is run, and what its run folder is called."""
+    """pixlate or the reference: starts its commands."""
 
     def __init__(self, root: Path, reference: Path | None) -> None:
         self.root = root
@@ -72,32 +72,32 @@ class Program:
     def start(self, *args: str | Path, test: bool = False, name: str = "run") -> int:
         where = ["--dataroot", self.root / "images", "--checkpoints_dir", self.root / "runs", "--name", name]
         if self.reference:
-            given = ["test.py" if test else "train.py", *where, *args]
-            given += [] if test else ["--no_html"]
+            command = ["test.py" if test else "train.py", *where, *args]
+            command += [] if test else ["--no_html"]
         else:
-            given = ["test" if test else "train", *where, *args, "--device", "cpu"]
-            given += [] if test else ["--no_html", "--display_id", "0"]
-        return forked(lambda: self._run(list(map(str, given))), self.out)
+            command = ["test" if test else "train", *where, *args, "--device", "cpu"]
+            command += [] if test else ["--no_html", "--display_id", "0"]
+        return forked(lambda: self._run(list(map(str, command))), self.out)
 
     def run(self, *args: str | Path, test: bool = False, name: str = "run") -> tuple[int, str]:
         """Run to the end; its exit status and output."""
         _, status = os.waitpid(self.start(*args, test=test, name=name), 0)
         return os.waitstatus_to_exitcode(status), self.out.read_text(errors="replace")
 
-    def _run(self, given: list[str]) -> None:
+    def _run(self, command: list[str]) -> None:
         if self.reference:
             os.chdir(self.reference)
-            sys.argv = given
-            runpy.run_path(given[0], run_name="__main__")
+            sys.argv = command
+            runpy.run_path(command[0], run_name="__main__")
         else:
             from pixlate.__main__ import main
 
-            main(given)
+            main(command)
 
     def kill_while_saving(self) -> dict[str, int]:
         """Kill a training while it writes its checkpoint, and look at what is left."""
         draw = random.Random(0)
-        found = {"kills": 0, "unreadable weights": 0, "could not resume": 0}
+        counts = {"kills": 0, "unreadable weights": 0, "could not resume": 0}
         folder = self.root / "runs" / "killed"
         watched = folder / "latest_net_G.pth"
         for _ in range(KILLS):
@@ -109,14 +109,14 @@ class Program:
             self._wait(number, writing)
             os.kill(number, 9)
             os.waitpid(number, 0)
-            found["kills"] += 1
+            counts["kills"] += 1
             try:
                 torch.load(watched, weights_only=True)
             except Exception:
-                found["unreadable weights"] += 1
+                counts["unreadable weights"] += 1
             code, _ = self.run(*TRAIN, "--continue_train", "--n_epochs", "1", "--n_epochs_decay", "0", name="killed")
-            found["could not resume"] += code != 0
-        return found
+            counts["could not resume"] += code != 0
+        return counts
 
     def _wait(self, number: int, true: Callable[[], bool]) -> None:
         end = time.monotonic() + 60
@@ -125,7 +125,7 @@ class Program:
             assert os.waitpid(number, os.WNOHANG) == (0, 0), self.out.read_text()
 
     def judge(self, code: int, output: str) -> str:
-        """How a bad input was answered."""
+        """The reaction to a bad input, in a few words."""
         if "Traceback" in output:
             last = [line for line in output.splitlines() if line.strip()][-1]
             return f"traceback ({re.split(r'[:(]', last)[0].strip()})"
@@ -134,19 +134,19 @@ class Program:
         return "one-sentence error"
 
     def bad_inputs(self) -> dict[str, str]:
-        """Train and test with things that are wrong, one at a time."""
+        """Train with one bad input or option at a time."""
         short = (*TRAIN, "--n_epochs", "1", "--n_epochs_decay", "0")
         answers = {}
         images = self.root / "images"
-        kept = self.root / "kept"
-        shutil.copytree(images, kept)
+        originals = self.root / "originals"
+        shutil.copytree(images, originals)
         for what, spoil in SPOILERS.items():
             shutil.rmtree(images)
-            shutil.copytree(kept, images)
+            shutil.copytree(originals, images)
             spoil(images)
             answers[what] = self.judge(*self.run(*short, name=re.sub(r"\W", "", what)))
         shutil.rmtree(images)
-        shutil.copytree(kept, images)
+        shutil.copytree(originals, images)
         for what, options in OPTIONS.items():
             answers[what] = self.judge(*self.run(*short, *options, name="options"))
         answers["a run name that points outside of the folder"] = self.judge(*self.run(*short, name="../../up"))
@@ -171,20 +171,20 @@ class Program:
 
 
 def shrinking(path: Path) -> Callable[[], bool]:
-    """Tells whether a file is smaller than it was: it is being written in place."""
+    """A function that tells whether a file has become smaller, because it is being overwritten in place."""
     largest = 0
 
     def smaller() -> bool:
         nonlocal largest
-        now = path.stat().st_size
-        largest = max(largest, now)
-        return now < largest
+        size = path.stat().st_size
+        largest = max(largest, size)
+        return size < largest
 
     return smaller
 
 
 class Runs:
-    """Something that makes a folder when it is unpickled."""
+    """An object that creates a folder when it is unpickled."""
 
     def __init__(self, mark: Path) -> None:
         self.mark = mark
@@ -233,8 +233,8 @@ OPTIONS = {
 def measure(root: str, reference: str) -> None:
     """In a process of its own: one program's answers, as JSON on the last line."""
     program = Program(Path(root), Path(reference) if reference else None)
-    found = {"kills": program.kill_while_saving(), **program.bad_inputs(), **program.bad_checkpoints()}
-    print(json.dumps(found))
+    answers = {"kills": program.kill_while_saving(), **program.bad_inputs(), **program.bad_checkpoints()}
+    print(json.dumps(answers))
 
 
 def main() -> None:
@@ -243,14 +243,14 @@ def main() -> None:
     for reference in ("", sys.argv[1]):
         with tempfile.TemporaryDirectory() as root:
             make_images(Path(root) / "images")
-            made = subprocess.run(
+            process = subprocess.run(
                 [sys.executable, __file__, "--measure", root, reference],
                 capture_output=True,
                 text=True,
                 env={**os.environ, "OMP_NUM_THREADS": "1", "PIXLATE_PLUGINS": "", "WANDB_MODE": "disabled"},
             )
-            assert made.returncode == 0, made.stdout + made.stderr
-            columns.append(json.loads(made.stdout.splitlines()[-1]))
+            assert process.returncode == 0, process.stdout + process.stderr
+            columns.append(json.loads(process.stdout.splitlines()[-1]))
     print("| fault | pixlate | the reference |\n| --- | --- | --- |")
     for what in columns[0]:
         print(f"| {what} | {columns[0][what]} | {columns[1][what]} |")

@@ -1,4 +1,4 @@
-"""Trainings in processes of their own, as small as they get: started, killed, continued and compared."""
+"""Tiny trainings in processes of their own: started, killed, resumed and compared."""
 
 import atexit
 import functools
@@ -30,12 +30,17 @@ IMAGES = 9  # an odd number: the last batch of an epoch is short
 
 
 def make_images(folder: Path, count: int = IMAGES) -> Path:
-    """A folder that pix2pix and CycleGAN can both be trained on."""
-    draw = np.random.default_rng(0)
-    for phase, width, many in (("train", 80, count), ("val", 80, 2), ("trainA", 40, count - 2), ("trainB", 40, count)):
+    """Write a folder of images for both pix2pix and CycleGAN."""
+    rng = np.random.default_rng(0)
+    for phase, width, number in (
+        ("train", 80, count),
+        ("val", 80, 2),
+        ("trainA", 40, count - 2),
+        ("trainB", 40, count),
+    ):
         (folder / phase).mkdir(parents=True)
-        for i in range(many):
-            pixels = draw.integers(0, 255, (40, width, 3), dtype=np.uint8)
+        for i in range(number):
+            pixels = rng.integers(0, 255, (40, width, 3), dtype=np.uint8)
             Image.fromarray(pixels).save(folder / phase / f"{i:02}.png")
     return folder
 
@@ -75,7 +80,7 @@ def server() -> Server:
 
 @dataclass
 class Command:
-    """A pixlate command under way or over."""
+    """A pixlate command, running or ended."""
 
     number: int
     out: Path
@@ -93,7 +98,7 @@ class Command:
             os.kill(self.number, number)
 
     def kill(self) -> None:
-        """End it without a chance to do anything."""
+        """End it with SIGKILL."""
         self.send(signal.SIGKILL)
         self.wait()
 
@@ -105,8 +110,8 @@ class Command:
 
 def start(*args: str | Path, before: str = "", cwd: Path | None = None, **environment: str) -> Command:
     """Start a command; `before` is Python that runs first in its process."""
-    handle, out = tempfile.mkstemp(prefix="pixlate-", suffix=".txt")
-    os.close(handle)
+    descriptor, out = tempfile.mkstemp(prefix="pixlate-", suffix=".txt")
+    os.close(descriptor)
     atexit.register(Path(out).unlink, missing_ok=True)
     order = {"args": list(map(str, args)), "before": before, "out": out, "environment": environment}
     return Command(server().ask({**order, "cwd": str(cwd or Path(out).parent)}), Path(out))
@@ -129,7 +134,7 @@ def train(folder: Path, *args: str | Path, before: str = "", expect: int = 0) ->
 
 
 def place(folder: Path) -> tuple[str, ...]:
-    """The options that say where."""
+    """The options for the images, the folder of runs and the name of the run."""
     return ("--dataroot", str(folder.parent / "images"), "--checkpoints_dir", str(folder), "--name", "run")
 
 
@@ -149,7 +154,7 @@ def state_of(folder: Path) -> dict[str, Any]:
 
 
 def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value inside nested ones, with its place."""
+    """Every value inside nested ones, with its path."""
     if isinstance(value, dict):
         for key, part in value.items():
             yield from leaves(part, f"{name}/{key}")

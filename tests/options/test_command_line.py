@@ -46,7 +46,7 @@ def pixels(path: Path) -> "np.ndarray[tuple[int, ...], np.dtype[np.int64]]":
 @pytest.fixture(scope="module")
 def run(folder: Path) -> Command:
     def call(script: str, words: str, code: int = 0, **environment: str) -> "subprocess.CompletedProcess[str]":
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, str(ROOT / script), *words.split()],
             cwd=folder,
             capture_output=True,
@@ -54,18 +54,18 @@ def run(folder: Path) -> Command:
             timeout=200,
             env={**os.environ, "OMP_NUM_THREADS": "1", "PIXLATE_PLUGINS": "", **environment},
         )
-        assert "Traceback" not in done.stderr, done.stderr
-        assert done.returncode == code, done.stdout + done.stderr
-        return done
+        assert "Traceback" not in process.stderr, process.stderr
+        assert process.returncode == code, process.stdout + process.stderr
+        return process
 
     return call
 
 
 @pytest.fixture(scope="module")
 def trained(run: Command, folder: Path) -> Path:
-    done = run("train.py", f"--model pix2pix --dataroot pairs {TINY} {SHORT}")
-    assert "web/index.html" in done.stdout
-    assert "Next: python test.py --name pairs_pix2pix" in done.stdout
+    process = run("train.py", f"--model pix2pix --dataroot pairs {TINY} {SHORT}")
+    assert "web/index.html" in process.stdout
+    assert "Next: python test.py --name pairs_pix2pix" in process.stdout
     return folder / "checkpoints" / "pairs_pix2pix"
 
 
@@ -99,8 +99,8 @@ def test_the_options_and_their_sources_are_stored(trained: Path) -> None:
 
 
 def test_test_needs_no_other_flag(run: Command, trained: Path, folder: Path) -> None:
-    done = run("test.py", "")
-    assert "testing the newest run, 'pairs_pix2pix'" in done.stdout
+    process = run("test.py", "")
+    assert "testing the newest run, 'pairs_pix2pix'" in process.stdout
     images = folder / "results" / "pairs_pix2pix" / "test_latest" / "images"
     labels = ("real_A", "fake_B", "real_B")
     assert {path.name for path in images.iterdir()} == {f"{i}_{label}.png" for i in range(2) for label in labels}
@@ -110,9 +110,9 @@ def test_test_needs_no_other_flag(run: Command, trained: Path, folder: Path) -> 
 def test_the_group_s_commands_print_each_message_once(trained: Path, folder: Path) -> None:
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PIXLATE_PLUGINS": ""}
     command = [sys.executable, "-m", "pixlate", "test", "--results_dir", "once"]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200, env=environment)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("testing the newest run") == 1
+    process = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=200, env=environment)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.count("testing the newest run") == 1
 
 
 def test_results_do_not_depend_on_workers_or_batches(run: Command, trained: Path, folder: Path) -> None:
@@ -150,11 +150,11 @@ def test_continuing_and_extending(run: Command, trained: Path, folder: Path) -> 
 
 
 def test_continuing_where_nothing_was_saved_starts_at_the_beginning(run: Command, folder: Path) -> None:
-    done = run(
+    process = run(
         "train.py",
         f"--model pix2pix --dataroot pairs {TINY} --n_epochs 1 --n_epochs_decay 0 --name new --continue_train",
     )
-    assert "starting at the first step" in done.stdout
+    assert "starting at the first step" in process.stdout
 
 
 def test_a_config_file_is_below_the_command_line(run: Command, folder: Path) -> None:
@@ -200,12 +200,12 @@ def test_mistakes_are_one_sentence(
 ) -> None:
     monkeypatch.chdir(folder)
     script, _, rest = words.partition(".py ")
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         import_module(f"pixlate.{script}").main(rest.split())
-    assert left.value.code == code
-    said = capsys.readouterr().err
-    assert sentence in said
-    assert len([line for line in said.splitlines() if line.startswith("Error")]) == 1
+    assert exit_info.value.code == code
+    errors = capsys.readouterr().err
+    assert sentence in errors
+    assert len([line for line in errors.splitlines() if line.startswith("Error")]) == 1
     assert not (trained.parent / "s").exists()
 
 
@@ -222,8 +222,8 @@ import runpy, sys
 sys.argv = ["x", "--help"]
 try:
     runpy.run_path({str(ROOT / script)!r}, run_name="__main__")
-except SystemExit as left:
-    assert not left.code
+except SystemExit as exit_request:
+    assert not exit_request.code
 assert not {{"torch", "PIL", "numpy"}} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, timeout=60, cwd=ROOT)

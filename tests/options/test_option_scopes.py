@@ -143,15 +143,15 @@ def behaviour(checkpoints: Path) -> dict[str, str]:
     by_test, by_single = read_back("test"), read_back("test", "--model", "test")
     by_load = loaded(checkpoints, stored)
     tested = resolve("test", ["--name", "run"], get_plugins()).values
-    found = {}
+    rows = {}
     for name in sorted({*continued.values, *tested}):
         words = [word for word, names in (("train", by_train), ("test", by_test)) if name in names]
         words += [word for word, names in (("single", by_single), ("load", by_load)) if name in names]
         words.append(on_change(same, name) if name in continued.values else "untrained")
         if name in tested and name in stored and name != "name":
             words += ["contradiction"] if contradicts(name, another(name, stored[name])) else []
-        found[name] = " ".join(words)
-    return found
+        rows[name] = " ".join(words)
+    return rows
 
 
 def test_every_option_keeps_its_promise(checkpoints: Path, caplog: pytest.LogCaptureFixture) -> None:

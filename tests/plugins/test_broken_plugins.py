@@ -42,9 +42,9 @@ SOURCES = {
         "class Mute(Exception):\n    def __str__(self): raise ValueError\nraise Mute",
         "Mute (pixlate_bad.py, line 3)",
     ),
-    "asks for components at import": (
+    "looks up components at import": (
         "from pixlate import get_plugins\nget_plugins()",
-        "asks for components while it is imported",
+        "looks up components while it is imported",
     ),
     # its hooks are none
     "no hook": ("x = 1", "it implements no hook of pixlate"),
@@ -60,8 +60,8 @@ SOURCES = {
     # what it registers is nothing
     "raises in a hook": (MODELS + "{}['mine']", "KeyError: 'mine' (pixlate_bad.py, line 8)"),
     "exits in a hook": (MODELS + "raise SystemExit(0)", "SystemExit: 0"),
-    "name": (MODELS + "register('my model', 'm:M')", "'my model' is no name for a model"),
-    "no name": (MODELS + "register(None, 'm:M')", "None is no name for a model"),
+    "name": (MODELS + "register('my model', 'm:M')", "'my model' is not a valid name for a model"),
+    "no name": (MODELS + "register(None, 'm:M')", "None is not a valid name for a model"),
     "target": (MODELS + "register('mine', 'm.M')", "target must be a class or 'module:Name', not 'm.M'"),
     "unknown keyword": (MODELS + "register('mine', 'm:M', option=3)", "unexpected keyword argument 'option'"),
     "config": (MODELS + "register('mine', 'm:M', config=dict)", "config must be a dataclass"),
@@ -79,7 +79,10 @@ SOURCES = {
         HEAD + "@dataclass(frozen=True)\nclass Config:\n    x: int = option(1, 'x', colour=3)\n" + CONFIG,
         "unexpected keyword argument 'colour'",
     ),
-    "defaults": (MODELS + "register('mine', 'm:M', defaults={'nfg': 3})", "name no option 'nfg'. Did you mean"),
+    "defaults": (
+        MODELS + "register('mine', 'm:M', defaults={'nfg': 3})",
+        "there is no option 'nfg' for its defaults. Did you mean",
+    ),
     "defaults of a norm": (
         HEAD + "@hookimpl\ndef register_norms(register): register('n', 'm:N', defaults={'ngf': 3})",
         "only models and data sets have defaults",
@@ -116,17 +119,17 @@ GOOD = HEAD + "@hookimpl\ndef register_norms(register):\n    register('good', 'm
 
 def help_of(model: str, capsys: Said) -> tuple[str, list[str]]:
     """What `train.py --model … --help` says, and its lines on stderr."""
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         main(["--model", model, "--help"])
-    assert ended.value.code == 0
-    said = capsys.readouterr()
-    return said.out, said.err.splitlines()
+    assert exit_info.value.code == 0
+    output = capsys.readouterr()
+    return output.out, output.err.splitlines()
 
 
 def line_about(capsys: Said, *, entry: str = "bad", distribution: str = "pixlate-bad", version: str = "0.3") -> str:
     """The one line on stderr: the cause, after the plugin's name, distribution and version."""
-    shown, lines = help_of("pix2pix", capsys)
-    assert "--lambda_L1" in shown
+    help_text, lines = help_of("pix2pix", capsys)
+    assert "--lambda_L1" in help_text
     assert len(lines) == 1, lines
     assert lines[0].startswith(f"warning: plugin {entry} of {distribution} {version} is skipped: ")
     return lines[0].partition("is skipped: ")[2]
@@ -255,12 +258,12 @@ def test_the_first_of_two_installations_of_one_distribution_counts(
 
 def test_a_plugin_file_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said) -> None:
     (tmp_path / "broken.py").write_text("import nothing_here")
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         main(["--plugin", str(tmp_path / "broken.py"), "--help"])
-    assert ended.value.code == 2
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 1
-    assert said[0].startswith(f"Error: --plugin {tmp_path / 'broken.py'} cannot be loaded: ModuleNotFoundError")
+    assert exit_info.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith(f"Error: --plugin {tmp_path / 'broken.py'} cannot be loaded: ModuleNotFoundError")
 
 
 def test_files_of_the_plugin_path_that_are_none(
@@ -271,8 +274,8 @@ def test_files_of_the_plugin_path_that_are_none(
     (tmp_path / "files" / "_helper.py").write_text("raise AssertionError")
     monkeypatch.delenv("PIXLATE_PLUGINS")
     monkeypatch.setenv("PIXLATE_PLUGIN_PATH", os.pathsep.join([str(tmp_path / "files"), str(tmp_path / "gone.py")]))
-    shown, lines = help_of("pix2pix", capsys)
-    assert "--lambda_L1" in shown
+    help_text, lines = help_of("pix2pix", capsys)
+    assert "--lambda_L1" in help_text
     assert [line.partition(" is skipped: ")[0] for line in lines] == [
         f"warning: plugin broken in {tmp_path / 'files' / 'broken.py'}",
         f"warning: plugin gone in {tmp_path / 'gone.py'}",
@@ -280,7 +283,7 @@ def test_files_of_the_plugin_path_that_are_none(
     assert "there is no such file" in lines[1]
 
 
-# --- what is said later ----------------------------------------------------------------------------------------
+# --- what is lines later ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -293,9 +296,9 @@ def test_unknown_names_are_followed_by_what_is_broken(
     (tmp_path / "c.toml").write_text("mine = 3\n")
     get_plugins()
     capsys.readouterr()
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         main([word.format(config=tmp_path / "c.toml") for word in words])
-    assert ended.value.code == 2
+    assert exit_info.value.code == 2
     lines = capsys.readouterr().err.splitlines()
     assert "mine" in " ".join(lines[:-1])
     assert lines[-1].startswith("warning: plugin bad of pixlate-bad 0.3 is skipped: ModuleNotFoundError")
@@ -327,12 +330,12 @@ def test_a_training_goes_on_beside_ten_broken_plugins(
         installed_plugin(SOURCES[fault][0], entry=f"bad{number}", version="0.3")
     words = f"--model pix2pix --dataroot {tiny_dataset('aligned', count=2)} --netG resnet_6blocks --ngf 4 --ndf 4"
     more = "--n_epochs 1 --n_epochs_decay 0 --load_size 64 --crop_size 64 --num_threads 0 --display_id 0 --name trial"
-    ended = subprocess.run(
+    process = subprocess.run(
         [sys.executable, ROOT / "train.py", *words.split(), *more.split()], cwd=tmp_path, text=True, capture_output=True
     )
-    assert ended.returncode == 0, ended.stderr
+    assert process.returncode == 0, process.stderr
     assert (tmp_path / "checkpoints" / "trial" / "latest_net_G.pth").is_file()
-    lines = ended.stderr.splitlines()
+    lines = process.stderr.splitlines()
     assert [line.partition(" is skipped")[0] for line in lines] == [
         f"warning: plugin bad{number} of pixlate-bad{number} 0.3" for number in range(10)
     ]

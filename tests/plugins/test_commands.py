@@ -130,7 +130,7 @@ def test_no_plugin_takes_a_command_that_exists(installed_plugin: Install, capsys
     assert "--n_epochs" in output.out
     assert output.err.count("\n") == 1
     assert "plugin greedy" in output.err
-    assert "'train' is there already" in output.err
+    assert "'train' exists already" in output.err
 
 
 # --- new-plugin ------------------------------------------------------------------------------------------------
@@ -138,13 +138,13 @@ def test_no_plugin_takes_a_command_that_exists(installed_plugin: Install, capsys
 
 @pytest.mark.parametrize("name", ["", "Mine", "1st", "a b", "../x", "x/y", "a--b", "a" * 41, "pixlate-", "-x", "émail"])
 def test_invalid_names_are_refused(name: str, tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="no name for a plugin"):
+    with pytest.raises(OptionError, match="not a valid name for a plugin"):
         write_package(get_plugins(), name, tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_names_that_are_taken_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="a model is named 'cycle_gan' already"):
+    with pytest.raises(OptionError, match="there is a model named 'cycle_gan' already"):
         write_package(get_plugins(), "cycle-gan", tmp_path)
 
 
@@ -153,7 +153,7 @@ def test_nothing_is_overwritten(tmp_path: Path, capsys: Output) -> None:
     before = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
     assert len(before) == 6
     assert pixlate("new-plugin", "pixlate-mine", "--folder", str(tmp_path / "new")) == 2
-    assert "nothing is overwritten" in capsys.readouterr().err
+    assert "exists already and is not overwritten" in capsys.readouterr().err
     assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
 
 

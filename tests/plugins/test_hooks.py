@@ -1,4 +1,4 @@
-"""Every hook: what it is told and when, in a real training; and that one that fails harms no other."""
+"""Every hook: its arguments and its moment, in a real training; and that one that fails does not affect the others."""
 
 import contextlib
 import importlib
@@ -64,14 +64,14 @@ FAILING = """
 
 
 class Trained(SimpleNamespace):
-    """What listeners saw of one training: `events` by name in order, `lines` on stderr, `failing` plugins' calls."""
+    """The record of one training: `events` in order, `lines` of stderr, calls of the `failing` plugins."""
 
     events: list[tuple[str, dict[str, Any]]]
     lines: list[str]
     failing: dict[str, list[str]]
     error: BaseException | None
 
-    def seen(self, hook: str) -> list[dict[str, Any]]:
+    def calls(self, hook: str) -> list[dict[str, Any]]:
         return [arguments for name, arguments in self.events if name == hook]
 
 
@@ -88,9 +88,9 @@ def train_once(folder: Path) -> Trained:
         patch.chdir(folder)
         forget_plugins()
         dataroot = write_images(folder / "images", "aligned", size=40, count=IMAGES, phases=("train", "val"))
-        error, said = None, io.StringIO()
+        error, stderr = None, io.StringIO()
         try:
-            with contextlib.redirect_stderr(said), messages_on_console():
+            with contextlib.redirect_stderr(stderr), messages_on_console():
                 plugins = get_plugins()
                 train(resolve("train", [*SMALL.split(), "--dataroot", str(dataroot)], plugins), plugins)
         except BaseException as raised:
@@ -100,15 +100,15 @@ def train_once(folder: Path) -> Trained:
     forget_plugins()
     for name in [name for name in sys.modules if name.startswith(("pixlate_recorder", "pixlate_failing"))]:
         del sys.modules[name]
-    return Trained(events=recorded, lines=said.getvalue().splitlines(), failing=calls, error=error)
+    return Trained(events=recorded, lines=stderr.getvalue().splitlines(), failing=calls, error=error)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A training that goes to its end."""
-    done = train_once(tmp_path_factory.mktemp("trained"))
-    assert done.error is None
-    return done
+    training = train_once(tmp_path_factory.mktemp("trained"))
+    assert training.error is None
+    return training
 
 
 @pytest.fixture(scope="module")
@@ -124,7 +124,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trained]:
 
 
 def fails_alone(trained: Trained, hook: str) -> None:
-    """The plugin that fails in a hook is named once, never called again, and nobody else misses anything."""
+    """The plugin that fails in a hook is named once, never called again, and the others receive every event."""
     (line,) = [line for line in trained.lines if f"failing_{hook} of" in line]
     assert line.startswith(
         f"warning: plugin failing_{hook} of pixlate-failing_{hook} 1.0 failed in {hook} and is left out"
@@ -147,9 +147,9 @@ def test_every_failing_plugin_is_named_once(trained: Trained) -> None:
 
 
 def test_hook_run_started(trained: Trained) -> None:
-    """Once, before any step; the run says all about itself."""
+    """Once, before any step; the run has all its attributes."""
     assert trained.events[0][0] == "run_started"
-    (arguments,) = trained.seen("run_started")
+    (arguments,) = trained.calls("run_started")
     run: Run = arguments["run"]
     assert (run.name, run.folder.name, run.command) == ("trial", "trial", "train")
     assert run.options["ngf"] == 2
@@ -163,18 +163,18 @@ def test_hook_run_started(trained: Trained) -> None:
 
 def test_hook_step_ended(trained: Trained) -> None:
     """After every step, with the position."""
-    positions = [arguments["progress"] for arguments in trained.seen("step_ended")]
+    positions = [arguments["progress"] for arguments in trained.calls("step_ended")]
     assert positions == [
-        Progress(epoch, seen, (epoch - 1) * IMAGES + seen, (epoch - 1) * IMAGES + seen)
+        Progress(epoch, number, (epoch - 1) * IMAGES + number, (epoch - 1) * IMAGES + number)
         for epoch in range(1, EPOCHS + 1)
-        for seen in range(1, IMAGES + 1)
+        for number in range(1, IMAGES + 1)
     ]
     fails_alone(trained, "step_ended")
 
 
 def test_hook_losses_logged(trained: Trained) -> None:
     """Every --print_freq images, numbers in the model's order."""
-    logged = trained.seen("losses_logged")
+    logged = trained.calls("losses_logged")
     assert [arguments["progress"].images for arguments in logged] == [2, 4, 6, 8]
     for arguments in logged:
         assert list(arguments["losses"]) == ["G_GAN", "G_L1", "D_real", "D_fake"]
@@ -184,9 +184,9 @@ def test_hook_losses_logged(trained: Trained) -> None:
 
 def test_hook_images_shown(trained: Trained) -> None:
     """Every --display_freq images, those of the step: N×C×H×W in [-1, 1], detached."""
-    shown = trained.seen("images_shown")
-    assert [arguments["progress"].images for arguments in shown] == [4, 8]
-    for arguments in shown:
+    displays = trained.calls("images_shown")
+    assert [arguments["progress"].images for arguments in displays] == [4, 8]
+    for arguments in displays:
         assert list(arguments["images"]) == ["real_A", "fake_B", "real_B"]
         for image in arguments["images"].values():
             assert image.shape == (1, 3, 32, 32)
@@ -197,9 +197,9 @@ def test_hook_images_shown(trained: Trained) -> None:
 
 def test_hook_samples_shown(trained: Trained) -> None:
     """At every display and at the end: images that are not trained on."""
-    shown = trained.seen("samples_shown")
-    assert [arguments["progress"].images for arguments in shown] == [4, 8, 8]
-    for arguments in shown:
+    displays = trained.calls("samples_shown")
+    assert [arguments["progress"].images for arguments in displays] == [4, 8, 8]
+    for arguments in displays:
         assert [(sample.phase, sample.name) for sample in arguments["samples"]] == [("val", f"{i}") for i in range(4)]
         for sample in arguments["samples"]:
             assert isinstance(sample, Sample)
@@ -210,13 +210,13 @@ def test_hook_samples_shown(trained: Trained) -> None:
 
 def test_hook_epoch_ended(trained: Trained) -> None:
     """After each epoch's last step, at that step's position."""
-    ended = [arguments["progress"] for arguments in trained.seen("epoch_ended")]
+    ended = [arguments["progress"] for arguments in trained.calls("epoch_ended")]
     assert [(position.epoch, position.epoch_images) for position in ended] == [(1, IMAGES), (2, IMAGES)]
     fails_alone(trained, "epoch_ended")
 
 
 def test_hook_metrics_measured(tmp_path: Path, installed_plugin: Install, caplog: pytest.LogCaptureFixture) -> None:
-    """Told what was measured, by name; one that fails is left out."""
+    """The metrics by name; a plugin that fails is left out."""
     installed_plugin(RECORDER, entry="recorder")
     installed_plugin(FAILING.format(hook="metrics_measured", error="ValueError"), entry="failing")
     events = Events(get_plugins(), [])
@@ -231,7 +231,7 @@ def test_hook_metrics_measured(tmp_path: Path, installed_plugin: Install, caplog
 
 def test_hook_checkpoint_saved(trained: Trained) -> None:
     """When files are whole on the disk, with their paths."""
-    saved = trained.seen("checkpoint_saved")
+    saved = trained.calls("checkpoint_saved")
     assert saved
     for arguments in saved:
         assert {"latest_net_G.pth", "latest_state.pt"} <= {path.name for path in arguments["paths"]}
@@ -242,9 +242,9 @@ def test_hook_checkpoint_saved(trained: Trained) -> None:
 
 def test_hook_run_finished(trained: Trained, interrupted: Trained) -> None:
     """Always and last, with what ended the run."""
-    for done, error in ((trained, None), (interrupted, interrupted.error)):
-        assert done.events[-1][0] == "run_finished"
-        (arguments,) = done.seen("run_finished")
+    for training, error in ((trained, None), (interrupted, interrupted.error)):
+        assert training.events[-1][0] == "run_finished"
+        (arguments,) = training.calls("run_finished")
         assert arguments["error"] is error
     assert isinstance(interrupted.error, KeyboardInterrupt)
 
@@ -382,7 +382,7 @@ class Halving(Policy):
 def test_hook_register_viewers(
     installed_plugin: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Made once per run, with its options; one that cannot be made or hears nothing real is left out with a line."""
+    """Constructed once per run, with its options; one that raises or implements an unknown hook is left out."""
     site = installed_plugin("""
         from dataclasses import dataclass
         from pixlate.plugins import hookimpl, option
@@ -417,9 +417,9 @@ def test_hook_register_viewers(
     """)
     monkeypatch.chdir(tmp_path)
     dataroot = write_images(tmp_path / "images", "aligned", size=40, count=1)
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         main([*SMALL.split(), "--dataroot", str(dataroot), "--n_epochs", "1", "--greeting", "good day"])
-    assert ended.value.code == 0
+    assert exit_info.value.code == 0
     assert (tmp_path / "checkpoints" / "trial" / "greeting.txt").read_text() == "good day"
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 3
@@ -442,14 +442,14 @@ def test_hook_register_commands(installed_plugin: Install, capsys: pytest.Captur
             def greet(loud_er):
                 click.echo("GOOD DAY" if loud_er else "good day")
     """)
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         pixlate_command(["greet", "--loud-er"])
-    assert ended.value.code == 0
+    assert exit_info.value.code == 0
     assert capsys.readouterr().out == "GOOD DAY\n"
 
 
 def test_hook_command_options(installed_plugin: Install, capsys: pytest.CaptureFixture[str]) -> None:
-    """Asked for train and test apart; shown under the plugin's name, and among the run's options."""
+    """Called for train and test separately; shown under the plugin's name, and among the run's options."""
     installed_plugin(
         """
         import click

@@ -68,16 +68,16 @@ def status() -> dict[str, str]:
 
 
 def ends(main: Callable[[list[str]], object], *words: str) -> int:
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as exit_info:
         main(list(words))
-    return int(ended.value.code or 0)
+    return int(exit_info.value.code or 0)
 
 
 # --- which are loaded ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("variable", "expected"),
     [
         (None, {"one": "loaded", "two": "loaded"}),
         ("", {"one": "disabled", "two": "disabled"}),
@@ -87,14 +87,14 @@ def ends(main: Callable[[list[str]], object], *words: str) -> int:
     ],
 )
 def test_the_environment_says_which(
-    given: str | None, expected: dict[str, str], installed_plugin: Install, monkeypatch: pytest.MonkeyPatch
+    variable: str | None, expected: dict[str, str], installed_plugin: Install, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("one", "two"):
         installed_plugin(NORM.format(name=name), entry=name)
     monkeypatch.delenv("PIXLATE_PLUGINS")
-    if given is not None:
-        monkeypatch.setenv("PIXLATE_PLUGINS", given)
-    assert {name: found for name, found in status().items() if name in expected} == expected
+    if variable is not None:
+        monkeypatch.setenv("PIXLATE_PLUGINS", variable)
+    assert {name: state for name, state in status().items() if name in expected} == expected
     loaded = {name for name in expected if expected[name] == "loaded"}
     assert loaded == set(expected) & set(get_plugins().registry("norm").names())
 
@@ -109,7 +109,7 @@ def test_a_name_that_is_not_installed(installed_plugin: Install, monkeypatch: py
 
 def test_built_in_plugins_always_load() -> None:
     assert {"pix2pix", "cycle_gan", "test"} <= set(get_plugins().registry("model").names())
-    assert all(made.plugin.distribution == "pixlate" for made in get_plugins().registry("model"))
+    assert all(component.plugin.distribution == "pixlate" for component in get_plugins().registry("model"))
 
 
 def test_dashes_and_underscores_are_one(installed_plugin: Install) -> None:
@@ -182,9 +182,9 @@ if __name__ == "__main__":
 """
     (tmp_path / "script.py").write_text(script)
     environ = {**os.environ, "PYTHONPATH": str(site), "PIXLATE_PLUGINS": "bad"}
-    ended = subprocess.run([sys.executable, tmp_path / "script.py"], env=environ, text=True, capture_output=True)
-    assert ended.stdout == "5\n"
-    assert ended.stderr.count("plugin bad of pixlate-bad 1.0 is skipped") == 1
+    process = subprocess.run([sys.executable, tmp_path / "script.py"], env=environ, text=True, capture_output=True)
+    assert process.stdout == "5\n"
+    assert process.stderr.count("plugin bad of pixlate-bad 1.0 is skipped") == 1
 
 
 # --- what a run remembers --------------------------------------------------------------------------------------
@@ -285,8 +285,9 @@ def test_a_network_s_plugin_is_named_too(
     installed_plugin(NORM.format(name="plain"), entry="plain")
     monkeypatch.chdir(tmp_path)
     dataroot = str(tiny_dataset("aligned", size=40, count=2))
-    words = ("--model", "pix2pix", "--netG", "resnet_6blocks", "--ngf", "2", "--norm", "plain", "--dataroot", dataroot)
-    assert ends(run_train, *words, *SMALL) == 0
+    options = ("--model", "pix2pix", "--netG", "resnet_6blocks", "--ngf", "2", "--norm", "plain")
+    options += ("--dataroot", dataroot)
+    assert ends(run_train, *options, *SMALL) == 0
     monkeypatch.setenv("PIXLATE_PLUGINS", "")
     forget_plugins()
     assert ends(run_test, "--name", "trial") == 2
@@ -300,8 +301,8 @@ def test_a_plugin_file_is_remembered_and_never_loaded_by_itself(
     file.write_text(MODEL.replace("\n    ", "\n"))
     monkeypatch.chdir(tmp_path)
     dataroot = str(tiny_dataset("aligned", size=40, count=2))
-    words = ("--plugin", str(file), "--model", "mine", "--dataset_mode", "aligned", "--dataroot", dataroot, *SMALL)
-    assert ends(run_train, *words) == 0
+    options = ("--plugin", str(file), "--model", "mine", "--dataset_mode", "aligned", "--dataroot", dataroot, *SMALL)
+    assert ends(run_train, *options) == 0
     stored = json.loads((tmp_path / "checkpoints" / "trial" / "options.json").read_text())
     assert stored["components"]["model"]["plugin"] == "my_model"
     assert list(stored["plugin_files"]) == [str(file)]
@@ -328,14 +329,14 @@ def test_config_files_name_no_plugins(tmp_path: Path, plugin_file: Path) -> None
 
 def test_help_imports_no_torch() -> None:
     code = "import sys; from pixlate.train import main\ntry: main(['--help'])\nfinally: print('torch' in sys.modules)"
-    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True)
-    assert ended.stdout.splitlines()[-1] == "False"
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True)
+    assert process.stdout.splitlines()[-1] == "False"
 
 
 def test_the_test_kit_imports_no_torch() -> None:
     code = "import sys, pixlate.plugins.testing; print('torch' in sys.modules)"
-    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True)
-    assert ended.stdout == "False\n"
+    process = subprocess.run([sys.executable, "-c", code], cwd=ROOT, text=True, capture_output=True)
+    assert process.stdout == "False\n"
 
 
 def test_a_plugin_s_model_keeps_its_contract(installed_plugin: Install) -> None:

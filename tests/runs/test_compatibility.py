@@ -1,4 +1,4 @@
-"""Continuing a run otherwise than it was begun: refused where it would be another run, listed where it may be."""
+"""Continuing a run with other options: refused where it would become another run, listed otherwise."""
 
 import json
 import shutil
@@ -10,7 +10,7 @@ from trainings import PIX2PIX, make_images, state_of, train
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("drift")
+    root = tmp_path_factory.mktemp("compatibility")
     make_images(root / "images")
     train(root / "whole", *PIX2PIX, "--n_epochs", "1")
     return root
@@ -37,9 +37,9 @@ def copy_of(folder: Path, name: str) -> Path:
 def test_another_run_is_refused_with_the_difference(
     folder: Path, options: tuple[str, ...], difference: tuple[str, ...]
 ) -> None:
-    here = folder / "whole"
-    before = {path: path.read_bytes() for path in (here / "run").iterdir() if path.is_file() and path.name != ".lock"}
-    refused = train(here, "--continue_train", *options, expect=2)
+    runs = folder / "whole"
+    before = {path: path.read_bytes() for path in (runs / "run").iterdir() if path.is_file() and path.name != ".lock"}
+    refused = train(runs, "--continue_train", *options, expect=2)
     assert refused.output.count("\n") == 1
     for text in difference:
         assert text in refused.output
@@ -52,31 +52,31 @@ def test_another_model_is_refused(folder: Path) -> None:
 
 
 def test_other_images_are_refused_and_moved_ones_are_not(folder: Path) -> None:
-    here = copy_of(folder, "data")
+    runs = copy_of(folder, "data")
     moved = folder / "elsewhere"
     shutil.copytree(folder / "images", moved)
-    more = train(here, "--continue_train", "--dataroot", moved, "--n_epochs", "2")
+    more = train(runs, "--continue_train", "--dataroot", moved, "--n_epochs", "2")
     assert f"dataroot: {folder / 'images'} -> {moved}" in more.output
     (moved / "train" / "00.png").rename(moved / "train" / "zero.png")
-    refused = train(here, "--continue_train", "--dataroot", moved, "--n_epochs", "3", expect=2)
+    refused = train(runs, "--continue_train", "--dataroot", moved, "--n_epochs", "3", expect=2)
     assert "trained on 9 files of other names" in refused.output
     (moved / "train" / "zero.png").unlink()
-    refused = train(here, "--continue_train", "--dataroot", moved, "--n_epochs", "3", expect=2)
+    refused = train(runs, "--continue_train", "--dataroot", moved, "--n_epochs", "3", expect=2)
     assert "trained on 9 files and there are 8 now" in refused.output
 
 
 def test_harmless_changes_are_listed_and_recorded_once(folder: Path) -> None:
-    here = copy_of(folder, "harmless")
-    more = train(here, "--continue_train", "--n_epochs", "2", "--lambda_L1", "50", "--print_freq", "1")
+    runs = copy_of(folder, "harmless")
+    more = train(runs, "--continue_train", "--n_epochs", "2", "--lambda_L1", "50", "--print_freq", "1")
     listed = [line for line in more.output.splitlines() if line.startswith("Changed since the run was started: ")]
     assert [line.split(": ", 1)[1] for line in sorted(listed)] == [
         "lambda_L1: 100.0 -> 50.0",
         "n_epochs: 1 -> 2",
         "print_freq: 2 -> 1",
     ]
-    again = train(here, "--continue_train", "--n_epochs", "3")
+    again = train(runs, "--continue_train", "--n_epochs", "3")
     assert "lambda_L1" not in again.output
-    stored = json.loads((here / "run" / "options.json").read_text())
+    stored = json.loads((runs / "run" / "options.json").read_text())
     assert stored["options"]["lambda_L1"] == 50
     assert stored["changes"] == [
         {"images": 18, "changed": {"lambda_L1": [100.0, 50.0], "n_epochs": [1, 2], "print_freq": [2, 1]}},
@@ -85,19 +85,19 @@ def test_harmless_changes_are_listed_and_recorded_once(folder: Path) -> None:
 
 
 def test_a_moved_run_is_continued_where_it_lies(folder: Path) -> None:
-    here = copy_of(folder, "moved")
-    train(here, "--continue_train", "--n_epochs", "2")
-    assert state_of(here / "run")["position"]["images"] == 27
+    runs = copy_of(folder, "moved")
+    train(runs, "--continue_train", "--n_epochs", "2")
+    assert state_of(runs / "run")["position"]["images"] == 27
     assert state_of(folder / "whole" / "run")["position"]["images"] == 18
 
 
 def test_nothing_is_refused_where_nothing_was_saved(folder: Path) -> None:
-    here = copy_of(folder, "unsaved")
+    runs = copy_of(folder, "unsaved")
     for pattern in ("*.pt*", "*.pth"):
-        for path in (here / "run").glob(pattern):
+        for path in (runs / "run").glob(pattern):
             path.unlink()
-    train(here, *PIX2PIX, "--continue_train", "--crop_size", "36", "--n_epochs", "1")
-    stored = json.loads((here / "run" / "options.json").read_text())
+    train(runs, *PIX2PIX, "--continue_train", "--crop_size", "36", "--n_epochs", "1")
+    stored = json.loads((runs / "run" / "options.json").read_text())
     assert stored["options"]["crop_size"] == 36
     assert stored["changes"] == []
 
@@ -105,16 +105,16 @@ def test_nothing_is_refused_where_nothing_was_saved(folder: Path) -> None:
 def test_positions_cannot_be_named_beside_a_state(folder: Path) -> None:
     for option, sentence in (
         (("--epoch_count", "2"), "--epoch_count contradicts"),
-        (("--epoch", "1"), "leave --epoch"),
+        (("--epoch", "1"), "omit --epoch"),
     ):
         assert sentence in train(folder / "whole", "--continue_train", *option, expect=2).output
 
 
 def test_a_stored_value_of_the_wrong_kind_is_a_sentence(folder: Path) -> None:
-    here = copy_of(folder, "kinds")
-    stored = json.loads((here / "run" / "options.json").read_text())
+    runs = copy_of(folder, "kinds")
+    stored = json.loads((runs / "run" / "options.json").read_text())
     stored["options"]["crop_size"] = []
-    (here / "run" / "options.json").write_text(json.dumps(stored))
-    refused = train(here, "--continue_train", expect=2)
+    (runs / "run" / "options.json").write_text(json.dumps(stored))
+    refused = train(runs, "--continue_train", expect=2)
     assert "a value of the wrong kind" in refused.output
     assert "Traceback" not in refused.output

@@ -31,14 +31,14 @@ RUNS = {
 AT_CALL = """
 import errno, os, pathlib, signal
 class Counted:
-    left, fault, lasting = {call}, {fault!r}, {lasting}
+    remaining, fault, lasting = {call}, {fault!r}, {lasting}
     def __init__(self, real):
         self.real = real
     def __get__(self, instance, owner=None):
         return self if instance is None else lambda *a, **k: self(instance, *a, **k)
     def __call__(self, *args, **more):
-        Counted.left -= 1
-        if Counted.left == 0 or (Counted.lasting and Counted.left < 0):
+        Counted.remaining -= 1
+        if Counted.remaining == 0 or (Counted.lasting and Counted.remaining < 0):
             if Counted.fault == "SIGKILL":
                 os.kill(os.getpid(), signal.SIGKILL)
             raise OSError(getattr(errno, Counted.fault), os.strerror(getattr(errno, Counted.fault)))
@@ -78,7 +78,7 @@ def killed_at_random(folder: Path, *options: str, after: float) -> Command:
 
 
 def position(folder: Path) -> int:
-    """How far the saved run has come; every file of it that is there must be whole."""
+    """The images seen by the saved run; its state must be absent or complete."""
     try:
         state = read_state(folder / "latest_state.pt")
     except CheckpointError:
@@ -93,57 +93,57 @@ def kill_runs(folder: Path, kills: int, each: int) -> Counter[str]:
     while count["kills"] < kills:
         name = list(RUNS)[count["runs"] % len(RUNS)]
         unbroken = whole(folder, name)
-        here, seen = folder / f"killed {count['runs']}", 0
+        runs, saved_images = folder / f"killed {count['runs']}", 0
         deaths, finished = 0, False
         while not finished:
             options = (*RUNS[name], "--resume", "auto")
             if deaths >= each:
-                finished = train(here, *options).code == 0
+                finished = train(runs, *options).code == 0
             elif draw.random() < 0.5:
-                command = killed_at_random(here, *options, after=draw.uniform(0.2, 2.5))
+                command = killed_at_random(runs, *options, after=draw.uniform(0.2, 2.5))
                 finished = command.code == 0
                 count["at a random moment"] += command.code == -9
             else:
                 fault = AT_CALL.format(call=draw.randint(1, 150), fault="SIGKILL", lasting=False)
-                command = start("train", *place(here), *options, before=fault)
+                command = start("train", *place(runs), *options, before=fault)
                 finished = command.wait() == 0
                 count["inside a save's writing"] += command.code == -9
             deaths += not finished
             assert finished or command.code == -9, command.output
-            now = position(here / "run")
-            count["went back"] += now < seen
-            seen = now
+            images = position(runs / "run")
+            count["went back"] += images < saved_images
+            saved_images = images
         count["kills"] += deaths
         count["runs"] += 1
-        unequal = differences(unbroken, here / "run")
+        unequal = differences(unbroken, runs / "run")
         count["kills in runs that ended exactly equal"] += 0 if unequal else deaths
         assert not unequal, (name, unequal)
-        shutil.rmtree(here)
+        shutil.rmtree(runs)
     return count
 
 
 def refuse_writes(folder: Path, tries: int) -> Counter[str]:
-    """Have the disk refuse one write, or all from one on, at random places."""
+    """Let one random write fail, or all from that one on."""
     draw, count = random.Random(1), Counter[str]()
     for number in range(tries):
         name = list(RUNS)[number % len(RUNS)]
         unbroken = whole(folder, name)
-        here = folder / f"refused {number}"
+        runs = folder / f"refused {number}"
         lasting = draw.random() < 0.5
         fault = AT_CALL.format(call=draw.randint(1, 250), fault=draw.choice(FAULTS), lasting=lasting)
-        command = start("train", *place(here), *RUNS[name], before=fault)
+        command = start("train", *place(runs), *RUNS[name], before=fault)
         code = command.wait()
         assert code in (0, 1), command.output
         assert "Traceback" not in command.output, command.output
         count["ended with one sentence" if code else "trained on to the end"] += 1
-        if (here / "run").exists():
-            position(here / "run")
-        train(here, *RUNS[name], "--resume", "auto")
-        unequal = differences(unbroken, here / "run")
+        if (runs / "run").exists():
+            position(runs / "run")
+        train(runs, *RUNS[name], "--resume", "auto")
+        unequal = differences(unbroken, runs / "run")
         count["lost"] += bool(unequal)
         count["refused"] += 1
         assert not unequal, (name, fault, unequal)
-        shutil.rmtree(here)
+        shutil.rmtree(runs)
     return count
 
 
@@ -201,9 +201,9 @@ def test_a_full_disk_loses_nothing(folder: Path, capsys: pytest.CaptureFixture[s
             position(disk / "run")
             subprocess.run(["mount", "-o", f"remount,size={10 * size}", str(disk)], check=True)
             train(disk, *RUNS["pix2pix"], "--resume", "auto")
-            gone = [name for name in differences(unbroken, disk / "run") if not name.endswith("is missing")]
-            count["lost"] += bool(gone)
-            assert gone == []
+            unequal = [name for name in differences(unbroken, disk / "run") if not name.endswith("is missing")]
+            count["lost"] += bool(unequal)
+            assert unequal == []
             assert state_of(disk / "run")["position"]["images"] == state_of(unbroken)["position"]["images"]
         finally:
             subprocess.run(["umount", str(disk)], check=True)

@@ -97,13 +97,13 @@ def test_without_fcntl_a_folder_is_still_locked(tmp_path: Path) -> None:
 
 
 def test_a_link_in_place_of_the_lock_is_not_followed(tmp_path: Path) -> None:
-    mine = tmp_path / "mine.txt"
-    mine.write_text("mine")
+    target = tmp_path / "mine.txt"
+    target.write_text("mine")
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / ".lock").symlink_to(mine)
+    (tmp_path / "run" / ".lock").symlink_to(target)
     with pytest.raises(DataError, match=r"\.lock' cannot be written"):
         claim(tmp_path / "run")
-    assert mine.read_text() == "mine"
+    assert target.read_text() == "mine"
 
 
 def test_a_folder_that_stays_empty_is_removed_and_one_with_files_is_not(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_the_report_lists_weights_states_and_activations_and_changes_nothing(nam
         "gradients",
         "optimizer states",
         "activations kept",
-        "together",
+        "total",
     ]
     after = {key: value for net in model.networks.values() for key, value in net.state_dict().items()}
     assert all(torch.equal(before[key], after[key]) for key in before)
@@ -51,17 +51,17 @@ def test_activations_are_those_of_a_real_step() -> None:
 
     weights = {weight.untyped_storage().data_ptr() for weight in model.networks["G"].parameters()}
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        kept = model.nets["G"](images["A"])
-    assert kept.requires_grad
-    one_pass = sum(storage.nbytes() for place, storage in saved.items() if place not in weights)
+        output = model.nets["G"](images["A"])
+    assert output.requires_grad
+    one_pass = sum(storage.nbytes() for address, storage in saved.items() if address not in weights)
     step = peak_of_activations(model, batch(128), 2)
     assert one_pass < step < 3 * one_pass
 
 
 def test_activations_grow_with_the_batch_and_shrink_when_recomputed() -> None:
     options = {"netG": "resnet_6blocks", "ngf": 4, "ndf": 4}
-    plain = pixlate.create_model("cycle_gan", **options)
-    one, four = (peak_of_activations(plain, batch(32), size) for size in (1, 4))
+    storing = pixlate.create_model("cycle_gan", **options)
+    one, four = (peak_of_activations(storing, batch(32), size) for size in (1, 4))
     assert 3 * one < four <= 4 * one
     recomputing = pixlate.create_model("cycle_gan", checkpoint_gradients=True, **options)
     assert peak_of_activations(recomputing, batch(32), 1) < one / 2
@@ -79,9 +79,9 @@ def test_too_little_memory_is_one_sentence(error: Exception, capsys: pytest.Capt
     def work(_: list[str]) -> None:
         raise error
 
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         run_and_exit(work, [])
-    assert left.value.code == 1
+    assert exit_info.value.code == 1
     message = capsys.readouterr().err
     assert message.count("\n") == 1
     assert "--batch_size" in message
@@ -89,9 +89,9 @@ def test_too_little_memory_is_one_sentence(error: Exception, capsys: pytest.Capt
 
 
 def test_a_real_lack_of_memory_is_recognised() -> None:
-    with pytest.raises(SystemExit) as left:
+    with pytest.raises(SystemExit) as exit_info:
         run_and_exit(lambda _: torch.empty(1 << 60, dtype=torch.uint8), [])
-    assert left.value.code == 1
+    assert exit_info.value.code == 1
 
 
 def test_other_errors_are_not_hidden() -> None:

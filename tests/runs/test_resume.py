@@ -15,10 +15,10 @@ import os, signal
 from pixlate.runs.training import Trainer
 end_step = Trainer.end_step
 def dying(self, *step):
-    now = end_step(self, *step)
-    if now.images >= {images}:
+    progress = end_step(self, *step)
+    if progress.images >= {images}:
         os.kill(os.getpid(), signal.SIGKILL)
-    return now
+    return progress
 Trainer.end_step = dying
 """
 CASES = {
@@ -51,7 +51,7 @@ def test_a_killed_run_ends_as_one_never_stopped(folder: Path, case: str) -> None
     assert differences(whole / "run", killed / "run") == []
 
 
-def test_what_is_loaded_ahead_by_how_many_changes_nothing(folder: Path) -> None:
+def test_the_number_of_loading_processes_changes_nothing(folder: Path) -> None:
     train(folder / "alone", *PIX2PIX, "--num_threads", "0")
     train(folder / "helped", *PIX2PIX, "--num_threads", "3")
     assert differences(folder / "alone" / "run", folder / "helped" / "run") == []
@@ -72,7 +72,7 @@ def test_killed_before_anything_was_saved_it_starts_at_the_first_step(folder: Pa
     assert differences(folder / "unsaved whole" / "run", folder / "unsaved" / "run") == []
 
 
-def test_a_finished_run_goes_on_with_more_epochs(folder: Path) -> None:
+def test_a_finished_run_continues_with_more_epochs(folder: Path) -> None:
     constant = ("--n_epochs_decay", "0", "--lr_policy", "step")
     train(folder / "long", *PIX2PIX, *constant, "--n_epochs", "3")
     train(folder / "short", *PIX2PIX, *constant, "--n_epochs", "2")
@@ -81,7 +81,7 @@ def test_a_finished_run_goes_on_with_more_epochs(folder: Path) -> None:
     assert differences(folder / "long" / "run", folder / "short" / "run") == []
 
 
-def test_the_same_command_again_asks_what_is_meant(folder: Path) -> None:
+def test_the_same_command_again_is_refused_with_the_choices(folder: Path) -> None:
     train(folder / "twice", *PIX2PIX)
     before = {path: path.read_bytes() for path in (folder / "twice" / "run").glob("*.p*")}
     again = train(folder / "twice", *PIX2PIX, expect=2)
@@ -92,15 +92,15 @@ def test_the_same_command_again_asks_what_is_meant(folder: Path) -> None:
 
 def test_overwriting_waits_until_the_new_run_can_begin(folder: Path) -> None:
     train(folder / "over", *PIX2PIX)
-    kept = state_of(folder / "over" / "run")["position"]
+    position = state_of(folder / "over" / "run")["position"]
     train(folder / "over", *PIX2PIX, "--overwrite", "--dataroot", "/nowhere", expect=1)
-    assert state_of(folder / "over" / "run")["position"] == kept
+    assert state_of(folder / "over" / "run")["position"] == position
     train(folder / "over", *PIX2PIX, "--overwrite", "--n_epochs", "1")
     assert state_of(folder / "over" / "run")["position"]["epoch"] == 3
     assert not (folder / "over" / "run" / "3_net_G.pth").exists()
 
 
-def test_other_threads_are_said_to_be_inexact(folder: Path) -> None:
+def test_another_number_of_threads_is_warned_about(folder: Path) -> None:
     train(folder / "threads", *PIX2PIX, "--n_epochs", "1")
     more = train(folder / "threads", "--continue_train", before="import torch; torch.set_num_threads(2)")
     assert "threads: 1 -> 2 since the run was saved" in more.output
@@ -131,10 +131,10 @@ def test_network_files_that_a_kill_prevented_are_written_on_resume(folder: Path)
 
 def test_numbered_files_that_a_kill_kept_are_removed_on_resume(folder: Path) -> None:
     train(folder / "pruned", *PIX2PIX, "--keep", "1")
-    here = folder / "pruned" / "run"
-    (here / "2_net_G.pth").write_bytes((here / "3_net_G.pth").read_bytes())
+    run_folder = folder / "pruned" / "run"
+    (run_folder / "2_net_G.pth").write_bytes((run_folder / "3_net_G.pth").read_bytes())
     train(folder / "pruned", "--continue_train")
-    assert {path.name for path in here.glob("*_net_G.pth")} == {"3_net_G.pth", "latest_net_G.pth"}
+    assert {path.name for path in run_folder.glob("*_net_G.pth")} == {"3_net_G.pth", "latest_net_G.pth"}
 
 
 def test_a_new_rate_is_used_when_a_run_is_continued(folder: Path) -> None:

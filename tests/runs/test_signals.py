@@ -72,28 +72,28 @@ def stopped(folder: Path, number: int, *args: str, before: str = "", mark: str =
     "before", [EPOCH_END, WRITING, LOADING], ids=["at an epoch's end", "while saving", "while loading"]
 )
 def test_a_signal_saves_and_the_run_goes_on_exactly(folder: Path, number: int, code: int, before: str) -> None:
-    here = folder / f"{number} {hash(before)}"
-    command = stopped(here, number, *PIX2PIX, *LONG, before=before)
+    runs = folder / f"{number} {hash(before)}"
+    command = stopped(runs, number, *PIX2PIX, *LONG, before=before)
     assert command.code == code
     assert f"Stopped by {signal.Signals(number).name}. Everything is saved" in command.output
-    assert not list((here / "run").glob(".part-*"))
-    train(here, "--continue_train")
-    assert differences(folder / "whole" / "run", here / "run") == []
+    assert not list((runs / "run").glob(".part-*"))
+    train(runs, "--continue_train")
+    assert differences(folder / "whole" / "run", runs / "run") == []
 
 
 def test_a_signal_between_accumulated_batches_waits_for_the_update(folder: Path) -> None:
     options = (*PIX2PIX, *LONG, "--accumulate", "3")
     train(folder / "accumulated", *options)
-    here = folder / "accumulated and stopped"
-    assert stopped(here, signal.SIGTERM, *options, before=LOADING).code == 143
-    train(here, "--continue_train")
-    assert differences(folder / "accumulated" / "run", here / "run") == []
+    runs = folder / "accumulated and stopped"
+    assert stopped(runs, signal.SIGTERM, *options, before=LOADING).code == 143
+    train(runs, "--continue_train")
+    assert differences(folder / "accumulated" / "run", runs / "run") == []
 
 
 def test_loading_processes_outlive_a_signal_to_all_and_then_end(folder: Path) -> None:
-    here = folder / "workers"
+    runs = folder / "workers"
     options = (*CYCLE_GAN, "--n_epochs", "100000", "--num_threads", "2")
-    command = start("train", *place(here), *options, before="import os; os.setpgid(0, 0)")
+    command = start("train", *place(runs), *options, before="import os; os.setpgid(0, 0)")
     until(command, lambda: "(epoch: 1" in command.output)
     assert len(alive_in(command.number)) >= 3
     os.killpg(command.number, signal.SIGTERM)
@@ -102,11 +102,11 @@ def test_loading_processes_outlive_a_signal_to_all_and_then_end(folder: Path) ->
 
 
 def test_before_the_first_step_a_signal_ends_at_once(folder: Path) -> None:
-    began = time.monotonic()
+    start_time = time.monotonic()
     command = stopped(folder / "starting", signal.SIGTERM, *PIX2PIX, before=STARTING)
     assert command.code == 143
     assert "Stopped by SIGTERM. Training had not started." in command.output
-    assert time.monotonic() - began < 25
+    assert time.monotonic() - start_time < 25
     assert not (folder / "starting" / "run").exists()
 
 
@@ -129,11 +129,11 @@ def test_a_bad_image_ends_a_run_that_keeps_what_it_learnt(folder: Path) -> None:
     broken = """
 from pixlate.errors import DataError
 from pixlate.data.loading import BatchLoader
-epoch, left = BatchLoader.epoch, [4]
+epoch, batches = BatchLoader.epoch, [4]
 def failing(self, number):
     for batch in epoch(self, number):
-        left[0] -= 1
-        if left[0] < 0:
+        batches[0] -= 1
+        if batches[0] < 0:
             raise DataError("an image went missing")
         yield batch
 BatchLoader.epoch = failing

@@ -19,15 +19,15 @@ from pixlate.runs.logs import RunLogs
 FULL = """
 import errno, os
 import pixlate.runs.checkpoints.state_file as state
-whole = state._save
+save = state._save
 def full(value, file):
-    global left
-    left -= 1
-    if {first} >= left > {last}:
+    global calls
+    calls -= 1
+    if {first} >= calls > {last}:
         file.write(b"a part")
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    return whole(value, file)
-left = 0
+    return save(value, file)
+calls = 0
 state._save = full
 """
 
@@ -103,60 +103,60 @@ def test_a_save_reaches_the_disk_in_the_order_that_survives_a_power_failure(
 
 @pytest.mark.parametrize("damage", [lambda d: d[:-1], lambda d: b"", lambda d: d[:50] + b"?" + d[51:]])
 def test_a_damaged_latest_gives_way_to_the_one_before(folder: Path, damage: object) -> None:
-    here = copy_of(folder, f"damaged{os.urandom(4).hex()}")
-    latest = here / "latest_state.pt"
+    run_folder = copy_of(folder, f"damaged{os.urandom(4).hex()}")
+    latest = run_folder / "latest_state.pt"
     data = latest.read_bytes()
     latest.unlink()  # its other names keep what they have
     latest.write_bytes(damage(data))  # type: ignore[operator]
-    more = train(here.parent, "--continue_train")
+    more = train(run_folder.parent, "--continue_train")
     assert "is damaged" in more.output
     assert "Resuming from the previous state, at 24 images." in more.output
-    assert differences(folder / "whole" / "run", here) == []
+    assert differences(folder / "whole" / "run", run_folder) == []
 
 
 def test_the_one_before_is_not_replaced_by_a_damaged_one(folder: Path) -> None:
-    here = copy_of(folder, "twice damaged")
-    (here / "latest_state.pt").write_bytes(b"nothing")
+    run_folder = copy_of(folder, "twice damaged")
+    (run_folder / "latest_state.pt").write_bytes(b"nothing")
     dies = "import os; from pixlate.runs.training import Trainer; Trainer.reseed = lambda *a: os._exit(9)"
-    train(here.parent, "--continue_train", "--n_epochs", "5", before=dies, expect=9)
-    assert read_state(here / "latest_state.pt")["position"]["images"] == 24
-    assert read_state(here / "previous_state.pt")["position"]["images"] == 24
+    train(run_folder.parent, "--continue_train", "--n_epochs", "5", before=dies, expect=9)
+    assert read_state(run_folder / "latest_state.pt")["position"]["images"] == 24
+    assert read_state(run_folder / "previous_state.pt")["position"]["images"] == 24
 
 
 def test_two_damaged_states_are_one_sentence(folder: Path) -> None:
-    here = copy_of(folder, "both damaged")
+    run_folder = copy_of(folder, "both damaged")
     for name in ("latest_state.pt", "previous_state.pt"):
-        (here / name).write_bytes(b"nothing")
-    failed = train(here.parent, "--continue_train", expect=1)
+        (run_folder / name).write_bytes(b"nothing")
+    failed = train(run_folder.parent, "--continue_train", expect=1)
     assert failed.output.count("is damaged") == 2
     assert failed.output.splitlines()[-1].startswith("Error: ")
     assert "There is no older state" in failed.output
 
 
-def test_a_full_disk_is_said_once_and_training_goes_on(folder: Path) -> None:
-    here = folder / "full for a while"
+def test_a_full_disk_is_warned_about_once_and_training_continues(folder: Path) -> None:
+    runs = folder / "full for a while"
     full = FULL.format(first=-4, last=-6)
-    output = train(here, *PIX2PIX, before=full).output
+    output = train(runs, *PIX2PIX, before=full).output
     assert "cannot be written: No space left on device" in output
-    assert "training continues" in output
+    assert "The previous checkpoint is intact." in output
     assert "Traceback" not in output
     missing = ["1_net_D.pth is missing", "1_net_G.pth is missing"]  # their epoch ended while the disk was full
-    assert differences(folder / "whole" / "run", here / "run") == missing
-    assert not list((here / "run").glob(".part-*"))
+    assert differences(folder / "whole" / "run", runs / "run") == missing
+    assert not list((runs / "run").glob(".part-*"))
 
 
 def test_the_last_save_failing_is_an_error(folder: Path) -> None:
-    here = folder / "full at the end"
-    failed = train(here, *PIX2PIX, before=FULL.format(first=-6, last=-10000), expect=1)
+    runs = folder / "full at the end"
+    failed = train(runs, *PIX2PIX, before=FULL.format(first=-6, last=-10000), expect=1)
     assert failed.output.splitlines()[-1].startswith("Error: '")
     assert "No space left on device" in failed.output.splitlines()[-1]
-    more = train(here, "--continue_train")
+    more = train(runs, "--continue_train")
     assert "Resuming 'run'" in more.output
-    assert differences(folder / "whole" / "run", here / "run") == []
+    assert differences(folder / "whole" / "run", runs / "run") == []
 
 
 def test_a_folder_that_vanishes_ends_in_one_sentence(folder: Path) -> None:
-    gone = """
+    removes_folder = """
 import shutil
 from pixlate.runs.training import Trainer
 end_step = Trainer.end_step
@@ -165,7 +165,7 @@ def removing(self, *step):
     return end_step(self, *step)
 Trainer.end_step = removing
 """
-    failed = train(folder / "vanished", *PIX2PIX, before=gone, expect=1)
+    failed = train(folder / "vanished", *PIX2PIX, before=removes_folder, expect=1)
     assert "No such file or directory" in failed.output.splitlines()[-1]
     assert "Traceback" not in failed.output
 
@@ -217,9 +217,9 @@ def test_a_snapshot_is_of_its_moment_and_uses_its_memory_again() -> None:
     assert torch.equal(first["weight"], torch.ones(4, 3, 2, 2))
     assert first["weight"].is_contiguous()
     assert first["more"][0][1:] == (5, "x")
-    place = first["weight"].data_ptr()
+    address = first["weight"].data_ptr()
     second = snapshot.take({"weight": weight, "more": [(steps, 5, "x")]})
-    assert second["weight"].data_ptr() == place
+    assert second["weight"].data_ptr() == address
     assert torch.equal(second["weight"], weight)
     third = snapshot.take({"weight": weight[:2], "more": [steps.double()]})
     assert third["weight"].shape == (2, 3, 2, 2)
@@ -234,10 +234,10 @@ def test_reading_says_what_is_wrong(tmp_path: Path) -> None:
 
 
 def test_states_of_other_programs_are_refused_in_a_sentence(folder: Path) -> None:
-    here = copy_of(folder, "other states")
-    (here / "previous_state.pt").unlink()
-    (here / "latest_state.pt.sha256").unlink()
-    state = state_of(here)
+    run_folder = copy_of(folder, "other states")
+    (run_folder / "previous_state.pt").unlink()
+    (run_folder / "latest_state.pt.sha256").unlink()
+    state = state_of(run_folder)
     for change, sentence in (
         ({"format": 2}, "newer version of pixlate"),
         ({"position": {"epoch": "x"}}, "not the state of a run"),
@@ -245,7 +245,7 @@ def test_states_of_other_programs_are_refused_in_a_sentence(folder: Path) -> Non
         ({"logs": {"losses.jsonl": -1}}, "not the state of a run"),
         ({"model": {"networks": {}}}, "does not fit the model"),
     ):
-        torch.save(state | change, here / "latest_state.pt")
-        failed = train(here.parent, "--continue_train", expect=1)
+        torch.save(state | change, run_folder / "latest_state.pt")
+        failed = train(run_folder.parent, "--continue_train", expect=1)
         assert sentence in failed.output
         assert failed.output.splitlines()[-1].startswith("Error: ")

@@ -45,8 +45,8 @@ def test_a_batch_is_cut_to_the_number_of_images(folder: Path) -> None:
 
 
 def test_a_translator_has_the_averaged_weights(folder: Path) -> None:
-    here = folder / "runs" / "run"
-    weights = pixlate.load(here, device="cpu").model.networks["G"].state_dict()
-    averaged, plain = (torch.load(here / f"latest_net_{name}.pth", weights_only=True) for name in ("G_ema", "G"))
+    run_folder = folder / "runs" / "run"
+    weights = pixlate.load(run_folder, device="cpu").model.networks["G"].state_dict()
+    averaged, plain = (torch.load(run_folder / f"latest_net_{name}.pth", weights_only=True) for name in ("G_ema", "G"))
     assert all(torch.equal(weights[name], averaged[name]) for name in averaged)
     assert not all(torch.equal(weights[name], plain[name]) for name in plain)

@@ -20,6 +20,40 @@ def printing(self, batch, *, group=None):
 BaseModel.training_step = printing
 """
 
+#: The third step fails while a save is being written slowly; prints when the save ends and when the folder is unlocked.
+FAIL_WHILE_SAVING = """
+import time
+from pixlate.models.base import BaseModel
+from pixlate.runs import folder
+from pixlate.runs.checkpoints.store import CheckpointStore
+write, remove_if_empty, step, batches = CheckpointStore._write, folder._remove_if_empty, BaseModel.training_step, []
+def slow_write(*args):
+    time.sleep(1)
+    saved = write(*args)
+    print("save:", saved.error, flush=True)
+    return saved
+def failing_step(self, batch, **group):
+    batches.append(batch)
+    if len(batches) == 3:
+        raise RuntimeError("the third step failed")
+    return step(self, batch, **group)
+def before_unlocking(path):
+    print("unlocking", flush=True)
+    remove_if_empty(path)
+CheckpointStore._write, folder._remove_if_empty, BaseModel.training_step = slow_write, before_unlocking, failing_step
+"""
+#: Every held-out image is damaged after the data sets have been checked.
+DAMAGE_HELD_OUT = """
+from pathlib import Path
+from pixlate.runs.held_out import HeldOutSamples
+translated = HeldOutSamples.translated
+def damaging(self, model):
+    for path in self._dataset.files():
+        Path(path).write_bytes(b"damaged")
+    return translated(self, model)
+HeldOutSamples.translated = damaging
+"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -51,6 +85,20 @@ def test_a_training_gives_each_step_its_group(folder: Path) -> None:
     output = train(folder / "groups", *options, before=PRINT_GROUPS).output
     groups = [json.loads(line.removeprefix("group ")) for line in output.splitlines() if line.startswith("group ")]
     assert groups == [[2, 2, False], [2, 2, True], [2, 2, False], [2, 2, True], [1, 1, True]]
+
+
+def test_a_failing_step_waits_for_the_save_in_progress_before_it_unlocks_the_folder(folder: Path) -> None:
+    failed = train(folder / "failed", *PIX2PIX, before=FAIL_WHILE_SAVING, expect=70)
+    assert "the third step failed" in failed.output
+    assert failed.output.index("save: None") < failed.output.index("unlocking")
+    assert "Resuming 'run' at epoch 1, 4 images seen." in train(folder / "failed", "--continue_train").output
+
+
+def test_unreadable_held_out_images_are_warned_about_once_and_training_continues(tmp_path: Path) -> None:
+    make_images(tmp_path / "images")
+    trained = train(tmp_path / "runs", *PIX2PIX, before=DAMAGE_HELD_OUT)
+    assert trained.output.count("This held-out image is not shown.") == 2
+    assert "End of epoch 3" in trained.output
 
 
 def test_epochs_and_iterations_are_kept_apart(folder: Path) -> None:

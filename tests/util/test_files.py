@@ -49,11 +49,11 @@ def test_an_error_leaves_the_old_file_and_nothing_else(
 
 
 def test_a_link_in_place_of_the_file_is_replaced_and_not_followed(tmp_path: Path) -> None:
-    mine, path = tmp_path / "mine", tmp_path / "file"
-    mine.write_bytes(b"mine")
-    path.symlink_to(mine)
+    target, path = tmp_path / "mine", tmp_path / "file"
+    target.write_bytes(b"mine")
+    path.symlink_to(target)
     write_whole(path, b"new")
-    assert mine.read_bytes() == b"mine"
+    assert target.read_bytes() == b"mine"
     assert path.read_bytes() == b"new"
     assert not path.is_symlink()
 

@@ -72,10 +72,10 @@ def test_a_step_costs_microseconds(tmp_path: Path) -> None:
     viewer = Console(terminal=terminal())
     viewer.run_started(run)
     position = progress(1, 5)
-    began = time.perf_counter()
+    start_time = time.perf_counter()
     for _ in range(10_000):
         viewer.step_ended(run, position)
-    assert (time.perf_counter() - began) / 10_000 < 50e-6
+    assert (time.perf_counter() - start_time) / 10_000 < 50e-6
     viewer.run_finished(run, None)
 
 

@@ -50,12 +50,12 @@ def test_the_newest_epoch_stands_first(tmp_path: Path) -> None:
 def test_images_change_with_each_epoch_and_every_update_html_freq_images(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     viewer = started(run, update_html_freq=300)
-    seen = []
+    colours = []
     for images, value in ((100, -1.0), (200, -0.5), (320, 0.5), (390, 1.0)):
         viewer.images_shown(run, progress(1, images), images_by_label(value=value))
-        seen.append(colour(run, "epoch001_fake_B.png"))
+        colours.append(colour(run, "epoch001_fake_B.png"))
     viewer.images_shown(run, progress(2, 50), images_by_label(value=1.0))
-    assert seen == [0, 0, 191, 191]
+    assert colours == [0, 0, 191, 191]
     assert colour(run, "epoch002_fake_B.png") == 255
 
 
@@ -186,11 +186,11 @@ def test_the_cost_does_not_grow_with_the_run(tmp_path: Path) -> None:
     viewer = started(run)
 
     def seconds(epoch: int) -> float:
-        began = time.perf_counter()
+        start_time = time.perf_counter()
         position = Progress(epoch, 10, epoch * 10, epoch * 10)
         viewer.losses_logged(run, position, LOSSES)
         viewer.images_shown(run, position, images_by_label(size=4))
-        return time.perf_counter() - began
+        return time.perf_counter() - start_time
 
     times = [seconds(epoch) for epoch in range(1, 601)]
     assert min(times[-20:]) < 5 * min(times[:20]) + 0.01

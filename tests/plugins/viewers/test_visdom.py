@@ -141,13 +141,13 @@ def test_a_missing_server_costs_one_warning_and_no_time(
 ) -> None:
     run = make_run(tmp_path)
     viewer = VisdomViewer(absent.options())
-    began = time.monotonic()
+    start_time = time.monotonic()
     viewer.run_started(run)
     for images in range(1, 200):
         viewer.losses_logged(run, progress(1, images), LOSSES)
         viewer.images_shown(run, progress(1, images), images_by_label())
     viewer.run_finished(run, None)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - start_time < 2
     assert capsys.readouterr() == ("", "")
     [message] = caplog.messages
     assert message.startswith(f"no visdom server answers at 127.0.0.1:{absent.port} (Connection refused)")
@@ -184,11 +184,11 @@ def test_a_server_that_never_answers_does_not_delay_the_run(
         run = make_run(tmp_path)
         options = VisdomOptions(display_server="http://127.0.0.1", display_port=silent.getsockname()[1])
         viewer = VisdomViewer(options)
-        began = time.monotonic()
+        start_time = time.monotonic()
         viewer.run_started(run)
         for images in range(1, 50):
             viewer.losses_logged(run, progress(1, images), LOSSES)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - start_time < 1
         assert len(eventually(lambda: caplog.messages)) == 1
         viewer.run_finished(run, None)
 

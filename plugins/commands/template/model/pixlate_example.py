@@ -1,4 +1,4 @@
-"""What this plugin registers, and its options. Nothing here imports torch, so that `--help` stays fast."""
+"""The plugin's registrations and options. This module does not import torch, so that `--help` stays fast."""
 
 from dataclasses import dataclass
 

@@ -10,13 +10,13 @@ from pixlate_example import ExampleConfig
 class ExampleModel(BaseModel[ExampleConfig]):
     """Loss G_pixel; images real_A, fake_B, real_B."""
 
-    watched_losses = ("G_pixel",)  # their sum is what `--lr_policy plateau` watches
+    watched_losses = ("G_pixel",)  # `--lr_policy plateau` watches their sum
 
     def __init__(self, config: ExampleConfig, shared: ModelOptions, context: ModelContext) -> None:
         super().__init__(config, shared, context)
         self.G = self.generator("G", shared.input_nc, shared.output_nc)
-        self.average(self.G)  # the network that `--ema` keeps an average of
-        if self.train:  # a test builds only what `translation` needs
+        self.average(self.G)  # with `--ema` there is a moving average of this network
+        if self.train:  # a test builds only the networks that `translation` needs
             self.add_optimizer("G", self.G)
 
     def step(self, batch: Batch) -> StepResult:
@@ -28,7 +28,7 @@ class ExampleModel(BaseModel[ExampleConfig]):
 
     def translation(self, batch: Batch) -> dict[str, Tensor]:
         images = {"real_A": batch["A"], "fake_B": self.G(batch["A"])}
-        return images | {"real_B": batch["B"]} if "B" in batch else images  # a test may have no targets
+        return images | {"real_B": batch["B"]} if "B" in batch else images  # in a test there may be no targets
 
 
 class SmallGenerator(nn.Module):

@@ -26,7 +26,7 @@ def test_it_trains(tiny_dataset: Callable[..., Path], tmp_path: Path, monkeypatc
     monkeypatch.chdir(tmp_path)
     options = f"--model example --dataroot {tiny_dataset('aligned')} --name trial --n_epochs 1 --n_epochs_decay 0"
     sizes = "--load_size 64 --crop_size 64 --ngf 4 --num_threads 0 --display_id 0"
-    with pytest.raises(SystemExit) as exited:
+    with pytest.raises(SystemExit) as exit_info:
         train([*options.split(), *sizes.split()])
-    assert exited.value.code == 0
+    assert exit_info.value.code == 0
     assert (tmp_path / "checkpoints" / "trial" / "latest_net_G.pth").is_file()
