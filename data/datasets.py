@@ -177,8 +177,8 @@ def _by_stem(folder: Path) -> dict[str, Path]:
         stem = str(path.relative_to(folder).with_suffix(""))
         if stem in paths:
             raise DataError(
-                f"{quoted(paths[stem])} and {quoted(path)} differ only in their extensions: remove one, so that the pair "
-                "is unambiguous."
+                f"{quoted(paths[stem])} and {quoted(path)} differ only in their extensions: remove one, so that "
+                "the pair is unambiguous."
             )
         paths[stem] = path
     return paths
