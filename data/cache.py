@@ -187,7 +187,7 @@ def open_cache(options: DataOptions) -> ImageCache | None:
     share = AUTO_SHARE if options.cache == "auto" else EXPLICIT_SHARE
     if options.cache in ("ram", "auto"):
         with contextlib.suppress(OSError):
-            private = _private_folder()
+            private = private_folder("cache")
             folders.append(CacheFolder(private, share, reserved_memory=int((1 - share) * free_memory())))
     if options.cache in ("disk", "auto"):
         folders.append(CacheFolder(cache_folder(options.cache_dir), share))
@@ -228,13 +228,17 @@ def _require_writable(folder: Path) -> None:
         raise cannot_write(folder, error) from error
 
 
-def _private_folder() -> Path:
-    """A new folder in memory, or in the folder of temporary files if the system has no file system in memory."""
+def private_folder(purpose: str) -> Path:
+    """A new folder in memory, or in the folder of temporary files if the system has no file system in memory.
+
+    Folders of the same purpose that were left by killed processes are removed.
+    """
     base = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
-    for path in base.glob("pixlate-cache-*-*"):
-        if not is_running(path.name.split("-")[2]):
-            shutil.rmtree(path, ignore_errors=True)  # left by a run that was killed
-    return Path(tempfile.mkdtemp(prefix=f"pixlate-cache-{os.getpid()}-", dir=base))
+    prefix = f"pixlate-{purpose}-"
+    for path in base.glob(f"{prefix}*-*"):
+        if not is_running(path.name.removeprefix(prefix).split("-")[0]):
+            shutil.rmtree(path, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=base))
 
 
 def _remove(folder: Path, owner: int) -> None:

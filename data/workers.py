@@ -4,7 +4,7 @@ In addition to what a DataLoader does,
 
 - worker processes ignore SIGINT, delay their exit on SIGTERM, and exit with the parent;
 - errors arrive without the worker's traceback in their message;
-- tensors pass through a pipe if /dev/shm is too small, or too few open files are allowed, for torch's shared memory;
+- batches pass through files in memory instead of torch's shared memory (transfer.py);
 - a thread receives the next batch during a training step.
 """
 
@@ -22,31 +22,25 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing import connection, resource_tracker, util
 from multiprocessing.process import BaseProcess
-from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from pixlate.errors import DataError, PixlateError
 from pixlate.plugins.files import PluginFiles
 
 from .base import BaseDataset
-from .batches import Batch, Keys, Loaded, fetch
-from .reading import BadImageError
+from .batches import Keys, Loaded, fetch
+from .cache import private_folder
 from .sampler import BatchSampler
+from .transfer import receive, send
 
 PREFETCHED_BATCHES = 2  # of each worker
 SHUTDOWN_SECONDS = 3.0  # for a worker to exit by itself, before it is killed
 SIGTERM_SECONDS = 120.0  # between SIGTERM and a worker's exit, so that the run can finish its step
 LIVENESS_SECONDS = 1.0  # between two checks of whether the workers are alive, and for the end of a killed one to show
-SHARED_MEMORY = Path("/dev/shm")  # where torch stores tensors that are sent to another process, on Linux
-FREE_BATCHES = 64  # batches of the current one's size that must fit into it; other workers and programs use it too
-MIN_DESCRIPTORS = 256  # open files that the system must allow: each tensor in transit has one open
 
 
 class WorkerBatches:
@@ -68,7 +62,12 @@ class WorkerBatches:
         pin: bool = False,
     ) -> None:
         self._count = count
-        iterator, processes = _start(dataset, sampler, count, start_method)
+        folder = private_folder("batches")
+        try:
+            iterator, processes = _start(dataset, sampler, folder, count, start_method)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
         self._sentinels = [process.sentinel for process in processes]
         self._requests: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[Loaded | Exception] = queue.SimpleQueue()
@@ -78,7 +77,7 @@ class WorkerBatches:
         self._requests.put(True)
         # It also runs at exit, and with a positive priority before multiprocessing joins its processes: that would wait
         # for workers, which do not exit on SIGTERM at once.
-        self._finalizer = util.Finalize(self, _shut_down, (self._requests, processes), exitpriority=10)
+        self._finalizer = util.Finalize(self, _shut_down, (self._requests, processes, folder), exitpriority=10)
 
     def __iter__(self) -> Iterator[Loaded]:
         return self
@@ -115,23 +114,16 @@ class WorkerBatches:
         )
 
 
-class _TensorBytes(NamedTuple):
-    """A tensor as bytes, for a pipe: slower than shared memory, but without its space and file descriptors."""
-
-    data: NDArray[np.uint8]
-    dtype: torch.dtype
-    shape: torch.Size
-
-
 @dataclass(frozen=True)
-class _BatchSource(Dataset[bytes]):
-    """A data set for the DataLoader that returns a pickled batch for each list of keys."""
+class _BatchSource(Dataset["str | bytes"]):
+    """A data set for the DataLoader that returns, for each list of keys, a pickled batch or the file that holds one."""
 
     plugin_files: PluginFiles  # pickled before the data set, because unpickling them makes its class importable
     dataset: BaseDataset[Any]
+    folder: Path
 
-    def __getitems__(self, keys: Keys) -> bytes:
-        """The pickled batch or error; a DataLoader would add the traceback to the message of an error that is raised.
+    def __getitems__(self, keys: Keys) -> str | bytes:
+        """The batch or error; a DataLoader would add the traceback to the message of an error that is raised.
 
         Batches are pickled here, because an object that the queue's thread cannot pickle is lost, and the main process
         would wait for it forever.
@@ -139,41 +131,12 @@ class _BatchSource(Dataset[bytes]):
         try:
             batch, bad = fetch(self.dataset, keys)
         except PixlateError as error:
-            return pickle.dumps(error)
-        return _pickle_batch(batch, bad)
-
-
-def _pickle_batch(batch: Batch, bad: list[BadImageError]) -> bytes:
-    """A batch as bytes, which refer to tensors in shared memory if there is room, or else contain them."""
-    size = sum(value.nbytes for value in batch.values() if isinstance(value, Tensor))
-    if _has_shared_memory(FREE_BATCHES * size):
-        with suppress(OSError, RuntimeError):  # another program may have used it up since
-            return bytes(ForkingPickler.dumps((batch, bad)))  # with torch's reducers, which move tensors there
-    return pickle.dumps(({name: _to_bytes(value) for name, value in batch.items()}, bad), protocol=5)
-
-
-def _has_shared_memory(size: int) -> bool:
-    try:
-        return shutil.disk_usage(SHARED_MEMORY).free >= size and os.sysconf("SC_OPEN_MAX") >= MIN_DESCRIPTORS
-    except (OSError, ValueError, AttributeError):  # no such folder, or no `sysconf` for this value
-        return False
-
-
-def _to_bytes(value: Any) -> Any:
-    if not isinstance(value, Tensor):
-        return value
-    # As bytes, because NumPy has no bfloat16.
-    return _TensorBytes(value.contiguous().view(-1).view(torch.uint8).numpy(), value.dtype, value.shape)
-
-
-def _from_bytes(value: Any, pin: bool) -> Any:
-    if isinstance(value, _TensorBytes):
-        value = torch.from_numpy(value.data).view(value.dtype).view(value.shape)
-    return value.pin_memory() if pin and isinstance(value, Tensor) else value
+            return send(error, self.folder)
+        return send((batch, bad), self.folder)
 
 
 def _receive(
-    iterator: Iterator[bytes],
+    iterator: Iterator[str | bytes],
     requests: "queue.SimpleQueue[bool]",
     results: "queue.SimpleQueue[Loaded | Exception]",
     pin: bool,
@@ -184,25 +147,21 @@ def _receive(
     """
     while requests.get():
         try:
-            loaded = pickle.loads(next(iterator))
-            if isinstance(loaded, tuple):
-                batch: Batch = {name: _from_bytes(value, pin) for name, value in loaded[0].items()}
-                loaded = batch, loaded[1]
-            results.put(loaded)
+            results.put(receive(next(iterator), pin=pin))
         except Exception as error:
             error.__cause__ = error.__context__ = None  # frames of a traceback would keep the iterator alive
             results.put(error.with_traceback(None))
 
 
 def _start(
-    dataset: BaseDataset[Any], sampler: BatchSampler, count: int, start_method: str | None
-) -> tuple[Iterator[bytes], list[BaseProcess]]:
+    dataset: BaseDataset[Any], sampler: BatchSampler, folder: Path, count: int, start_method: str | None
+) -> tuple[Iterator[str | bytes], list[BaseProcess]]:
     """Start the workers; returns the iterator over pickled batches, and the processes."""
     earlier_processes = set(multiprocessing.active_children())
     with _starting_processes():
         _check_resources(count, start_method)
         loader = DataLoader(
-            _BatchSource(PluginFiles.imported(), dataset),
+            _BatchSource(PluginFiles.imported(), dataset, folder),
             batch_sampler=sampler,
             num_workers=count,
             collate_fn=_unchanged,
@@ -285,8 +244,11 @@ def _exit_with_parent() -> None:
         os._exit(1)
 
 
-def _shut_down(requests: "queue.SimpleQueue[bool]", processes: list[BaseProcess]) -> None:
-    """End the receiving thread, which ends the processes; kill those that are still alive after SHUTDOWN_SECONDS."""
+def _shut_down(requests: "queue.SimpleQueue[bool]", processes: list[BaseProcess], folder: Path) -> None:
+    """End the receiving thread, which ends the processes; kill those that are still alive after SHUTDOWN_SECONDS.
+
+    The folder of batches in transit is removed.
+    """
     requests.put(False)
     deadline = time.monotonic() + SHUTDOWN_SECONDS
     alive = list(processes)
@@ -295,3 +257,4 @@ def _shut_down(requests: "queue.SimpleQueue[bool]", processes: list[BaseProcess]
         alive = [process for process in alive if process.sentinel not in ended]
     for process in alive:
         process.kill()
+    shutil.rmtree(folder, ignore_errors=True)
