@@ -27,7 +27,7 @@ class LossLog:
 
     @hookimpl
     def run_started(self, run: Run) -> None:
-        """Open the logs, and write a heading for this session."""
+        """Open the logs, and write a heading with the time."""
         self._text = run.open_log("loss_log.txt")
         self._losses = run.open_log(LOSSES)
         self._timing = run.open_log("timing.jsonl")
