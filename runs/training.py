@@ -67,9 +67,8 @@ class Trainer:
         When loading fails, the state is saved before the error ends the training.
         """
         self.run.progress = progress
-        remaining = (
-            self.run.epoch_size - progress.epoch_images
-        )  # groups start anew here: a run is saved between groups only
+        # Groups start anew at the position of a resumed run: it is saved between groups only.
+        remaining = self.run.epoch_size - progress.epoch_images
         groups = accumulation_groups(remaining, self.batch_size, self.model.shared.accumulate)
         try:
             # Not strict: the loader's generator would have to run past the last batch to see that there is none.
