@@ -63,9 +63,7 @@ def atomic_link(path: Path, name: Path) -> None:
         raise cannot_write(name, error) from error
     finally:
         with suppress(OSError):
-            temporary.unlink(
-                missing_ok=True
-            )  # rename() leaves it when both names are links to one file already (POSIX)
+            temporary.unlink(missing_ok=True)  # rename() leaves it if both names are links to one file already (POSIX)
 
 
 def write_whole(path: Path, data: bytes, *, durable: bool = False) -> None:
