@@ -205,7 +205,10 @@ def test_the_page_reads_well_on_a_phone(tmp_path: Path) -> None:
     viewer.images_shown(run, progress(1, 300), images_by_label(*(f"image_{n}" for n in range(8))))
     with browser(run.folder / "web" / "index.html", width=390) as page:
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        assert page.evaluate("[...document.images].every(i => i.naturalWidth == 16)")
+        # Images below the fold are loaded when they come into view; decode() waits until one is loaded.
+        page.evaluate("[...document.images].forEach(image => { image.loading = 'eager' })")
+        page.evaluate("Promise.all([...document.images].map(image => image.decode()))")
+        assert page.evaluate("[...document.images].every(image => image.naturalWidth == 16)")
         widths = page.evaluate("[...document.querySelectorAll('svg')].map(chart => chart.clientWidth)")
         assert [width > 100 for width in widths] == [True, True]
         assert all(url.startswith("file:") for url in page.requested)
