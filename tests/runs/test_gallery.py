@@ -126,5 +126,7 @@ def test_it_reads_well_on_a_phone_and_in_the_dark(tmp_path: Path) -> None:
         assert len({box["top"] for box in boxes}) == 1
         assert all(box["width"] >= 100 for box in boxes)
         assert all(url.startswith("file:") for url in page.requested)
-        loaded = page.evaluate("[...document.images].filter(i => i.complete && i.naturalWidth).length")
+        loaded_images = "[...document.images].filter(i => i.complete && i.naturalWidth).length"
+        page.wait_for_function(f"{loaded_images} >= 3")  # lazy images do not delay the page's load event
+        loaded = page.evaluate(loaded_images)
         assert 3 <= loaded < 120
