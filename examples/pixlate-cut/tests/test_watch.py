@@ -8,13 +8,33 @@ from typing import Any
 import pytest
 import torch
 from pixlate.plugins import Progress
-from pixlate.runs.run import Run
 
 from pixlate_cut_watch import CutWatch
 
 
-def run_of(folder: Path, model: str = "cut", **options: Any) -> Run:
-    return Run("r", folder, "train", {"model": model, "lambda_NCE": 10.0, **options})
+class FileLog:
+    """A text log that is written at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def write(self, line: str) -> None:
+        with self.path.open("a") as file:
+            file.write(line + "\n")
+
+
+class FakeRun:
+    """As much of a run as the hooks use."""
+
+    def __init__(self, folder: Path, options: dict[str, Any]) -> None:
+        self.folder, self.options = folder, options
+
+    def open_log(self, filename: str) -> FileLog:
+        return FileLog(self.folder / filename)
+
+
+def run_of(folder: Path, model: str = "cut", **options: Any) -> Any:
+    return FakeRun(folder, {"model": model, "lambda_NCE": 10.0, **options})
 
 
 def images(change: float) -> dict[str, torch.Tensor]:
@@ -31,7 +51,6 @@ def test_confusion_and_change_are_written(tmp_path: Path) -> None:
     watch.run_started(run)
     watch.losses_logged(run, Progress(1, 100, 100, 100), {"NCE": 10 * math.log(32), "G": 1.0})
     watch.images_shown(run, Progress(2, 0, 400, 400), images(0.25))
-    run.close()
     assert lines(tmp_path) == [
         {"epoch": 1, "images": 100, "confusion": 32.0},
         {"epoch": 2, "images": 400, "change": 0.25},
@@ -46,14 +65,12 @@ def test_a_copy_is_warned_of_once(tmp_path: Path, capsys: pytest.CaptureFixture[
         watch.images_shown(run, progress, images(change))
         watch.epoch_ended(run, progress)
         assert ("epoch 2" in capsys.readouterr().err) == (epoch == 2)
-    run.close()
 
 
 def test_an_epoch_without_images_is_not_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, watch = run_of(tmp_path), CutWatch()
     watch.run_started(run)
     watch.epoch_ended(run, Progress())
-    run.close()
     assert capsys.readouterr().err == ""
 
 
@@ -63,7 +80,6 @@ def test_other_models_are_left_alone(tmp_path: Path) -> None:
     watch.losses_logged(run, Progress(), {"G_L1": 1.0})
     watch.images_shown(run, Progress(), images(0.0))
     watch.epoch_ended(run, Progress())
-    run.close()
     assert not list(tmp_path.iterdir())
 
 
@@ -72,5 +88,4 @@ def test_without_the_patch_loss_only_change_is_written(tmp_path: Path) -> None:
     watch.run_started(run)
     watch.losses_logged(run, Progress(), {"NCE": 0.0})
     watch.images_shown(run, Progress(), images(0.5))
-    run.close()
     assert [set(line) for line in lines(tmp_path)] == [{"epoch", "images", "change"}]
