@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import click
 
 from pixlate.errors import Interrupted, PixlateError
+from pixlate.util.system_errors import refusal
 
 Command = Callable[[list[str]], object]
 
@@ -75,11 +76,17 @@ def _exit_code(command: Command, args: list[str]) -> int:
     except BrokenPipeError:  # the reader of the output has ended: `pixlate plugins | head -1`
         sys.stderr.close()  # else Python reports there at exit that stdout could not be flushed
         return 1
-    except (MemoryError, RuntimeError) as error:
-        from pixlate.runs.memory import OUT_OF_MEMORY, is_out_of_memory  # imports torch, which `--help` does without
-
-        if not is_out_of_memory(error):
+    except (OSError, MemoryError, RuntimeError) as error:
+        sentence = refusal(error) or _memory_error(error)
+        if sentence is None:
             raise
-        click.echo(f"Error: {OUT_OF_MEMORY}", err=True)
+        click.echo(f"Error: {sentence}", err=True)
         return 1
     return 0
+
+
+def _memory_error(error: BaseException) -> str | None:
+    """The sentence for an error that is a lack of memory; None for any other."""
+    from pixlate.runs.memory import OUT_OF_MEMORY, is_out_of_memory  # imports torch, which `--help` does without
+
+    return OUT_OF_MEMORY if is_out_of_memory(error) else None

@@ -1,6 +1,5 @@
 """A run's folder: its lock, which lets one process at a time write to it, and the removal of old files."""
 
-import errno
 import logging
 import os
 import shutil
@@ -8,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, SoftFileLock, Timeout
+from filelock import FileLock
 
 from pixlate.errors import DataError
 from pixlate.options.command.stored import FILE as OPTIONS
 from pixlate.util.files import cannot_write, is_running, make_folder
+from pixlate.util.locks import InUseError, acquire
 
 from .checkpoints.store import has_state
 
@@ -23,8 +23,6 @@ LOCK = ".lock"
 SUBFOLDERS = (".", "web", "web/images", "images")
 #: The files of a run that `--overwrite` removes, as well as its web/ folder.
 RUN_FILES = ("*_state.pt*", "*_net_*.pth", "*.jsonl", "loss_log.txt", OPTIONS)
-#: The errors of file systems that do not support locks.
-_NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
 
 
 @contextmanager
@@ -80,47 +78,17 @@ def remove_stale_files(folder: Path) -> None:
 
 def _locked(folder: Path) -> FileLock | None:
     """The held lock of a folder; None where the file system has no locks."""
-    path = folder / LOCK
-    # Where Python has no fcntl, filelock's lock is a marker file, which contains the process number already.
-    soft = FileLock is SoftFileLock
-    # The timeout bridges the moment in which another process ends. There is no fallback to a marker file where only
-    # the file system has no locks: it would outlive a killed process, and lock the run for good.
-    lock = FileLock(
-        path, timeout=0.1, poll_interval=0.02, fallback_to_soft=False, on_acquired=None if soft else _note_process
-    )
     try:
-        lock.acquire()
-    except Timeout:
-        holder = lock.pid if soft else _holder(path)
+        lock = acquire(folder / LOCK)
+    except InUseError as error:
         raise DataError(
-            f"run '{folder.name}' is in use by process {holder or 'unknown'}: wait for it, or choose another --name."
+            f"run '{folder.name}' is in use by process {error.process}: wait for it, or choose another --name."
         ) from None
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise cannot_write(path, error) from error
+    if lock is None:
         log.warning(
             f"The file system of '{folder}' has no locks: make sure that no other process trains '{folder.name}'."
         )
-        return None
     return lock
-
-
-def _note_process(descriptor: int) -> None:
-    """Write the process number into the lock file, after the first byte, which Windows lets no other process read."""
-    with suppress(OSError):  # on a full disk only the number in another process's error is missing
-        os.truncate(descriptor, 0)
-        os.lseek(descriptor, 0, os.SEEK_SET)
-        os.write(descriptor, f" {os.getpid()}\n".encode())
-
-
-def _holder(path: Path) -> str:
-    """The number of the process that holds the lock, from the lock file; empty where that cannot be read."""
-    try:
-        with path.open("rb") as file:
-            file.seek(1)
-            return file.read(20).decode("ascii", "replace").strip()
-    except OSError:
-        return ""
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pixlate.errors import DataError
-from pixlate.util.files import cannot_write
+from pixlate.util.files import cannot_write, flush_to_disk, open_regular
 
 log = logging.getLogger(__name__)
 
@@ -59,14 +59,15 @@ class RunLog:
     def __init__(self, path: Path, size: int | None = None) -> None:
         """Open a log and truncate it to `size` bytes, or to its complete lines where it is shorter or no size is known.
 
-        A symbolic link of that name is not followed. Raises DataError where the log cannot be opened.
+        A symbolic link of that name is not followed, nor is a FIFO waited for. Raises DataError where the log cannot be
+        opened.
         """
         self.path = path
         self._pending = b""
         self._failing = False
         try:
             # Unbuffered: a line is in the file when `write` returns, and after a failure it is known how much is.
-            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+            descriptor = open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
             self._file = os.fdopen(descriptor, "ab", buffering=0)
             file_size = path.stat().st_size
             kept_size = size if size is not None and size <= file_size else _complete_lines_size(path)
@@ -106,7 +107,7 @@ class RunLog:
     def sync(self) -> None:
         """Flush what is written to the disk; callable from any thread. Raises DataError where that fails."""
         try:
-            os.fsync(self._file.fileno())
+            flush_to_disk(self._file)
         except OSError as error:
             raise cannot_write(self.path, error) from error
 

@@ -2,38 +2,42 @@
 
 import errno
 import os
+import secrets
 import shutil
-import threading
-import zlib
+import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 from pixlate.errors import DataError
 
-_DISK_FULL = {errno.ENOSPC, errno.EDQUOT}
-_NOT_PERMITTED = {errno.EACCES, errno.EPERM, errno.EROFS}
+from .system_errors import with_advice
+from .text import one_line, quoted
+
+#: The errors of file systems, some network and FUSE ones among them, that do not support fsync or hard links.
+_NOT_SUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+_OPEN_ELSEWHERE = {5, 32}  # Windows' errors for a file that another process, such as a virus scanner, has open
+_REPLACE_SECONDS = 2.0  # to wait for that process
 
 
 @contextmanager
 def atomic_write(path: Path, *, durable: bool = False) -> Iterator[BinaryIO]:
     """A new file beside `path` to write to, which takes its place when the block ends without an error.
 
-    A reader sees the old file or the new one, never a part. The temporary file is created exclusively (O_EXCL), so
-    that a symbolic link of its name, planted by another user, is not followed. `durable` flushes the file before the
-    rename and the folder after it, so that this holds after a power failure too. Raises DataError, with the path and
-    the cause, when the file cannot be written; other errors of the block are passed on.
+    A reader sees the old file or the new one, never a part. The temporary file has a random name and is created
+    exclusively, so that nobody can plant a link in its place. `durable` flushes the file before the rename and the
+    folder after it, so that this holds after a power failure too, where the file system supports it. Raises DataError,
+    with the path and the cause, when the file cannot be written; other errors of the block are passed on.
     """
     temporary = _temporary_path(path)
     try:
-        temporary.unlink(missing_ok=True)
-        with _create(temporary) as file:
+        with os.fdopen(open_regular(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL), "wb") as file:
             yield file
             if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        temporary.replace(path)
+                flush_to_disk(file)
+        _replace(temporary, path)
         if durable:
             _flush_folder(path.parent)  # POSIX: a rename is durable only when its folder has been flushed
     except BaseException as error:
@@ -51,14 +55,13 @@ def atomic_link(path: Path, name: Path) -> None:
     """
     temporary = _temporary_path(name)
     try:
-        temporary.unlink(missing_ok=True)
         try:
             os.link(path, temporary)
-        except OSError:
+        except (OSError, AttributeError):  # AttributeError: the platform has no hard links
             with path.open("rb") as source, atomic_write(name, durable=True) as copy:
                 shutil.copyfileobj(source, copy)
             return
-        temporary.replace(name)
+        _replace(temporary, name)
     except OSError as error:
         raise cannot_write(name, error) from error
     finally:
@@ -83,34 +86,68 @@ def make_folder(path: Path) -> Path:
 
 def cannot_write(path: Path, error: OSError) -> DataError:
     """The DataError for a file or folder that cannot be written, with advice where the cause is known."""
-    advice = ""
-    if error.errno in _DISK_FULL:
-        advice = " Free some space, then run the same command again."
-    elif error.errno in _NOT_PERMITTED:
-        advice = " Name a folder that you may write to."
-    return DataError(f"'{path}' cannot be written: {error.strerror or error}.{advice}")
+    return DataError(with_advice(f"{quoted(path)} cannot be written: {error.strerror or one_line(error)}.", error))
+
+
+def open_regular(path: Path, flags: int) -> int:
+    """The descriptor of a regular file, opened with `flags` and created with the permissions of the user's umask.
+
+    Symbolic links are not followed; FIFOs and devices are neither waited for nor opened. Raises OSError.
+    """
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):  # not every system has every flag
+        flags |= getattr(os, name, 0)
+    descriptor = os.open(path, flags, 0o666)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return descriptor
+
+
+def flush_to_disk(file: IO[bytes]) -> None:
+    """Wait until what was written to a file is on the disk, where its file system supports that. Raises OSError."""
+    file.flush()
+    _fsync(file.fileno())
 
 
 def _temporary_path(path: Path) -> Path:
     """A name beside the file: by its process number, runs/folder.py tells files being written from stale ones."""
-    return path.with_name(f".part-{os.getpid()}-{threading.get_ident()}-{zlib.crc32(os.fsencode(path.name)):08x}")
+    return path.with_name(f".part-{os.getpid()}-{secrets.token_hex(8)}")
 
 
-def _create(path: Path) -> BinaryIO:
-    """Open a file that must not exist yet."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
-    for name in ("O_NOFOLLOW", "O_CLOEXEC", "O_BINARY"):  # not every system has every flag
-        flags |= getattr(os, name, 0)
-    return os.fdopen(os.open(path, flags, 0o666), "wb")
+def _replace(temporary: Path, path: Path) -> None:
+    """Rename a file over another. On Windows this fails while another process has that one open: it is tried again."""
+    deadline = time.monotonic() + _REPLACE_SECONDS
+    while True:
+        try:
+            temporary.replace(path)
+            return
+        except PermissionError as error:
+            if getattr(error, "winerror", None) not in _OPEN_ELSEWHERE or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def _flush_folder(folder: Path) -> None:
-    """Wait until a rename within the folder is on the disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Wait until a rename within the folder is on the disk; Windows, and folders without read permission, have no way.
+
+    Raises OSError when the disk fails.
+    """
     try:
-        os.fsync(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        _fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _fsync(descriptor: int) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NOT_SUPPORTED:
+            raise
 
 
 def is_running(process: str) -> bool:

@@ -5,7 +5,6 @@ state and that of the replaced one: whenever the process is killed, one of them 
 """
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -14,7 +13,7 @@ import torch
 
 from pixlate.errors import CheckpointError
 from pixlate.models.weights import read_tensors
-from pixlate.util.files import atomic_link, atomic_write, write_whole
+from pixlate.util.files import atomic_link, atomic_write, flush_to_disk, write_whole
 
 
 def write_state(path: Path, state: Mapping[str, Any], *, keep_as: Path | None = None) -> None:
@@ -27,8 +26,7 @@ def write_state(path: Path, state: Mapping[str, Any], *, keep_as: Path | None = 
     with atomic_write(path, durable=True) as file:
         digest = _save(state, file)
         # The new state must be on the disk before the previous one is replaced: a failed write leaves both unchanged.
-        file.flush()
-        os.fsync(file.fileno())
+        flush_to_disk(file)
         if keep_as is not None and path.exists():
             link_state(path, keep_as)
         _write_digests(path, {digest, *_digests(path)})

@@ -2,12 +2,15 @@
 
 import errno
 import os
+import secrets
+import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pixlate.errors import DataError
-from pixlate.util.files import atomic_link, atomic_write, cannot_write, write_whole
+from pixlate.util.files import atomic_link, atomic_write, cannot_write, open_regular, write_whole
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -76,6 +79,82 @@ def test_a_second_name_has_the_same_content_and_outlives_the_first(
     write_whole(path, b"new")
     assert name.read_bytes() == b"content"
     assert sorted(tmp_path.iterdir()) == [path, name]
+
+
+@pytest.mark.parametrize("plant", [Path.symlink_to, Path.hardlink_to])
+def test_a_link_planted_at_the_temporary_name_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plant: Callable[[Path, Path], None]
+) -> None:
+    monkeypatch.setattr(secrets, "token_hex", lambda size: "guessed")
+    target = tmp_path / "mine"
+    target.write_bytes(b"mine")
+    plant(tmp_path / f".part-{os.getpid()}-guessed", target)
+    with pytest.raises(DataError, match="file' cannot be written: File exists"):
+        write_whole(tmp_path / "file", b"new")
+    assert target.read_bytes() == b"mine"
+    assert not (tmp_path / "file").exists()
+
+
+def test_temporary_names_cannot_be_guessed(tmp_path: Path) -> None:
+    names = set()
+    for _ in range(2):
+        with atomic_write(tmp_path / "file"):
+            names |= {path.name for path in tmp_path.glob(".part-*")}
+    assert len(names) == 2
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "folder"])
+def test_only_regular_files_are_opened(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "log"
+    if kind == "link":
+        path.symlink_to(tmp_path / "other")
+    elif kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    for flags in (os.O_WRONLY | os.O_CREAT | os.O_APPEND, os.O_RDONLY):
+        with pytest.raises(OSError):  # noqa: PT011
+            open_regular(path, flags)
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("refused", ["file", "folder", "both"])
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EIO])
+def test_a_file_system_that_cannot_flush_does_not_make_a_write_fail_but_a_failing_disk_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refused: str, number: int
+) -> None:
+    def refuse(descriptor: int) -> None:
+        kind = "folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file"
+        if refused in (kind, "both"):
+            raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    if number == errno.EIO:
+        with pytest.raises(DataError, match="cannot be written"):
+            write_whole(tmp_path / "file", b"new", durable=True)
+    else:
+        write_whole(tmp_path / "file", b"new", durable=True)
+        assert (tmp_path / "file").read_bytes() == b"new"
+    assert not list(tmp_path.glob(".part-*"))
+
+
+def test_a_file_that_another_process_has_open_on_windows_is_replaced_when_it_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = [32, 5, 32]
+    replace = Path.replace
+
+    def refuse(path: Path, target: Path) -> Path:
+        if refusals:
+            error = PermissionError(errno.EACCES, "in use")
+            error.winerror = refusals.pop()  # type: ignore[attr-defined]
+            raise error
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    write_whole(tmp_path / "file", b"new")
+    assert (tmp_path / "file").read_bytes() == b"new"
+    assert refusals == []
 
 
 def test_the_sentence_says_what_can_be_done(tmp_path: Path) -> None:
