@@ -1,13 +1,18 @@
 """Lock files: they admit one process at a time, and are released however that process ends."""
 
 import errno
+import logging
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock, SoftFileLock, Timeout
 
 from .files import cannot_write
+from .text import quoted
+
+log = logging.getLogger(__name__)
 
 #: The errors of file systems that do not support locks.
 _NO_LOCKS = {errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.EINVAL}
@@ -52,6 +57,30 @@ def acquire(path: Path, *, timeout: float = 0.1) -> FileLock | None:
             raise cannot_write(path, error) from error
         return None
     return lock
+
+
+@contextmanager
+def only_maker(folder: Path) -> Iterator[None]:
+    """Within this block no other process that uses this function makes the folder; waits for one that does.
+
+    The lock file lies hidden beside the folder, and is removed at the end. On a file system without locks there is a
+    warning, and no lock. Raises DataError when the lock file cannot be written.
+    """
+    path = folder.with_name(f".{folder.name}.lock")
+    try:
+        lock = acquire(path)
+    except InUseError as error:
+        log.info(f"Process {error.process} is making {quoted(folder)} already: waiting for it.")
+        lock = acquire(path, timeout=-1)
+    if lock is None:
+        log.warning(f"The file system of {quoted(folder)} has no locks: make sure that no other process makes it.")
+    try:
+        yield
+    finally:
+        if lock is not None:
+            with suppress(OSError):
+                path.unlink()  # before the release: those who wait make a new one
+            lock.release()
 
 
 def _note_process(descriptor: int) -> None:

@@ -6,9 +6,17 @@ from collections.abc import Iterable, Sequence
 
 def quoted(path: str | os.PathLike[str]) -> str:
     """A path in single quotes, on one line: control characters and undecodable bytes are escaped."""
-    # File names come from strangers: a raw escape sequence in one could rewrite the terminal.
-    escaped = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in os.fspath(path))
-    return f"'{''.join(escaped)}'"
+    return f"'{escaped(os.fspath(path))}'"
+
+
+def escaped(text: str, most: int | None = None) -> str:
+    """A text on one line, its control characters and undecodable bytes escaped, cut after `most` characters.
+
+    For what strangers write, such as file names and the answers of servers: a raw escape sequence could rewrite the
+    terminal.
+    """
+    cut = text if most is None or len(text) <= most else f"{text[:most]}…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
 
 
 def listed(items: Iterable[str], most: int = 5) -> str:

@@ -5,14 +5,13 @@ day; trainB, testB of other streets by night) for CycleGAN. Each file is a funct
 """
 
 import random
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
 from PIL import Image
 
-from pixlate.errors import DataError
 from pixlate.util.files import atomic_write, cannot_write, make_folder
+from pixlate.util.locks import only_maker
 
 from .materials import DAY, NIGHT
 from .painting import paint
@@ -35,24 +34,25 @@ def demo_folder() -> Path:
 def write_demo(folder: Path, counts: Mapping[str, int] = COUNTS) -> None:
     """Draw the demo data. The folder appears when it is complete; an interrupted drawing is continued.
 
+    While another process draws it, this one waits.
+
     - counts: the number of files in each sub-folder.
 
     Raises DataError if it cannot be written.
     """
-    part = folder.with_name(f".{folder.name}.part")
-    try:
+    make_folder(folder.parent)
+    with only_maker(folder):
+        if folder.is_dir():  # another process has made it meanwhile
+            return
+        part = folder.with_name(f".{folder.name}.part")
         for name, count in counts.items():
             make_folder(part / name)
             for number in range(1, count + 1):
                 _write(part / name / f"{number:04}.png", name, number)
-        part.rename(folder)
-    except (OSError, DataError) as error:
-        if folder.is_dir():  # another process has completed and renamed it meanwhile
-            shutil.rmtree(part, ignore_errors=True)
-            return
-        if isinstance(error, OSError):
+        try:
+            part.rename(folder)
+        except OSError as error:
             raise cannot_write(folder, error) from error
-        raise
 
 
 def draw(name: str, number: int) -> Image.Image:

@@ -33,8 +33,10 @@ def download_command(name: str | None, root: Path, url: str) -> None:
             click.echo(f"{dataset:24}{source.layout:11}{source.about}")
         return
     source = remote(name)
-    if (root / name).exists():
+    root = root.expanduser()
+    if (root / name).is_dir():
         click.echo(f"{root / name} exists already.")
+        download(name, root)  # removes what a killed download has left
     else:
         with _ProgressBar(name) as progress:
             download(name, root, base_url=url, report=progress.report)

@@ -1,6 +1,7 @@
 """The demo data: drawn once, complete or absent, always the same, and learnable."""
 
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -77,6 +78,18 @@ def test_an_interrupted_drawing_is_continued_and_not_visible(tmp_path: Path, mon
     assert len(drawn) == sum(FEW.values()) - 5
     write_demo(tmp_path / "whole", FEW)
     assert contents(tmp_path / "demo") == contents(tmp_path / "whole")
+
+
+def test_a_second_process_waits_and_draws_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[tuple[str, int]] = []
+    monkeypatch.setattr(demo, "draw", lambda name, number: (drawn.append((name, number)), draw(name, number))[1])
+    threads = [threading.Thread(target=write_demo, args=(tmp_path / "demo", FEW)) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(drawn) == sum(FEW.values())
+    assert os.listdir(tmp_path) == ["demo"]
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_of_one_sentence(tmp_path: Path) -> None:
