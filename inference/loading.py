@@ -10,7 +10,7 @@ from pixlate.models.base import BaseModel
 from pixlate.models.create import create_model
 from pixlate.models.execution.device import choose_device
 from pixlate.models.networks.architecture import infer_generator
-from pixlate.models.weights import load_networks, load_weights, read_tensors
+from pixlate.models.weights import load_networks, load_weights, read_weights
 from pixlate.options.command.hints import missing_plugin
 from pixlate.options.command.stored import read_listing, read_stored
 from pixlate.options.fields import defaults_of
@@ -68,7 +68,7 @@ def _from_folder(plugins: Plugins, folder: Path, tag: str, device: str) -> BaseM
 
 
 def _from_file(plugins: Plugins, path: Path, device: str) -> BaseModel[Any]:
-    architecture = infer_generator(read_tensors(path))
+    architecture = infer_generator(read_weights(path))
     options = {**asdict(architecture), "dropout": bool(architecture.dropout)}
     model = _for_inference(plugins, "test", options, device)
     load_weights(model.networks["G"], path)

@@ -1,6 +1,7 @@
 """Network files, `<tag>_net_<name>.pth`: reading them without executing code, and loading them into networks.
 
-Each holds one bare state_dict, as in the reference. `read_tensors` also reads the files of whole training states.
+Each holds one bare state_dict, as in the reference; other programs' files may wrap it, see `state_dicts`.
+`read_tensors` also reads the files of whole training states.
 """
 
 import pickle
@@ -15,7 +16,8 @@ from torch import Tensor, nn
 from pixlate.errors import CheckpointError
 
 from .base import BaseModel
-from .networks.architecture import describe_mismatch, infer_generator, without_instance_statistics
+from .networks.architecture import describe_mismatch, infer_generator
+from .state_dicts import find_state_dict, fit
 
 
 def load_networks(model: BaseModel[Any], folder: Path, tag: str, *, use_ema: bool = False) -> None:
@@ -31,19 +33,38 @@ def load_networks(model: BaseModel[Any], folder: Path, tag: str, *, use_ema: boo
             path = average
         if not path.exists():
             raise CheckpointError(_explain_missing(folder, tag, name))
-        load_weights(network, path)
+        load_weights(network, path, name)
 
 
-def load_weights(network: nn.Module, path: Path) -> None:
-    """Load a file with one state_dict, of pixlate or of the reference, into a network.
+def load_weights(network: nn.Module, path: Path, name: str = "G") -> None:
+    """Load a file with one network's weights, of pixlate, of the reference or of another program, into a network.
+
+    - name: the network's name, which chooses where the file holds several networks.
 
     Raises CheckpointError if the file cannot be read, or if its tensors do not fit the network.
     """
-    weights = without_instance_statistics(read_tensors(path))
     expected = network.state_dict()
+    weights = fit(read_weights(path, name, expected), expected)
     if {key: value.shape for key, value in expected.items()} != {key: _shape(value) for key, value in weights.items()}:
         raise CheckpointError(f"'{path}' does not fit: {_explain_difference(expected, weights)}")
     network.load_state_dict(weights)
+
+
+def read_weights(path: Path, name: str = "G", expected: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+    """The state_dict of one network in a file, without the wrappers and prefixes of other programs.
+
+    - name: the network's name, which chooses where the file holds several.
+    - expected: the state_dict of the network to load; a file with exactly its names is taken as it is.
+
+    Raises CheckpointError if the file cannot be read, or has no such network.
+    """
+    content = read_tensors(path)
+    if expected is not None and content.keys() == expected.keys():
+        return content
+    try:
+        return find_state_dict(content, name)
+    except CheckpointError as error:
+        raise CheckpointError(f"'{path}' cannot be used: {error}") from None
 
 
 def read_tensors(path: Path, *, device: str = "cpu") -> dict[str, Any]:

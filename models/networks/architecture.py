@@ -71,13 +71,12 @@ def without_instance_statistics(state: StateDict) -> dict[str, Tensor]:
 
     They are distinguished from those of batch norm by the scale ("weight"), which instance norm does not have.
     """
-    obsolete = {
-        f"{norm}.{name}"
-        for norm in (key.removesuffix(".running_mean") for key in state if key.endswith(".running_mean"))
-        if f"{norm}.weight" not in state
-        for name in ("running_mean", "running_var", "num_batches_tracked")
+    statistics = ("running_mean", "running_var", "num_batches_tracked")
+    return {
+        key: value
+        for key, value in state.items()
+        if key.rpartition(".")[2] not in statistics or f"{key.rpartition('.')[0]}.weight" in state
     }
-    return {key: value for key, value in state.items() if key not in obsolete}
 
 
 def _family(state: StateDict) -> Callable[[StateDict], Architecture]:
