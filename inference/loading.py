@@ -12,7 +12,8 @@ from pixlate.models.execution.device import choose_device
 from pixlate.models.networks.architecture import infer_generator
 from pixlate.models.weights import load_networks, load_weights, read_weights
 from pixlate.options.command.hints import missing_plugin
-from pixlate.options.command.stored import read_listing, read_stored
+from pixlate.options.command.listing import read_run_options
+from pixlate.options.command.parser import declared_options
 from pixlate.options.fields import defaults_of
 from pixlate.options.shared import NetworkOptions, Seeded
 from pixlate.plugins.manager import Plugins
@@ -44,13 +45,13 @@ def load_translator(plugins: Plugins, run: str | Path, *, epoch: str | int, devi
 
 
 def _from_folder(plugins: Plugins, folder: Path, tag: str, device: str) -> BaseModel[Any]:
-    stored = read_stored(folder)
-    options = stored.options if stored else read_listing(folder / "train_opt.txt")
+    stored = read_run_options(folder, declared_options(plugins))
+    options = stored.options if stored else {}
     if not options or str(options.get("model")) not in plugins.registry("model"):
         # Without options, a generator's file suffices. If options are stored, their model must be installed, because
         # its images may differ from those of the generator alone.
         generators = sorted(folder.glob(f"{tag}_net_G*.pth"))
-        if not stored and generators:
+        if (not stored or stored.is_listing) and generators:
             return _from_file(plugins, generators[0], device)
         component = stored.components.get("model") if stored else None
         missing = missing_plugin(plugins, "model", component, stored.plugin_files) if stored and component else None

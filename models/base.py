@@ -142,8 +142,12 @@ class BaseModel(ModelBuilder[Config], ABC):
         self._prepared = True
         self.prepare(batch)
         if self.shared.ema:  # after `prepare`, so that averages include the parts that it builds
-            for name in self._averaged:
-                self.nets[name].start_average()
+            self.restart_averages()
+
+    def restart_averages(self) -> None:
+        """With `--ema`, start the averages again from the current weights, as after loading other ones."""
+        for name in self._averaged if self.shared.ema else ():
+            self.nets[name].start_average()
 
     @torch.no_grad()
     def translate(self, batch: Batch, *, running_statistics: bool = False) -> dict[str, Tensor]:

@@ -79,7 +79,8 @@ class NetworkOptions(Channels):
     ndf: int = option(64, "channels of the discriminator's first layer", type=COUNT, scope=Scope.RUN)
     n_layers_D: int = option(3, "depth of the discriminator 'n_layers'", type=COUNT, scope=Scope.RUN)
     norm: str = option("instance", "normalisation layer", type=NameOf("norm"), scope=Scope.ARCHITECTURE)
-    dropout: bool = option(True, "dropout in the generator", flag="--no_dropout", scope=Scope.ARCHITECTURE)
+    # Not of the architecture: a U-Net's weights do not depend on it, and others are compared when they are loaded.
+    dropout: bool = option(True, "dropout in the generator", flag="--no_dropout", scope=Scope.RUN)
     # Only listed on resume: the weights come from the checkpoint, so that another initialisation has no effect.
     init_type: str = option("normal", "weight initialisation", type=NameOf("init"), scope=Scope.RUN, on_change="list")
     init_gain: float = option(0.02, "scale of the initial weights", type=WEIGHT, scope=Scope.RUN, on_change="list")
@@ -189,9 +190,25 @@ class TrainingOptions:
     resume: Literal["never", "auto"] = option(
         "never", "auto: resume the run if there is one, else start it", scope=Scope.INVOCATION
     )
-    overwrite: bool = option(False, "delete the run of this name and start again", scope=Scope.INVOCATION)
-    epoch_count: int | None = option(None, "number of the first epoch [default: 1]", type=COUNT, scope=Scope.INVOCATION)
-    epoch: str = option("latest", "checkpoint to resume from", scope=Scope.INVOCATION)
+    overwrite: bool = option(
+        False,
+        "delete the run of this name and start again",
+        envvar="PIXLATE_OVERWRITE",
+        show_envvar=True,
+        scope=Scope.INVOCATION,
+    )
+    init_from: tuple[str, ...] = option(
+        (),
+        "start a new run from the weights of another run, or of a file (repeatable)",
+        multiple=True,
+        metavar="[NET=]PATH",
+        scope=Scope.TRAINING,
+        on_change="refuse",
+    )
+    epoch_count: int = option(
+        1, "number of the first epoch, for weights without a training state", type=COUNT, scope=Scope.INVOCATION
+    )
+    epoch: str = option("latest", "checkpoint to resume from, where there is no state", scope=Scope.INVOCATION)
     load_iter: int = option(0, "resume from iter_<N> instead", type=WHOLE, scope=Scope.INVOCATION)
 
 

@@ -21,8 +21,10 @@ from pixlate.models.execution.device import choose_device
 from pixlate.models.execution.plan import keep_freed_memory
 from pixlate.models.networks import describe_networks
 from pixlate.models.weights import load_networks
+from pixlate.options.command.listing import FILE as LISTING
+from pixlate.options.command.listing import write_listing
 from pixlate.options.command.resolved import ResolvedOptions
-from pixlate.options.command.stored import write_listing, write_stored
+from pixlate.options.command.stored import write_stored
 from pixlate.options.shared import DataOptions, ModelOptions, TrainingOptions
 from pixlate.plugins.manager import Plugins
 from pixlate.plugins.run import Progress
@@ -31,6 +33,7 @@ from pixlate.util.randomness import deterministic_algorithms
 from .checkpoints.compatibility import (
     Change,
     allowed_changes,
+    check_position,
     check_same_data,
     data_fingerprint,
     describe_changes,
@@ -41,6 +44,7 @@ from .checkpoints.store import CheckpointStore, check_free_space, has_state
 from .events import Events, make_viewers
 from .folder import claimed_folder, has_checkpoints, remove_run_files
 from .held_out import HeldOutSamples
+from .initial_weights import load_initial_weights
 from .logs import RunLogs
 from .memory import report
 from .run import Run
@@ -94,8 +98,8 @@ def _check_existing(resolved: ResolvedOptions) -> None:
             log.info(f"Changed since the run was started: {change}")
     elif not resolved.values["overwrite"]:
         raise OptionError(
-            f"run '{resolved.name}' exists: give --continue_train (or --resume auto) to resume it, --overwrite to "
-            "start it again from scratch, or another --name."
+            f"run '{resolved.name}' exists: add --continue_train to resume it, --overwrite (in scripts also "
+            "PIXLATE_OVERWRITE=1) to start it again from scratch, or another --name."
         )
 
 
@@ -165,16 +169,19 @@ def _data_and_model(resolved: ResolvedOptions) -> tuple[BaseDataset[Any], BaseMo
 
 def _start(resolved: ResolvedOptions, checkpoints: CheckpointStore, options: TrainingOptions) -> _StartingPoint:
     """Restore the model where the run is resumed, and write the options to the run's folder. Raises PixlateError."""
-    progress = Progress(epoch=options.epoch_count or 1)
+    progress = Progress(epoch=options.epoch_count)
     if not (_resumes(resolved) and has_checkpoints(resolved.folder)):
         if resolved.values["continue_train"]:
             log.info(f"Nothing was saved in '{resolved.folder}' yet: starting at the first step.")
+        for line in load_initial_weights(checkpoints.model, options.init_from, resolved.folder.parent):
+            log.info(line)
         remove_run_files(resolved.folder)
         _store_options(resolved, progress)
         return _StartingPoint(progress)
     if not has_state(resolved.folder):
         tag = f"iter_{options.load_iter}" if options.load_iter else options.epoch
         load_networks(checkpoints.model, resolved.folder, tag)
+        checkpoints.model.restart_averages()
         log.warning(f"'{resolved.folder}' holds weights without a training state: optimizers and schedules start anew.")
         _store_options(resolved, progress, allowed_changes(resolved))
         return _StartingPoint(progress)
@@ -183,13 +190,10 @@ def _start(resolved: ResolvedOptions, checkpoints: CheckpointStore, options: Tra
 
 def _resume(resolved: ResolvedOptions, checkpoints: CheckpointStore, options: TrainingOptions) -> _StartingPoint:
     """Restore the newest state; warn about differences that keep the resumed run from being exact."""
-    if options.epoch_count is not None:
-        raise OptionError("--epoch_count contradicts the stored position of the run: omit it.")
-    if options.epoch != "latest" or options.load_iter:
-        raise OptionError("a run with a stored state is resumed from its latest state: omit --epoch and --load_iter.")
     state, problem = checkpoints.read()
     if problem:
         log.warning(problem)
+    check_position(resolved, Progress(**state["position"]))
     check_same_data(state["facts"], checkpoints.facts, resolved.name)
     machine = machine_changes(state["facts"], checkpoints.facts)
     for change in describe_changes(machine):
@@ -215,4 +219,4 @@ def _store_options(
         history.append({"images": progress.images, "changed": {name: list(change) for name, change in changes.items()}})
     stored = resolved.to_store(machine_fingerprint(str(resolved.values["device"])))
     write_stored(resolved.folder, replace(stored, changes=history))
-    write_listing(resolved.folder / "train_opt.txt", resolved.values, resolved.defaults)
+    write_listing(resolved.folder / LISTING, resolved)

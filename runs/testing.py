@@ -20,8 +20,8 @@ from pixlate.models.execution.net import in_full_precision
 from pixlate.models.execution.plan import keep_freed_memory
 from pixlate.models.networks import describe_networks
 from pixlate.models.weights import load_networks
+from pixlate.options.command.listing import write_listing
 from pixlate.options.command.resolved import ResolvedOptions
-from pixlate.options.command.stored import write_listing
 from pixlate.options.shared import DataOptions, InferenceOptions
 
 from .gallery import Gallery
@@ -53,7 +53,7 @@ class Tester:
         load_networks(self.model, resolved.folder, self.tag, use_ema=self.options.use_ema)
         self.dataset = make_dataset(resolved.components["dataset_mode"], resolved.values)
         check_dataset(self.dataset, self.data_options, self.model.networks)
-        write_listing(resolved.folder / "test_opt.txt", resolved.values, resolved.defaults)
+        write_listing(resolved.folder / "test_opt.txt", resolved)
         self.total = min(len(self.dataset), self.options.num_test or len(self.dataset))
         self._translated, self._start_time = 0, time.monotonic()
 

@@ -22,8 +22,10 @@ import pixlate
 from pixlate import get_plugins
 from pixlate.errors import CheckpointError, PixlateError
 from pixlate.models.weights import read_tensors
+from pixlate.options.command.listing import read_listing
+from pixlate.options.command.parser import declared_options
 from pixlate.options.command.resolve import resolve
-from pixlate.options.command.stored import read_listing, read_stored
+from pixlate.options.command.stored import read_stored
 from pixlate.runs.checkpoints.state import check_state
 from pixlate.runs.checkpoints.state_file import read_state, write_state
 
@@ -197,7 +199,7 @@ def check_stored(root: Path, number: int) -> None:
         os.chdir(root)
         (run / "options.json").write_bytes(json.dumps({"options": options, **rest}).encode() if given_whole else data)
         (run / "train_opt.txt").write_bytes(data)
-        read_listing(run / "train_opt.txt")
+        read_listing(run / "train_opt.txt", declared_options(get_plugins()))
         answered(lambda: read_stored(run))
         answered(lambda: resolve("test", ["--name", "run"], get_plugins()))
         answered(lambda: resolve("train", ["--name", "run", "--continue_train"], get_plugins()))

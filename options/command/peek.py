@@ -50,12 +50,16 @@ def read_config(path: str | None, plugins: Plugins) -> dict[str, Any]:
     for name, value in values.items():
         if name in ("plugin", "config"):  # a file must not be able to make pixlate run code
             raise OptionError(f"--config '{path}' names '{name}', which only the command line may set.")
-        if isinstance(value, (dict, list)):
-            raise OptionError(f"--config '{path}': '{name}' must be one value, not a table or a list.")
+        if isinstance(value, dict):
+            raise OptionError(f"--config '{path}': '{name}' must be a value, not a table.")
     known = declared_options(plugins)
     values = without_negations(values, known)
-    for name in values:
+    for name, value in values.items():
         if name not in known:
             message = f"--config '{path}' has an unknown option '{name}'.{did_you_mean(name, known)}"
             raise OptionError("\n".join([message, *plugins.complaints()]))
+        if known[name].multiple:
+            values[name] = value if isinstance(value, list) else [value]
+        elif isinstance(value, list):
+            raise OptionError(f"--config '{path}': '{name}' must be one value, not a list.")
     return values

@@ -24,10 +24,11 @@ from pixlate.util.text import one_line
 
 from .hints import changed_plugins, unknown_name, unknown_option
 from .layers import COMMAND_DEFAULTS, Layers, requested_layers, with_components, with_stored
+from .listing import read_run_options, reference_values
 from .parser import TitledCommand, build_parser, declared_options
 from .peek import peek, read_config
 from .resolved import ResolvedOptions
-from .run_names import run_name
+from .run_names import check_name, run_name
 from .stored import StoredRun, read_stored
 
 log = logging.getLogger(__name__)
@@ -46,13 +47,16 @@ def resolve(command: str, args: list[str], plugins: Plugins) -> ResolvedOptions:
 
     # The run's name decides which stored options there are: it cannot be one of them, nor depend on them.
     runs = Path(requested.get("checkpoints_dir") or "./checkpoints")
-    suffix = _filled_suffix(command, args, plugins, layers) if requested.get("suffix") else ""
-    name = run_name(command, runs, requested, layers.chosen("model"), suffix)
-    stored = read_stored(runs / name) if name and _uses_stored_run(command, requested) else None
+    name = run_name(command, runs, requested, layers.chosen("model"))
+    if requested.get("suffix") and name:
+        name = f"{name}_{_filled_suffix(command, args, plugins, layers, name)}"
+        check_name(name, runs)
+    declared = declared_options(plugins)
+    stored = read_run_options(runs / name, declared) if name and _uses_stored_run(command, requested) else None
     try:
         if stored:
             # Before the components are looked up, because the stored run names them.
-            layers = with_stored(layers, stored, command, declared_options(plugins))
+            layers = with_stored(layers, stored, command, declared)
             _check_model(layers, stored, name)
         layers, components = with_components(layers, plugins)
         parser = build_parser(command, plugins, components)
@@ -81,17 +85,19 @@ def _earlier_run(runs: Path, name: str) -> StoredRun | None:
     return None
 
 
-def _filled_suffix(command: str, args: list[str], plugins: Plugins, layers: Layers) -> str:
-    """`--suffix` with the values of options filled in; those of a stored run are not known yet."""
+def _filled_suffix(command: str, args: list[str], plugins: Plugins, layers: Layers, name: str) -> str:
+    """`--suffix` with the values of options filled in, by the reference's names too; a stored run is not known yet."""
     suffix = str(layers.merged()["suffix"])
     layers, components = with_components(layers, plugins)
     parser = build_parser(command, plugins, components)
     context = parser.make_context(
         parser.name, list(args), resilient_parsing=True, default_map=layers.below_command_line(), obj=plugins
     )
+    values = {**context.params, "name": name}
+    values |= reference_values(values, parser.declared, training=command == "train")
     try:
-        return suffix.format(**context.params)
-    except (KeyError, IndexError, ValueError) as error:
+        return suffix.format(**values)
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
         raise OptionError(f"--suffix '{suffix}' is invalid, its fields must be names of options: {error}.") from None
 
 
@@ -109,7 +115,7 @@ def _parse(parser: TitledCommand, args: list[str], plugins: Plugins, layers: Lay
     command_line = {
         name: value
         for name, value in values.items()
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+        if context.get_parameter_source(name) in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
     }
     return values, layers.with_layer("command line", command_line)
 
@@ -145,7 +151,7 @@ def _resolved(
 def _check_model(layers: Layers, stored: StoredRun, name: str) -> None:
     """Raise OptionError for a model other than the one that the run was trained with, and `test`."""
     stored_model, model = stored.options.get("model"), layers.chosen("model")
-    if stored_model and model not in (stored_model, "test"):
+    if stored_model and not stored.is_listing and model not in (stored_model, "test"):
         raise OptionError(
             f"--model {model} contradicts run '{name}', which is a {stored_model}: omit it, or choose another --name."
         )
@@ -153,13 +159,13 @@ def _check_model(layers: Layers, stored: StoredRun, name: str) -> None:
 
 def _check_architecture(resolved: ResolvedOptions) -> None:
     """Raise OptionError for an option of a test that contradicts the run's stored architecture."""
-    if resolved.stored is None or resolved.command != "test":
+    if resolved.command != "test" or resolved.stored is None or resolved.stored.is_listing:
         return
     for name, option in resolved.declared.items():
         value, stored_value = resolved.values[name], resolved.stored.options.get(name)
         if option.scope is not Scope.ARCHITECTURE or stored_value is None or value == stored_value:
             continue
-        if resolved.sources[name] in ("command line", "config file"):
+        if resolved.is_given(name):
             flag = f"--no_{name}" if value is False else f"--{name} {value}"
             raise OptionError(
                 f"{flag} contradicts run '{resolved.name}', which was trained with {name} = {stored_value}: omit it."

@@ -46,6 +46,10 @@ class ResolvedOptions:
         """The config of a component; None where it has none."""
         return build(component.config, self.values) if component.config else None
 
+    def is_given(self, name: str) -> bool:
+        """Whether the command itself names an option, on its line or in its config file."""
+        return self.sources.get(name) in ("command line", "config file")
+
     def on_change(self, name: str) -> OnChange:
         """What resuming the run does about another value of an option; changes of undeclared ones are listed."""
         return self.declared[name].on_change if name in self.declared else "list"

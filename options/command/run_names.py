@@ -11,11 +11,11 @@ from pixlate.errors import OptionError
 log = logging.getLogger(__name__)
 
 
-def run_name(command: str, runs: Path, requested: Mapping[str, Any], model: str, suffix: str) -> str:
-    """The name of the run; empty where it cannot be determined.
+def run_name(command: str, runs: Path, requested: Mapping[str, Any], model: str) -> str:
+    """The name of the run without `--suffix`; empty where it cannot be determined.
 
     - runs: the folder of all runs; requested: the values of the config file and the command line.
-    - model: the name of the model; suffix: `--suffix`, filled in.
+    - model: the name of the model.
 
     Raises OptionError for a name whose folder would lie outside of the folder of runs.
     """
@@ -26,8 +26,6 @@ def run_name(command: str, runs: Path, requested: Mapping[str, Any], model: str,
             log.info(f"No --name given: testing the newest run, '{name}'.")
     if not name and requested.get("dataroot"):
         name = default_name(str(requested["dataroot"]), model)
-    if name and suffix:
-        name = f"{name}_{suffix}"
     if name:
         check_name(name, runs)
     return name

@@ -20,6 +20,7 @@ class StoredRun:
     - components: by option, the name of the component and its plugin, distribution and version.
     - plugin_files: the digest of each plugin file, by path; environment: the machine fingerprint.
     - changes: one entry for each resume with other options: the images seen, and the changes.
+    - is_listing: the options are from train_opt.txt, which states them without guarantee: flags may contradict them.
     """
 
     options: Mapping[str, Any]
@@ -28,6 +29,7 @@ class StoredRun:
     plugin_files: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     changes: Sequence[Mapping[str, Any]] = ()
+    is_listing: bool = False
 
 
 def read_stored(folder: Path) -> StoredRun | None:
@@ -66,36 +68,3 @@ def write_stored(folder: Path, stored: StoredRun) -> None:
     }
     # Durable: a checkpoint without the options that it was trained with could not be loaded.
     write_whole(folder / FILE, (json.dumps(data, indent=2) + "\n").encode(), durable=True)
-
-
-def write_listing(path: Path, values: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
-    """Write train_opt.txt or test_opt.txt: a line per option, for people, in the reference's format."""
-    lines = ["----------------- Options ---------------"]
-    for name, value in sorted(values.items()):
-        comment = f"\t[default: {defaults[name]}]" if name in defaults and value != defaults[name] else ""
-        lines.append(f"{name:>25}: {value!s:<30}{comment}")
-    lines.append("----------------- End -------------------")
-    write_whole(path, ("\n".join(lines) + "\n").encode())
-
-
-def read_listing(path: Path) -> dict[str, Any]:
-    """The options in a train_opt.txt of the reference, as Python values; empty where there is no such file."""
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
-        return {}
-    pairs = (line.split("\t[default:")[0].split(":", 1) for line in lines if ":" in line and "---" not in line)
-    values = {name.strip(): _parsed(text.strip()) for name, text in pairs}
-    return {name.removeprefix("no_"): not v if name.startswith("no_") else v for name, v in values.items()}
-
-
-def _parsed(text: str) -> Any:
-    """The bool, int or float that a text spells, or the text."""
-    if text in ("True", "False"):
-        return text == "True"
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text

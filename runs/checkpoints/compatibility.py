@@ -13,6 +13,7 @@ from pixlate._version import __version__
 from pixlate.data.base import BaseDataset
 from pixlate.errors import OptionError
 from pixlate.options.command.resolved import ResolvedOptions
+from pixlate.plugins.run import Progress
 
 #: The stored value and the current one.
 Change = tuple[Any, Any]
@@ -27,15 +28,16 @@ def allowed_changes(resolved: ResolvedOptions) -> dict[str, Change]:
     if stored is None:
         return {}
     options = {
-        name: (stored.options[name], value)
+        name: (stored.options[name], _as_stored(value))
         for name, value in resolved.values.items()
         if name in stored.options and resolved.on_change(name) != "ignore" and _as_stored(value) != stored.options[name]
     }
     fixed = {name: change for name, change in options.items() if resolved.on_change(name) == "refuse"}
-    if fixed:
+    if fixed and not stored.is_listing:  # weights alone, which say themselves what they fit
         raise OptionError(
             f"run '{resolved.name}' cannot be resumed with other networks or data "
-            f"({'; '.join(describe_changes(fixed))}): omit these options, or start a new run under another --name."
+            f"({'; '.join(describe_changes(fixed))}): omit these options, or start a new run from its "
+            f"weights with another --name and --init_from {resolved.name}."
         )
     current = resolved.to_store({})
     components = {}
@@ -97,8 +99,31 @@ def check_same_data(stored: Mapping[str, Any], current: Mapping[str, Any], name:
     if stored_data.get("files") == data.get("files"):
         counts = f"{data.get('files')} files of other names"
     raise OptionError(
-        f"run '{name}' was trained on {counts}: give the same data, or start a new run under another --name."
+        f"run '{name}' was trained on {counts}: give the same data, or start a new run from its weights with "
+        f"another --name and --init_from {name}."
     )
+
+
+def check_position(resolved: ResolvedOptions, position: Progress) -> None:
+    """Raise OptionError where `--epoch_count`, `--epoch` or `--load_iter` names another position than the state's.
+
+    A run with a state is resumed there alone; that its position may be named keeps the reference's commands valid.
+    """
+    values, completed = resolved.values, position.epoch - 1 if position.epoch_images == 0 else None
+    count = values["epoch_count"] if resolved.is_given("epoch_count") else position.epoch
+    epoch = values["epoch"] if values["epoch"] != "latest" else str(completed)
+    images = values["load_iter"] or position.images
+    for flag, agrees in (
+        (f"--epoch_count {count}", count == position.epoch),
+        (f"--epoch {epoch}", epoch == str(completed)),
+        (f"--load_iter {images}", images == position.images),
+    ):
+        if not agrees:
+            raise OptionError(
+                f"{flag} contradicts the stored state of run '{resolved.name}', which is resumed in epoch "
+                f"{position.epoch}, at {position.images} images: omit it, or start a new run from the weights of "
+                f"another checkpoint with another --name and --init_from."
+            )
 
 
 def machine_changes(stored: Mapping[str, Any], current: Mapping[str, Any]) -> dict[str, Change]:

@@ -36,15 +36,15 @@ SHARED = (InferenceOptions, ExperimentOptions, ModelOptions, DataOptions, Traini
 #: listed or ignored when training is continued; "contradiction": test refuses another value.
 #: "untrained": an option of test alone.
 EXPECTED = {
-    "train test single load refuse contradiction": "dropout input_nc netG ngf norm output_nc",
-    "train test single load refuse": "direction n_layers_D ndf netD seed",
+    "train test single load refuse contradiction": "input_nc netG ngf norm output_nc",
+    "train test single load refuse": "direction dropout n_layers_D ndf netD seed",
     "train test single load list": "init_gain init_type",
     "train test single refuse": "crop_size preprocess",
     "train test refuse contradiction": "model",
     "train test refuse": "dataset_mode",
     "train test load list": "lambda_L1",
     "train test list": "dataroot display_winsize",
-    "train refuse": "ema load_size max_dataset_size phase",
+    "train refuse": "ema init_from load_size max_dataset_size phase",
     "train list": (
         "accumulate batch_size beta1 cache cache_dir checkpoint_gradients clip_grad compile deterministic "
         "device display_env display_freq display_id display_ncols display_port display_server ema_decay flip "
@@ -69,6 +69,8 @@ def option_types() -> dict[str, click.ParamType[Any]]:
 def another(name: str, value: Any) -> Any:
     """A valid value of an option that is not `value`."""
     kind = option_types()[name]
+    if isinstance(value, (tuple, list)):
+        return ["another"] if list(value) != ["another"] else ["one more"]
     if isinstance(kind, NameOf):
         names = get_plugins().registry(kind.kind).names(kind.role)
         return next(choice for choice in names if choice not in (value, "test"))

@@ -102,12 +102,21 @@ def test_nothing_is_refused_where_nothing_was_saved(folder: Path) -> None:
     assert stored["changes"] == []
 
 
-def test_positions_cannot_be_named_beside_a_state(folder: Path) -> None:
-    for option, sentence in (
-        (("--epoch_count", "2"), "--epoch_count contradicts"),
-        (("--epoch", "1"), "omit --epoch"),
-    ):
-        assert sentence in train(folder / "whole", "--continue_train", *option, expect=2).output
+@pytest.mark.parametrize(
+    "option", [("--epoch_count", "2"), ("--epoch", "1"), ("--epoch", "best"), ("--load_iter", "9")]
+)
+def test_another_position_than_the_states_is_refused(folder: Path, option: tuple[str, str]) -> None:
+    refused = train(folder / "whole", "--continue_train", "--n_epochs", "2", *option, expect=2)
+    assert f"{' '.join(option)} contradicts the stored state of run 'run'" in refused.output
+    assert "resumed in epoch 3, at 18 images" in refused.output
+    assert "--init_from" in refused.output
+
+
+@pytest.mark.parametrize("option", [("--epoch_count", "3"), ("--epoch", "2"), ("--load_iter", "18")])
+def test_the_states_own_position_may_be_named(folder: Path, option: tuple[str, str]) -> None:
+    runs = copy_of(folder, f"position{option[0]}")
+    train(runs, "--continue_train", "--n_epochs", "2", *option)
+    assert state_of(runs / "run")["position"]["images"] == 27
 
 
 def test_a_stored_value_of_the_wrong_kind_is_a_sentence(folder: Path) -> None:
