@@ -110,7 +110,8 @@ def on_change(continued: ResolvedOptions, name: str) -> str:
     try:
         return "list" if name in allowed_changes(changed) else "ignore"
     except OptionError as error:
-        return "refuse" if f"{name}: {continued.values[name]} -> " in str(error) else str(error)
+        stored = json.loads(json.dumps(continued.values[name]))  # tuples are lists in options.json
+        return "refuse" if f"{name}: {stored} -> " in str(error) else str(error)
 
 
 def contradicts(name: str, value: Any) -> bool:
