@@ -13,7 +13,6 @@ import shutil
 import stat
 import tempfile
 import time
-import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,8 +22,10 @@ from numpy.lib import format as npy
 
 from pixlate.errors import DataError
 from pixlate.options.shared import DataOptions
-from pixlate.util.files import atomic_write, cannot_write, is_running
+from pixlate.util.files import atomic_write, cannot_write
 
+from .memory import free_memory
+from .private_folders import PrivateFolder
 from .transforms import Pixels
 
 VERSION = 1  # must be raised whenever reading or resizing gives other pixels than before
@@ -32,7 +33,7 @@ HEADER_BYTES = 128  # of a .npy file, before its pixels
 AUTO_SHARE, EXPLICIT_SHARE = 0.25, 0.5  # of the free memory or disk space that a cache may use
 EVICTION_IMAGES = 256  # images to make room for at once, because each eviction lists the whole folder
 BUDGET_DIVISOR = 16  # free space is measured again after this fraction of it has been written
-SHARED_MEMORY = Path("/dev/shm")  # Linux's file system in memory
+STALE_SECONDS = 86_400.0  # after which an incomplete file is one that a killed run has left
 
 
 def entry_name(path: Path, *facts: object) -> str:
@@ -106,6 +107,7 @@ class CacheFolder:
         if self._write_budget < size:
             if self._reserved_disk is None:
                 self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._remove_stale()
                 used = sum(status.st_size for status, _ in self._entries())
                 self._reserved_disk = int((1 - self._share) * (shutil.disk_usage(self.path).free + used))
             if self._available() < size:
@@ -131,6 +133,13 @@ class CacheFolder:
                 return
             Path(path).unlink(missing_ok=True)
 
+    def _remove_stale(self) -> None:
+        """Remove the incomplete files of killed runs."""
+        for status, path in self._entries():
+            if Path(path).name.startswith(".part-") and status.st_mtime < time.time() - STALE_SECONDS:
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+
     def _entries(self) -> list[tuple[os.stat_result, str]]:
         """The cache's files, including incomplete ones of killed runs."""
         entries = []
@@ -148,11 +157,9 @@ class ImageCache:
     - private: the folder that only this run uses, and that is removed with it.
     """
 
-    def __init__(self, folders: Sequence[CacheFolder], private: Path | None = None) -> None:
+    def __init__(self, folders: Sequence[CacheFolder], private: PrivateFolder | None = None) -> None:
         self.folders = folders
         self.private = private
-        if private is not None:  # also removed at exit, or if a caller drops the cache without closing it
-            weakref.finalize(self, _remove, private, os.getpid())
 
     def load(self, name: str, channels: int) -> Pixels | None:
         """The C×H×W image of that name from the first folder that has it, or None."""
@@ -169,7 +176,7 @@ class ImageCache:
     def close(self) -> None:
         """Remove the private folder."""
         if self.private is not None:
-            _remove(self.private, os.getpid())
+            self.private.remove()
 
 
 def open_cache(options: DataOptions) -> ImageCache | None:
@@ -179,7 +186,7 @@ def open_cache(options: DataOptions) -> ImageCache | None:
     - `disk`: a folder in `--cache_dir`, of up to half of the free disk space, which later runs use too.
     - `auto`: up to a quarter of the free memory, then up to a quarter of the free disk space.
 
-    Raises DataError for a `disk` folder that cannot be written.
+    Raises DataError for a `disk` folder that cannot be written, or is unknown because the user has no home folder.
     """
     if options.cache == "off":
         return None
@@ -187,31 +194,22 @@ def open_cache(options: DataOptions) -> ImageCache | None:
     share = AUTO_SHARE if options.cache == "auto" else EXPLICIT_SHARE
     if options.cache in ("ram", "auto"):
         with contextlib.suppress(OSError):
-            private = private_folder("cache")
-            folders.append(CacheFolder(private, share, reserved_memory=int((1 - share) * free_memory())))
-    if options.cache in ("disk", "auto"):
-        folders.append(CacheFolder(cache_folder(options.cache_dir), share))
+            private = PrivateFolder("cache")
+            folders.append(CacheFolder(private.path, share, reserved_memory=int((1 - share) * free_memory())))
+    disk_folder = cache_folder(options.cache_dir)
     if options.cache == "disk":
-        _require_writable(folders[0].path)
+        _require_writable(disk_folder)
+    if options.cache in ("disk", "auto") and disk_folder is not None:
+        folders.append(CacheFolder(disk_folder, share))
     return ImageCache(folders, private)
 
 
-def cache_folder(cache_dir: str) -> Path:
-    """The folder of cache files: `images` in `--cache_dir`, else in the user's cache folder."""
-    base = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")) / "pixlate"
-    return (Path(cache_dir).expanduser() if cache_dir else base) / "images"
-
-
-def free_memory() -> int:
-    """The bytes of memory that are available without swapping, within the limit of a container."""
-    free = 2**30  # an assumption, for systems without /proc
-    with contextlib.suppress(OSError, ValueError, StopIteration):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
-    with contextlib.suppress(OSError, ValueError):  # no cgroup v2, or no limit: its file then contains "max"
-        limit, used = (Path(f"/sys/fs/cgroup/memory.{name}").read_text() for name in ("max", "current"))
-        free = min(free, max(0, int(limit) - int(used)))
-    return free
+def cache_folder(cache_dir: str) -> Path | None:
+    """The folder of cache files: `images` in `--cache_dir`, else in the user's cache folder; None without a home."""
+    if cache_dir:
+        return Path(cache_dir).expanduser() / "images"
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return None if base.startswith("~") else Path(base) / "pixlate" / "images"
 
 
 def _user(status: os.stat_result) -> int:
@@ -219,28 +217,12 @@ def _user(status: os.stat_result) -> int:
     return os.getuid() if hasattr(os, "getuid") else status.st_uid
 
 
-def _require_writable(folder: Path) -> None:
+def _require_writable(folder: Path | None) -> None:
+    if folder is None:
+        raise DataError("the home folder, which holds the cache by default, is unknown: give --cache_dir.")
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise cannot_write(folder, error) from error
-
-
-def private_folder(purpose: str) -> Path:
-    """A new folder in memory, or in the folder of temporary files if the system has no file system in memory.
-
-    Folders of the same purpose that were left by killed processes are removed.
-    """
-    base = SHARED_MEMORY if os.access(SHARED_MEMORY, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
-    prefix = f"pixlate-{purpose}-"
-    for path in base.glob(f"{prefix}*-*"):
-        if not is_running(path.name.removeprefix(prefix).split("-")[0]):
-            shutil.rmtree(path, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{prefix}{os.getpid()}-", dir=base))
-
-
-def _remove(folder: Path, owner: int) -> None:
-    if os.getpid() == owner:  # a forked worker has a copy of the cache and of its finalizer
-        shutil.rmtree(folder, ignore_errors=True)

@@ -9,13 +9,18 @@ from typing import Any
 import torch
 
 from pixlate.options.shared import DataOptions
+from pixlate.util.system_errors import refusal
 
 from .base import BaseDataset
 from .batches import Batch, Keys, Loaded, check_bad_images, fetch, pinned
+from .memory import free_memory
 from .sampler import BatchSampler
 from .workers import WorkerBatches
 
 log = logging.getLogger(__name__)
+
+WORKER_BYTES = 64 << 20  # of memory for a worker process; measured: 12 to 22 MB, and the images that it decodes
+WORKER_SHARE = 2  # workers may use one part in so many of the free memory
 
 
 class BatchLoader:
@@ -119,15 +124,24 @@ class BatchLoader:
         )
         batches_per_epoch = -(-len(self._dataset) // options.batch_size)
         count = min(options.num_threads, batches_per_epoch)
-        if count:
+        return self._start_workers(sampler, count) or map(self._load, sampler)
+
+    def _start_workers(self, sampler: BatchSampler, requested: int) -> WorkerBatches | None:
+        """As many worker processes as memory and the system allow, said once where these are fewer; None for none."""
+        count = min(requested, free_memory() // WORKER_SHARE // WORKER_BYTES)
+        reason = "too little memory is free"
+        batches = None
+        while count and batches is None:
             try:
-                return WorkerBatches(self._dataset, sampler, count, start_method=self._start_method, pin=self._pin)
-            except OSError as error:
-                log.warning(
-                    f"Worker processes cannot be started ({error.strerror or error}): images are loaded in the main "
-                    "process. Allow more open files or a larger /dev/shm, or use --num_threads 0."
-                )
-        return map(self._load, sampler)
+                batches = WorkerBatches(self._dataset, sampler, count, start_method=self._start_method, pin=self._pin)
+            except (OSError, RuntimeError) as error:
+                if (refused := refusal(error)) is None:
+                    raise
+                count, reason = count // 2, refused.rstrip(".")
+        if count < requested:
+            where = f"{count} load images" if count else "images are loaded in the main process"
+            log.warning(f"{requested} worker processes cannot be started ({reason}): {where}.")
+        return batches
 
     def _load(self, keys: Keys) -> Loaded:
         batch, bad = fetch(self._dataset, keys)

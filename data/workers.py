@@ -12,10 +12,11 @@ import multiprocessing
 import os
 import pickle
 import queue
-import shutil
 import signal
+import sys
 import threading
 import time
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -33,7 +34,7 @@ from pixlate.plugins.files import PluginFiles
 
 from .base import BaseDataset
 from .batches import Keys, Loaded, fetch
-from .cache import private_folder
+from .private_folders import PrivateFolder
 from .sampler import BatchSampler
 from .transfer import receive, send
 
@@ -49,7 +50,8 @@ class WorkerBatches:
     - start_method: "fork", "spawn" or "forkserver"; None is the system's default.
     - pin: whether tensors are in pinned memory.
 
-    Raises OSError if the system lacks resources for the processes, DataError for a data set that cannot be pickled.
+    Raises OSError, or RuntimeError for a thread, if the system lacks resources for the processes, and DataError for a
+    data set that cannot be pickled.
     """
 
     def __init__(
@@ -62,18 +64,20 @@ class WorkerBatches:
         pin: bool = False,
     ) -> None:
         self._count = count
-        folder = private_folder("batches")
-        try:
-            iterator, processes = _start(dataset, sampler, folder, count, start_method)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        self._sentinels = [process.sentinel for process in processes]
         self._requests: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[Loaded | Exception] = queue.SimpleQueue()
-        threading.Thread(
-            target=_receive, args=(iterator, self._requests, self._results, pin), name="batches", daemon=True
-        ).start()
+        folder = PrivateFolder("batches")
+        processes: list[BaseProcess] = []
+        try:
+            iterator, processes = _start(dataset, sampler, folder.path, count, start_method)
+            threading.Thread(
+                target=_receive, args=(iterator, self._requests, self._results, pin), name="batches", daemon=True
+            ).start()
+        except BaseException:
+            _kill(processes)
+            folder.remove()
+            raise
+        self._sentinels = [process.sentinel for process in processes]
         self._requests.put(True)
         # It also runs at exit, and with a positive priority before multiprocessing joins its processes: that would wait
         # for workers, which do not exit on SIGTERM at once.
@@ -172,11 +176,39 @@ def _start(
         )
         try:
             iterator = iter(loader)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise DataError(
-                f"{type(dataset).__name__} cannot be copied to other processes ({error}): use --num_threads 0."
-            ) from None
-    return iterator, [child for child in multiprocessing.active_children() if child not in earlier_processes]
+        except BaseException as error:
+            _kill(_started(earlier_processes))
+            _drop_silently(error)
+            if isinstance(error, pickle.PicklingError | AttributeError | TypeError):
+                raise DataError(
+                    f"{type(dataset).__name__} cannot be copied to other processes ({error}): use --num_threads 0."
+                ) from None
+            raise
+    return iterator, _started(earlier_processes)
+
+
+def _started(earlier_processes: set[BaseProcess]) -> list[BaseProcess]:
+    return [child for child in multiprocessing.active_children() if child not in earlier_processes]
+
+
+def _kill(processes: list[BaseProcess]) -> None:
+    for process in processes:
+        process.kill()
+        process.join()
+
+
+def _drop_silently(error: BaseException) -> None:
+    """Delete a DataLoader's iterator that could not start all workers: it prints a traceback when it is deleted."""
+    previous_hook = sys.unraisablehook
+    sys.unraisablehook = _ignore
+    try:
+        traceback.clear_frames(error.__traceback__)
+    finally:
+        sys.unraisablehook = previous_hook
+
+
+def _ignore(unraisable: object) -> None:
+    pass
 
 
 def _check_resources(count: int, start_method: str | None) -> None:
@@ -205,6 +237,11 @@ def _starting_processes() -> Iterator[None]:
     `_initialise_worker` unblocks the signals when it has set their handlers. The warnings are Python's of forking in a
     process with threads, which here only compute, and torch's of more workers than cores.
     """
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+        return
     resource_tracker.ensure_running()  # started later, inside this block, it would unblock the signals
     previous_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     previous_handler = signal.getsignal(signal.SIGCHLD)
@@ -225,7 +262,8 @@ def _initialise_worker(worker: int) -> None:
     signal.set_wakeup_fd(-1)  # a forked worker has the parent's, and would report its signals there
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the run ends its workers
     signal.signal(signal.SIGTERM, _exit_later)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
@@ -244,7 +282,7 @@ def _exit_with_parent() -> None:
         os._exit(1)
 
 
-def _shut_down(requests: "queue.SimpleQueue[bool]", processes: list[BaseProcess], folder: Path) -> None:
+def _shut_down(requests: "queue.SimpleQueue[bool]", processes: list[BaseProcess], folder: PrivateFolder) -> None:
     """End the receiving thread, which ends the processes; kill those that are still alive after SHUTDOWN_SECONDS.
 
     The folder of batches in transit is removed.
@@ -257,4 +295,4 @@ def _shut_down(requests: "queue.SimpleQueue[bool]", processes: list[BaseProcess]
         alive = [process for process in alive if process.sentinel not in ended]
     for process in alive:
         process.kill()
-    shutil.rmtree(folder, ignore_errors=True)
+    folder.remove()

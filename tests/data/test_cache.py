@@ -6,6 +6,7 @@ import pickle
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +20,7 @@ from image_files import write, write_pairs, write_sides
 
 from pixlate import create_dataset
 from pixlate.data import cache as cache_module
-from pixlate.data import image_dataset
-from pixlate.data.cache import free_memory
+from pixlate.data import image_dataset, private_folders
 from pixlate.data.datasets import AlignedDataset
 from pixlate.data.image_dataset import ImageDataset, Source
 from pixlate.data.loading import BatchLoader
@@ -36,7 +36,7 @@ def memory_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
     """The folders of caches in memory; none may be left behind."""
     folder = tmp_path / "memory"
     folder.mkdir()
-    monkeypatch.setattr(cache_module, "SHARED_MEMORY", folder)
+    monkeypatch.setattr(private_folders, "SHARED_MEMORY", folder)
     yield folder
     assert not list(folder.iterdir())
 
@@ -250,9 +250,9 @@ def test_a_killed_run_leaves_no_invalid_file_and_uses_no_memory(
 import os, sys
 from pathlib import Path
 from pixlate import create_dataset
-from pixlate.data import cache
+from pixlate.data import private_folders
 from pixlate.data.loading import BatchLoader
-cache.SHARED_MEMORY = Path({str(memory_folder)!r})
+private_folders.SHARED_MEMORY = Path({str(memory_folder)!r})
 dataset = create_dataset("aligned", dataroot={str(tmp_path / "data")!r}, cache=sys.argv[1], num_threads=0, **{SMALL})
 steps = BatchLoader(dataset, dataset.shared).epoch(1)
 next(steps), next(steps)
@@ -411,5 +411,24 @@ def test_a_data_set_with_a_cache_can_be_pickled(tmp_path: Path, decoded: list[st
     assert torch.equal(copy[1]["A"], before)
 
 
-def test_free_memory_is_plausible() -> None:
-    assert 2**20 < free_memory() < 2**50
+def test_incomplete_files_of_killed_runs_are_removed(tmp_path: Path, disk_folder: Path) -> None:
+    disk_folder.mkdir(parents=True)
+    for name, age in ((".part-1-old", 100_000), (".part-1-new", 0)):
+        (disk_folder / name).write_bytes(b"half")
+        os.utime(disk_folder / name, (time.time() - age,) * 2)
+    load(pairs(tmp_path, cache="disk"), epochs=1)
+    assert [path.name for path in disk_folder.glob(".part-*")] == [".part-1-new"]
+
+
+def test_without_a_home_folder_the_disk_is_done_without_or_must_be_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    monkeypatch.chdir(tmp_path)
+    plain = load(pairs(tmp_path, cache="off"))
+    assert same(plain, load(pairs(tmp_path, cache="auto")))
+    with pytest.raises(DataError, match=r"home folder.*give --cache_dir"):
+        load(pairs(tmp_path, cache="disk"))
+    assert same(plain, load(pairs(tmp_path, cache="disk", cache_dir=str(tmp_path / "named"))))
+    assert not (tmp_path / "~").exists()

@@ -1,6 +1,8 @@
 """Batches do not depend on the processes that load them; these end with the run, and fail in one sentence."""
 
+import errno
 import multiprocessing
+import multiprocessing.process
 import os
 import random
 import signal
@@ -18,6 +20,7 @@ import torch
 from image_files import write_pairs, write_sides
 
 from pixlate import create_dataset
+from pixlate.data import loading
 from pixlate.data.base import BaseDataset
 from pixlate.data.batches import Batch
 from pixlate.data.loading import BatchLoader
@@ -318,3 +321,49 @@ def test_batches_for_a_gpu_are_pinned_and_the_same(pairs: BaseDataset, threads: 
     pinned = list(batches(pairs, threads, device="cuda"))
     assert all(batch["A"].is_pinned() for _, batch in pinned)
     assert same(expected, pinned)
+
+
+@pytest.mark.parametrize("refused", ["process", "thread"])
+@pytest.mark.parametrize("allowed", [0, 1, 2])
+def test_fewer_processes_are_started_where_the_system_allows_no_more(
+    pairs: BaseDataset,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    allowed: int,
+    refused: str,
+) -> None:
+    expected = list(batches(pairs, 0))
+    start_process, start_thread = multiprocessing.process.BaseProcess.start, threading.Thread.start
+
+    def process(self: Any) -> None:
+        if refused == "process" and len(multiprocessing.active_children()) >= allowed:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        start_process(self)
+
+    def thread(self: Any) -> None:
+        if refused == "thread" and self.name == "batches" and len(multiprocessing.active_children()) > allowed:
+            raise RuntimeError("can't start new thread")
+        start_thread(self)
+
+    monkeypatch.setattr(multiprocessing.process.BaseProcess, "start", process)
+    monkeypatch.setattr(threading.Thread, "start", thread)
+    assert same(expected, list(batches(pairs, 4)))
+    [message] = caplog.messages
+    assert message.startswith("4 worker processes cannot be started (the system ")
+    where = f"{allowed} load images" if allowed else "images are loaded in the main process"
+    assert message.endswith(f": {where}.")
+    assert capfd.readouterr().err == ""
+    assert no_children()
+
+
+def test_little_memory_allows_few_processes(
+    pairs: BaseDataset, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for free, count in ((300 << 20, 2), (100 << 20, 0)):
+        caplog.clear()
+        monkeypatch.setattr(loading, "free_memory", lambda free=free: free)
+        with BatchLoader(pairs, replace(pairs.shared, num_threads=4)) as loader:
+            next(loader.epoch(1))
+            assert len(multiprocessing.active_children()) == count
+        assert "4 worker processes cannot be started (too little memory is free)" in caplog.text
