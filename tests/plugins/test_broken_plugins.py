@@ -322,6 +322,18 @@ def test_strict_raises(
     assert "plugin bad of pixlate-bad 0.3" in caplog.text
 
 
+def test_a_plugin_that_fails_after_it_was_loaded_leaves_nothing_behind(installed_plugin: Install, capsys: Said) -> None:
+    """Its components are registered by then: they go, and with them the name that another plugin may need."""
+    hooks = "@hookimpl\ndef register_norms(register):\n    register('mine', 'm:N')\n"
+    installed_plugin(HEAD + hooks + OPTIONS.removeprefix(HEAD) + "1 / 0", entry="bad", version="0.3")
+    assert "mine" in get_plugins().registry("norm")
+    assert line_about(capsys).startswith("ZeroDivisionError")
+    assert "mine" not in get_plugins().registry("norm")
+    assert not [info for info, _ in get_plugins().implementations("command_options") if info.name == "bad"]
+    (info,) = [info for info in get_plugins().infos if info.name == "bad"]
+    assert (info.status, info.registered, info.hooks) == ("broken", [], [])
+
+
 def test_a_training_goes_on_beside_ten_broken_plugins(
     installed_plugin: Install, tiny_dataset: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -49,6 +49,7 @@ def test_a_stem_that_is_taken_comes_with_its_folder(tmp_path: Path) -> None:
         (["/d/a.jpg", "/d/a.png"], ["a", "a_png"]),
         (["/d/a.jpg", "/d/a.jpg", "/d/a.jpg"], ["a", "a_2", "a_3"]),
         (["/d/c_b.jpg", "/d/a/b.jpg", "/d/c/b.jpg", "/e/c/b.jpg"], ["c_b", "b", "c_b_2", "c_b_3"]),
+        (["/d/a_2.jpg", "/d/a_3.jpg", "/d/a.jpg", "/d/a.jpg"], ["a_2", "a_3", "a", "a_4"]),
     ],
 )
 def test_no_input_overwrites_another_s_results(inputs: list[str], names: list[str]) -> None:
