@@ -55,6 +55,17 @@ def test_outputs_and_gradients_are_those_of_torch(name: str, n: int, halves: tup
         torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-9)
 
 
+def test_in_inference_each_image_is_computed_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A product of more rows may round differently, and an image must not depend on its batch."""
+    conv, x, sizes = InnerConv2d(3, 5, 4, **SHAPE), torch.rand(3, 3, 4, 4), []
+    monkeypatch.setattr(conv, "product", lambda part: sizes.append(len(part)) or InnerConv2d.product(conv, part))
+    conv(x)
+    assert sizes == [3]
+    with torch.no_grad(), mode.set_inference_mode(mode.InferenceMode()):
+        conv(x)
+    assert sizes == [3, 1, 1, 1]
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_odd_sides_are_computed_too(name: str) -> None:
     layer, reference = twins(name, True, torch.float64)

@@ -51,6 +51,7 @@ def test_other_layers_with_weights(layer: nn.Module) -> None:
 
 def test_norms_start_near_one() -> None:
     net = nn.Sequential(BatchNorm(1000), SyncBatchNorm(8), nn.BatchNorm2d(4, affine=False))
+    nn.init.ones_(net[0].bias)
     initialise(net, init.kaiming, 0.02)
     assert net[0].weight.mean().item() == pytest.approx(1, abs=0.005)
     assert net[0].weight.std().item() == pytest.approx(0.02, rel=0.1)

@@ -1,9 +1,10 @@
 """The learning rate over a whole run, policy by policy."""
 
 import pytest
+import torch
 
 from pixlate import get_plugins
-from pixlate.models.lr_policies import Plateau, Policy, Schedule
+from pixlate.models.lr_policies import LearningRate, Plateau, Policy, Schedule
 
 SCHEDULE = Schedule(n_epochs=100, n_epochs_decay=100, lr_decay_iters=50)
 
@@ -43,8 +44,6 @@ def test_plateau_falls_only_where_the_loss_does_not() -> None:
 
 
 def test_plateau_agrees_with_torchs_scheduler() -> None:
-    import torch
-
     weight = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([weight], lr=1.0)
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(
@@ -64,3 +63,11 @@ def test_plateau_restores_its_state() -> None:
         first.epoch_ended(1.0)
     second.load_state_dict(first.state_dict())
     assert second.factor(8) == first.factor(8) == pytest.approx(0.2)
+
+
+def test_the_watched_losses_of_a_long_epoch_are_summed_exactly() -> None:
+    """In double precision: in fp32 a small loss beside a large sum would be lost."""
+    rate = LearningRate(Plateau(SCHEDULE), ("L1",), torch.device("cpu"))
+    for loss in (1.0, 1e-9, 1e-9):
+        rate.observe({"L1": torch.tensor(loss)})
+    assert rate.state_dict()["watched"]["sum"] == pytest.approx(1 + 2e-9, abs=1e-12)

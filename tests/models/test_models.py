@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
+from trainings import leaves
+from trainings import same as same_value
 
 import pixlate
 from pixlate.errors import OptionError
@@ -171,6 +173,24 @@ def test_the_state_continues_exactly(name: str, tmp_path: Any) -> None:
     assert same(first.last_losses, second.last_losses)
     for net in first.averages:
         assert same(first.averages[net].state_dict(), second.averages[net].state_dict())
+
+
+@pytest.mark.parametrize("name", TINY)
+def test_a_loaded_state_is_the_saved_one(name: str) -> None:
+    """Every value of it, those included that later steps show late or never."""
+    first, second = (tiny(name, pool_size=2, ema=True, lr_policy="plateau", seed=seed) for seed in (0, 9))
+    for step in range(3):
+        first.training_step(batch(name, step))
+    for _ in range(8):
+        first.learning_rate.policy.epoch_ended(1.0)  # the rate falls
+    first.updater.skipped.fill_(2)
+    saved = dict(leaves(copy.deepcopy(first.state_dict())))
+    assert saved["/updater/skipped"] == 2
+    second.load_state_dict(first.state_dict())
+    loaded = dict(leaves(second.state_dict()))
+    assert [key for key in saved if not same_value(loaded.get(key), saved[key])] == []
+    second.start_epoch(9)
+    assert second.optimizers["G"].param_groups[0]["lr"] == pytest.approx(0.2 * second.shared.lr)
 
 
 @pytest.mark.parametrize("name", TINY)

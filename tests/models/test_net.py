@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.optim import SGD
 
 import pixlate
-from pixlate.models.execution.net import Execution, Net
+from pixlate.models.execution.net import Execution, Net, frozen
 from pixlate.models.networks import mode
 from pixlate.models.updater import Group, Updater
 
@@ -44,6 +44,28 @@ def test_keyword_arguments_are_passed_to_the_network(execution: Execution) -> No
     torch.testing.assert_close(features[1], net(x))
     features[0].sum().backward()
     assert x.grad is not None
+
+
+def test_frozen_networks_get_no_gradients_and_return_to_what_they_were() -> None:
+    net = Net(Layers(), Execution(CPU))
+    weights = list(net.module.parameters())
+    weights[0].requires_grad_(False)  # as a plugin may do for good
+    x = torch.rand(1, 1, 8, 8, requires_grad=True)
+    with frozen(net):
+        net(x).sum().backward()
+    assert x.grad is not None
+    assert all(weight.grad is None for weight in weights)
+    assert [weight.requires_grad for weight in weights] == [False, *[True] * (len(weights) - 1)]
+
+
+def test_networks_are_compiled_for_constant_shapes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With dynamic shapes, compiled code is not reproducible, and a resumed run would not be exact."""
+    calls: list[dict[str, object]] = []
+    monkeypatch.setattr(torch, "compile", lambda module, **how: calls.append(how) or module)
+    Net(Layers(), Execution(CPU))
+    assert calls == []
+    Net(Layers(), Execution(CPU, compiled=True))
+    assert calls == [{"dynamic": False}]
 
 
 def test_inference_uses_the_averaged_network_for_features() -> None:

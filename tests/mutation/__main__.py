@@ -43,7 +43,6 @@ def main() -> None:
     modules = [file for name in options.modules for file in files(name)]
     tests = options.tests or sorted({test for module in modules for test in tests_of(module)})
     out = ROOT / options.out
-    out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="mutants-") as scratch:
         folder = copy_tree(Path(scratch) / "tree")
         preload(folder)
@@ -68,6 +67,7 @@ def main() -> None:
             outcomes[outcome] += 1
             row = {"module": mutant.module, "line": mutant.line, "operator": mutant.operator, "outcome": outcome}
             row |= {"before": mutant.before, "after": mutant.after, "test": test}
+            out.parent.mkdir(parents=True, exist_ok=True)
             with out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps({**row, "seconds": round(time.monotonic() - start, 1)}) + "\n")
             if outcome == "survived":

@@ -81,6 +81,18 @@ def test_every_source_in_one_command(tmp_path: Path) -> None:
     assert (options.defaults["norm"], options.defaults["ngf"]) == ("batch", 64)
 
 
+def test_a_new_training_does_not_read_the_options_of_an_earlier_run() -> None:
+    store("run", ngf=2)
+    assert value_and_source(resolved("train", "--name", "run", "--dataroot", "x"), "ngf") == (64, "default")
+    assert value_and_source(resolved("train", "--name", "run", "--continue_train"), "ngf") == (2, "stored run")
+
+
+def test_a_test_may_repeat_what_the_run_was_trained_with() -> None:
+    store("run", ngf=2, netG="unet_128")
+    options = resolved("test", "--name", "run", "--ngf", "2", "--netG", "unet_128")
+    assert value_and_source(options, "ngf") == (2, "command line")
+
+
 def test_a_test_has_defaults_of_its_own() -> None:
     store("run", flip=True, num_threads=7, load_size=300, crop_size=32)
     options = resolved("test", "--name", "run")

@@ -11,6 +11,7 @@ from paths import ROOT
 
 from pixlate import get_plugins
 from pixlate.errors import OptionError
+from pixlate.plugins import discovery
 from pixlate.plugins.testing import install_plugin
 from pixlate.train import main
 
@@ -36,6 +37,10 @@ SOURCES = {
     ),
     "syntax": ("def f(:\n    pass", "SyntaxError: invalid syntax"),
     "raises": ("raise RuntimeError('first line\\nsecond\\x1b[31m line')", "RuntimeError: first line second?[31m line"),
+    "raises in its functions": (
+        "def inner():\n    raise KeyError(1)\n\n\ndef outer():\n    inner()\n\n\nouter()",
+        "KeyError: 1 (pixlate_bad.py, line 2)",
+    ),
     "exits": ("import sys\nsys.exit('good bye')", "SystemExit: good bye (pixlate_bad.py, line 2)"),
     "raises what is no Exception": ("class Odd(BaseException): pass\nraise Odd", "Odd (pixlate_bad.py, line 2)"),
     "error without words": (
@@ -194,6 +199,22 @@ def test_requirements_that_are_met(requires: str, installed_plugin: Install, cap
     assert get_plugins().registry("norm").get("good").plugin.status == "loaded"
 
 
+def test_a_pre_release_of_pixlate_meets_requirements(
+    installed_plugin: Install, monkeypatch: pytest.MonkeyPatch, capsys: Said
+) -> None:
+    monkeypatch.setattr(discovery, "__version__", "0.9.0rc1")
+    installed_plugin(GOOD, entry="good", requires=["pixlate>=0.1"])
+    assert help_of("pix2pix", capsys)[1] == []
+
+
+def test_other_entry_points_of_a_plugin_s_distribution_are_no_plugins(installed_plugin: Install, capsys: Said) -> None:
+    site = installed_plugin(GOOD, entry="good")
+    (entry_points,) = site.glob("*.dist-info/entry_points.txt")
+    entry_points.write_text(entry_points.read_text() + "\n[console_scripts]\nother = pixlate_good:main\n")
+    assert help_of("pix2pix", capsys)[1] == []
+    assert [info.name for info in get_plugins().infos if not info.is_builtin] == ["good"]
+
+
 def test_two_distributions_with_one_plugin_name(installed_plugin: Install, capsys: Said) -> None:
     installed_plugin(GOOD, entry="same", distribution="pixlate-first")
     installed_plugin(GOOD, entry="same", distribution="pixlate-second", module="pixlate_other", version="0.3")
@@ -264,6 +285,15 @@ def test_a_plugin_file_that_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith(f"Error: --plugin {tmp_path / 'broken.py'} cannot be loaded: ModuleNotFoundError")
+
+
+@pytest.mark.parametrize("name", ["plugin.c", "plugin", "plugin.pyc", "plugin.txt", "folder.py"])
+def test_only_python_files_are_plugin_files(name: str, tmp_path: Path) -> None:
+    (tmp_path / "folder.py").mkdir()
+    if not (tmp_path / name).exists():
+        (tmp_path / name).write_text("raise AssertionError")
+    info = get_plugins().load_file(tmp_path / name, quiet=True)
+    assert (info.status, info.reason) == ("broken", "it is not a Python file")
 
 
 def test_files_of_the_plugin_path_that_are_none(
