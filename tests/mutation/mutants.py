@@ -44,9 +44,8 @@ class SwapSides(Operator):
     """`lambda_A` for `lambda_B`, "fake_B" for "fake_A"."""
 
     def mutation_positions(self, node: Any) -> Iterator[tuple[Position, Position]]:
-        text = isinstance(node, String) and not isinstance(node.parent.parent, type(None))
-        docstring = isinstance(node, String) and node.parent.type == "simple_stmt"
-        if (isinstance(node, Name) or text) and not docstring and _SIDE.search(node.value):
+        word = isinstance(node, String) and " " not in node.value  # others are text for a person
+        if (isinstance(node, Name) or word) and _SIDE.search(node.value):
             yield node.start_pos, node.end_pos
 
     def mutate(self, node: Any, index: int) -> Any:
@@ -77,7 +76,8 @@ class DropArgument(Operator):
     def _arguments(node: Any) -> list[Any]:
         if node.type not in ("arglist", "trailer"):
             return []
-        return [child for child in node.children if child.type == "argument" and child.children[0].type == "name"]
+        named = [child for child in node.children if child.type == "argument" and child.children[0].type == "name"]
+        return [child for child in named if child.children[0].value not in ("help", "metavar")]
 
     @classmethod
     def examples(cls) -> tuple[Any, ...]:
