@@ -45,7 +45,7 @@ class Counted:
         return self.real(*args, **more)
 from pixlate.runs.checkpoints.state_file import _HashingFile
 from pixlate.util import files
-calls = ((os, "fsync"), (os, "link"), (pathlib.Path, "replace"), (files, "_create"), (_HashingFile, "write"))
+calls = ((os, "fsync"), (os, "link"), (pathlib.Path, "replace"), (files, "open_regular"), (_HashingFile, "write"))
 for owner, name in calls:
     setattr(owner, name, Counted(getattr(owner, name)))
 """
