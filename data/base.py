@@ -10,8 +10,10 @@ from typing import Any, Generic, TypeVar
 from torch.utils.data import Dataset
 
 from pixlate.options.shared import DataOptions
+from pixlate.util.text import counted
 
 from .folders import dataroot_of
+from .inventory import Inventory
 from .transforms import Transform
 
 Config = TypeVar("Config")
@@ -29,6 +31,8 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
     and an item must depend only on the index and the generator. A data set that reads files should list them in
     `files`, so that a resumed run notices changes; `ImageDataset` does so for data sets of images.
     """
+
+    inventory = Inventory()  # what was found, said at the start; a subclass that reads files may set it
 
     def __init__(self, config: Config, shared: DataOptions) -> None:
         self.config = config
@@ -55,6 +59,10 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
     def files(self) -> Sequence[Path]:
         """The files that the items are read from, in order."""
         return ()
+
+    def describe(self) -> str:
+        """What the data set consists of, on one line without a full stop."""
+        return str(self.inventory) if self.inventory.noun else counted(len(self), "sample")
 
     def open_cache(self) -> None:
         """Called before batches are loaded: start caching, in a data set that does."""

@@ -1,5 +1,6 @@
 """Checks every image's header before a run starts, so that the run does not fail hours later."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -14,10 +15,14 @@ from .base import BaseDataset
 from .batches import check_bad_images
 from .image_dataset import ImageDataset, Source
 from .reading import BadImageError
+from .shapes import is_pair_shape
 from .transforms import Size
+
+log = logging.getLogger(__name__)
 
 THREADS = 8  # reading headers waits for the disk, or the network
 MAX_NAMED = 3  # files named in a message
+ODD_ONES_IN = 10  # files, of which one has another shape than pairs side by side have, may be no pairs
 
 
 def check_dataset(
@@ -25,8 +30,9 @@ def check_dataset(
 ) -> list[str]:
     """Check the headers of a data set's images; returns a message for each file that will be skipped.
 
-    The attributes `size_multiple` and `minimum_size` of `networks` tell which sizes they accept. Raises DataError, with
-    the number of files and the first few names, for
+    The attributes `size_multiple` and `minimum_size` of `networks` tell which sizes they accept. Files among pairs side
+    by side that have another shape than the others are warned about. Raises DataError, with the number of files and the
+    first few names, for
 
     - files that cannot be read, unless `--on_bad_image` is skip and they are at most `--max_bad_images`;
     - images smaller than the crop, and pairs of images that differ in size;
@@ -43,6 +49,11 @@ def check_dataset(
     _check_readable(findings.bad, total, options)
     _check_sizes(findings, total, options)
     _check_networks(findings.final, (networks or {}).values())
+    if 0 < ODD_ONES_IN * len(findings.narrow) <= total:
+        log.warning(
+            f"{len(findings.narrow)} of {counted(total, 'file')} with A and B side by side may be no pair, because the "
+            f"others are about twice as wide as high: {listed(findings.narrow, MAX_NAMED)}."
+        )
     return list(findings.bad.values())
 
 
@@ -55,6 +66,7 @@ class _Findings:
     smallest_side: int = 0  # of the small images, after resizing
     unequal: list[str] = field(default_factory=list)
     final: dict[str, dict[Size, str]] = field(default_factory=lambda: {"A": {}, "B": {}})
+    narrow: list[str] = field(default_factory=list)  # files with both sides that are not twice as wide as high
 
     def add(self, dataset: ImageDataset[Any], group: tuple[Source, ...], sizes: list[Size] | BadImageError) -> None:
         if isinstance(sizes, BadImageError):
@@ -62,6 +74,8 @@ class _Findings:
             return
         transform = dataset.transform
         name = quoted(group[0].path)
+        if len(group) == 1 and len(sizes) == 2 and not is_pair_shape(whole := (sizes[0][0] + sizes[1][0], sizes[0][1])):
+            self.narrow.append(f"{name} ({_times(whole)})")
         for side, size in zip((side for source in group for side in source.sides), sizes, strict=True):
             if not transform.fits(size):
                 shorter_side = min(transform.resized(size))

@@ -1,41 +1,35 @@
 """The built-in data sets of image folders: pairs, two unpaired collections, and a single collection."""
 
 import random
-from collections.abc import Sequence
 from pathlib import Path
 
 from pixlate.errors import DataError
 from pixlate.options.shared import DataOptions
-from pixlate.util.text import counted, listed, quoted
 
 from .base import Item
-from .folders import (
-    find_images,
-    folders_in,
-    has_own_images,
-    holds_images,
-    images_of,
-    missing_images,
-    plain_phases,
-    sided_phases,
-    why_no_images,
-)
+from .folders import Found, first, folders_in, holds_images, own_images, survey, why_no_images
 from .image_dataset import ImageDataset, Side, Source
+from .inventory import Inventory, LeftOutList, Place
+from .layouts import couples, missing_images, plain_phases, sided_phases, where_sides_go
+from .pairs import find_pairs
+from .plugin import PairOptions
 from .transforms import size_of
 
-PAIRS = "pairs are read from files with A left and B right, or from two folders A and B with files of equal names"
+SIDES: tuple[Side, Side] = ("A", "B")
 
 
-class AlignedDataset(ImageDataset[None]):
+class AlignedDataset(ImageDataset[PairOptions | None]):
     """Pairs of A and B, cropped at the same position and flipped together.
 
-    Reads files with A and B side by side from <dataroot>/<phase>; if there are none, files of equal names (without the
-    extension) from <phase>/A and <phase>/B, from A/<phase> and B/<phase>, or from <phase>A and <phase>B.
+    Reads files with A and B side by side from <dataroot>/<phase>, or files of equal names (without the extension) from
+    <phase>/A and <phase>/B, from A/<phase> and B/<phase>, or from <phase>A and <phase>B; see `--pair_by`.
     """
 
-    def __init__(self, config: None, shared: DataOptions) -> None:
+    def __init__(self, config: PairOptions | None, shared: DataOptions) -> None:
         super().__init__(config, shared)
-        self.groups = find_pairs(self.root, shared.phase, shared.max_dataset_size)
+        pair_by = config.pair_by if config else "auto"
+        pairs = find_pairs(self.root, shared.phase, pair_by, shared.max_dataset_size)
+        self.groups, self.inventory = pairs.groups, pairs.inventory
 
     def __len__(self) -> int:
         return len(self.groups)
@@ -62,8 +56,9 @@ class UnalignedDataset(ImageDataset[None]):
 
     def __init__(self, config: None, shared: DataOptions) -> None:
         super().__init__(config, shared)
-        self.A = self._side("A")
-        self.B = self._side("B")
+        found = self._find()
+        limit = shared.max_dataset_size
+        self.A, self.B = ([Source(path, (side,)) for path in first(found[side].images, limit)] for side in SIDES)
         self.groups = [(source,) for source in (*self.A, *self.B)]
 
     def __len__(self) -> int:
@@ -82,44 +77,82 @@ class UnalignedDataset(ImageDataset[None]):
             item[side] = self.transform.finish(pixels, self.transform.draw(size_of(pixels), rng))
         return {**item, "A_paths": str(source_A.path), "B_paths": str(source_B.path)}
 
-    def _side(self, side: Side) -> list[Source]:
+    def _find(self) -> dict[Side, Found]:
         root, phase = self.root, self.shared.phase
-        expected = f"unpaired images are read from two folders, {phase}A and {phase}B"
+        folders = {side: root / f"{phase}{side}" for side in SIDES}
+        if not all(folder.is_dir() for folder in folders.values()):
+            couple = next(couples(root, phase), None)
+            if couple is not None:
+                folders = {"A": couple.A, "B": couple.B}
+        found = {
+            side: survey(folder) if folder.is_dir() else Found([], LeftOutList()) for side, folder in folders.items()
+        }
+        for side, folder in folders.items():
+            if not found[side].images:
+                self._refuse(folder)
+        counts = {side: len(found[side].images) for side in SIDES}
+        limit = self.shared.max_dataset_size
+        self.inventory = Inventory(
+            sum(counts.values()),
+            "image",
+            tuple(Place(folders[side], counts[side], side) for side in SIDES),
+            used=sum(min(limit, count) for count in counts.values())
+            if limit and limit < max(counts.values())
+            else None,
+            left_out=(found["A"].left_out + found["B"].left_out).counts(),
+        )
+        return found
+
+    def _refuse(self, folder: Path) -> None:
+        root, phase = self.root, self.shared.phase
         phases = sided_phases(root)
-        hint = (
-            "" if phases or not plain_phases(root) else "use --dataset_mode aligned for pairs side by side in one file"
-        )
-        paths = images_of(
-            root / f"{phase}{side}",
-            self.shared.max_dataset_size,
-            lambda problem: missing_images(problem, expected, root, phases, hint),
-        )
-        return [Source(path, (side,)) for path in paths]
+        hint = where_sides_go(root, phase)
+        if not hint and not phases and plain_phases(root):
+            hint = "use --dataset_mode aligned for pairs side by side in one file"
+        expected = f"unpaired images are read from two folders, {phase}A and {phase}B"
+        raise missing_images(why_no_images(folder), expected, root, phases, hint)
 
 
 class SingleDataset(ImageDataset[None]):
     """The images in <dataroot> and its sub-folders as "A", for a generator that translates in one direction.
 
-    If <dataroot> itself has no images and has a sub-folder <phase> with images, only that sub-folder is read.
+    If <dataroot> itself has no images and has sub-folders <phase>, <phase>A or <phase>B with images, these are read.
     """
 
     def __init__(self, config: None, shared: DataOptions) -> None:
         super().__init__(config, shared)
-        folder = self.root
-        if not has_own_images(folder):
-            if holds_images(folder / shared.phase):
-                folder = folder / shared.phase
-            elif (folder / f"{shared.phase}A").is_dir() or (folder / f"{shared.phase}B").is_dir():
-                raise DataError(
-                    f"{quoted(folder)} has several collections ({listed(folders_in(folder), 8)}): name the one to "
-                    f"translate, as in --dataroot {quoted(folder / f'{shared.phase}A')}."
-                )
-        paths = images_of(
-            folder,
-            shared.max_dataset_size,
-            lambda problem: DataError(f"{problem}; --dataroot must be the folder of the images to translate."),
+        self.channels["A"] = shared.input_nc  # the images are the model's input, whatever the direction
+        root = self.root
+        folders, others = self._folders()
+        found = {folder: survey(folder) for folder in folders}
+        paths = [path for place in found.values() for path in place.images]
+        if not paths:
+            raise DataError(f"{why_no_images(root)}; --dataroot must be the folder of the images to translate.")
+        left_out = LeftOutList()
+        for place in found.values():
+            left_out += place.left_out
+        limit = shared.max_dataset_size
+        self.inventory = Inventory(
+            len(paths),
+            "image",
+            tuple(Place(folder, len(place.images)) for folder, place in found.items()),
+            used=limit if limit is not None and limit < len(paths) else None,
+            unread=tuple(others),
+            left_out=left_out.counts(),
         )
-        self.groups = [(Source(path, ("A",)),) for path in paths]
+        self.groups = [(Source(path, ("A",)),) for path in first(paths, limit)]
+
+    def _folders(self) -> tuple[list[Path], list[str]]:
+        """The folders to read, and the names of other folders with images beside them."""
+        root, phase = self.root, self.shared.phase
+        if next(own_images(root), None) is not None:
+            return [root], []
+        names = folders_in(root)
+        taken = [name for name in (phase, f"{phase}A", f"{phase}B") if name in names and holds_images(root / name)]
+        if not taken:
+            return [root], []
+        others = [name for name in names if name not in taken and holds_images(root / name)]
+        return [root / name for name in taken], others
 
     def __len__(self) -> int:
         return len(self.groups)
@@ -133,52 +166,3 @@ class SingleDataset(ImageDataset[None]):
             "A": self.transform.finish(pixels, self.transform.draw(size_of(pixels), rng)),
             "A_paths": str(source.path),
         }
-
-
-def find_pairs(root: Path, phase: str, limit: int | None = None) -> Sequence[tuple[Source, ...]]:
-    """The pairs of a phase in any of the layouts of AlignedDataset, at most `limit`.
-
-    Raises DataError if there are none, or if names do not match.
-    """
-    folder = root / phase
-    in_two_folders = (folder / "A").is_dir() and (folder / "B").is_dir() and not has_own_images(folder)
-    if holds_images(folder) and not in_two_folders:
-        return [(Source(path, ("A", "B")),) for path in find_images(folder, limit)]
-    for A, B in ((folder / "A", folder / "B"), (root / "A" / phase, root / "B" / phase)):
-        if A.is_dir() and B.is_dir():
-            return _matched(A, B, limit)
-    A, B = root / f"{phase}A", root / f"{phase}B"
-    if A.is_dir() and B.is_dir():
-        return _matched(A, B, limit, "; for images that are not pairs, use --dataset_mode unaligned")
-    phases = [*plain_phases(root), *sided_phases(root)]
-    if "A" in phases and "B" in phases:  # the layout A/<phase> and B/<phase>
-        phases = folders_in(root / "A")
-    raise missing_images(why_no_images(folder), PAIRS, root, phases)
-
-
-def _matched(A: Path, B: Path, limit: int | None, hint: str = "") -> list[tuple[Source, ...]]:
-    paths_A, paths_B = _by_stem(A), _by_stem(B)
-    for folder, other_folder, paths, other_paths in ((A, B, paths_A, paths_B), (B, A, paths_B, paths_A)):
-        unmatched = [quoted(path.name) for stem, path in paths.items() if stem not in other_paths]
-        if unmatched:
-            raise DataError(
-                f"{counted(len(unmatched), 'image')} in {quoted(folder)} without a partner in {quoted(other_folder)}: "
-                f"{listed(unmatched, 3)}. The two files of a pair must have the same name, extensions aside{hint}."
-            )
-    if not paths_A:
-        raise DataError(f"{quoted(A)} and {quoted(B)} have no images.")
-    return [(Source(path, ("A",)), Source(paths_B[stem], ("B",))) for stem, path in list(paths_A.items())[:limit]]
-
-
-def _by_stem(folder: Path) -> dict[str, Path]:
-    """The images in a folder by their paths relative to it, without the extension."""
-    paths: dict[str, Path] = {}
-    for path in find_images(folder):
-        stem = str(path.relative_to(folder).with_suffix(""))
-        if stem in paths:
-            raise DataError(
-                f"{quoted(paths[stem])} and {quoted(path)} differ only in their extensions: remove one, so that "
-                "the pair is unambiguous."
-            )
-        paths[stem] = path
-    return paths

@@ -1,7 +1,27 @@
-"""Registers the built-in data sets."""
+"""Registers the built-in data sets, and declares the options of their own."""
 
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pixlate.options.fields import option
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.registry import Register
+
+PairBy = Literal["auto", "side_by_side", "stem", "order", "suffix"]
+
+
+@dataclass(frozen=True)
+class PairOptions:
+    """How pairs are found."""
+
+    TITLE: ClassVar[str] = "Pairs"
+
+    pair_by: PairBy = option(
+        "auto",
+        "what makes a pair: side_by_side, A and B in one file; stem, equal names in two folders; order, the order of "
+        "the names in two folders; suffix, names such as 1_A and 1_B; auto, what the files show",
+        on_change="refuse",
+    )
 
 
 @hookimpl
@@ -9,6 +29,7 @@ def register_datasets(register: Register) -> None:
     register(
         "aligned",
         "pixlate.data.datasets:AlignedDataset",
+        config=PairOptions,
         help="pairs: side by side in one file in <phase>/, or in two folders A and B under equal names",
     )
     register(

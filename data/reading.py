@@ -25,9 +25,7 @@ from PIL import Image
 from pixlate.errors import DataError
 from pixlate.util.text import one_line, quoted
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".tif", ".tiff")
-#: The formats that are read, whatever a file's extension is. Some of Pillow's other formats start external programs.
-FORMATS = ("PNG", "JPEG", "PPM", "BMP", "TIFF", "GIF", "WEBP", "JPEG2000", "AVIF")
+from .formats import FORMATS
 
 StrPath = str | os.PathLike[str]
 

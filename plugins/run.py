@@ -97,6 +97,7 @@ class Run(Protocol):
     - options: every resolved option by name.
     - model: the model.
     - n_epochs: the number of the last epoch; epoch_size: images in an epoch.
+    - data: what the data set consists of, on one line: "12 pairs, side by side in 'facades/train'".
     - start: the position at which this process started (its `images` is 0 in a new run).
     - progress: the position after the last step.
     """
@@ -115,6 +116,8 @@ class Run(Protocol):
     def n_epochs(self) -> int: ...
     @property
     def epoch_size(self) -> int: ...
+    @property
+    def data(self) -> str: ...
     @property
     def start(self) -> Progress: ...
     @property

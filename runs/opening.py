@@ -122,7 +122,7 @@ def _build(resolved: ResolvedOptions, events: Events, stop: StopRequest) -> Trai
     if options.memory:
         log.info(report(model, first_batch, data_options.batch_size))
     start = _start(resolved, checkpoints, options)
-    run = _new_run(resolved, model, start, epoch_size=len(dataset))
+    run = _new_run(resolved, model, start, epoch_size=len(dataset), data=dataset.describe())
     position = (run.start.epoch, run.start.epoch_images)
     loader = BatchLoader(dataset, data_options, start=position, epochs=run.n_epochs, device=model.device)
     return Trainer(
@@ -137,7 +137,9 @@ def _build(resolved: ResolvedOptions, events: Events, stop: StopRequest) -> Trai
     )
 
 
-def _new_run(resolved: ResolvedOptions, model: BaseModel[Any], start: _StartingPoint, *, epoch_size: int) -> Run:
+def _new_run(
+    resolved: ResolvedOptions, model: BaseModel[Any], start: _StartingPoint, *, epoch_size: int, data: str
+) -> Run:
     schedule = resolved.options(ModelOptions)
     return Run(
         resolved.name,
@@ -148,6 +150,7 @@ def _new_run(resolved: ResolvedOptions, model: BaseModel[Any], start: _StartingP
         start=start.progress,
         n_epochs=schedule.n_epochs + schedule.n_epochs_decay,
         epoch_size=epoch_size,
+        data=data,
     )
 
 
@@ -159,6 +162,7 @@ def _data_and_model(resolved: ResolvedOptions) -> tuple[BaseDataset[Any], BaseMo
     if data_options.dataroot == "demo" and not DEMO_FOLDER.is_dir():
         log.info(f"Drawing the demo data in {DEMO_FOLDER}.")
     dataset = make_dataset(resolved.components["dataset_mode"], resolved.values)
+    log.info(f"Data: {dataset.describe()}.")
     context = ModelContext(device, train=True, components=resolved.components)
     model = make_model(resolved.components["model"], resolved.values, context)
     log.info(describe_networks(model.networks, layers=bool(resolved.values["verbose"])))

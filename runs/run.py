@@ -19,6 +19,7 @@ class Run:
     - model: the model, built and restored.
     - logs: the logs of the folder.
     - n_epochs: the number of the last epoch; epoch_size: images in an epoch.
+    - data: what the data set consists of, on one line.
     - start: the position at which this process started; its `images` is 0 in a new run.
     - progress: the position after the last step.
     """
@@ -36,6 +37,7 @@ class Run:
         start: Progress,
         n_epochs: int,
         epoch_size: int,
+        data: str = "",
     ) -> None:
         self.name = name
         self.folder = folder
@@ -45,6 +47,7 @@ class Run:
         self.start = self.progress = start
         self.n_epochs = n_epochs
         self.epoch_size = epoch_size
+        self.data = data
         remaining = (n_epochs - start.epoch + 1) * epoch_size - start.epoch_images
         self.clock = Clock(start, start.images + remaining)
 

@@ -52,6 +52,7 @@ class Tester:
             log.info(describe_networks(self.model.networks, layers=True))
         load_networks(self.model, resolved.folder, self.tag, use_ema=self.options.use_ema)
         self.dataset = make_dataset(resolved.components["dataset_mode"], resolved.values)
+        log.info(f"Data: {self.dataset.describe()}.")
         check_dataset(self.dataset, self.data_options, self.model.networks)
         write_listing(resolved.folder / "test_opt.txt", resolved)
         self.total = min(len(self.dataset), self.options.num_test or len(self.dataset))
@@ -66,7 +67,7 @@ class Tester:
             Path(self.options.results_dir) / self.resolved.name / name,
             f"Experiment = {self.resolved.name}, Phase = {phase}, Epoch = {tag}",
             heading=self.resolved.name,
-            facts={"phase": phase, "epoch": tag, "model": model},
+            facts={"phase": phase, "epoch": tag, "model": model, "data": self.dataset.describe()},
             width=self.options.display_winsize,
             aspect_ratio=self.options.aspect_ratio,
         )

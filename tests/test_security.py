@@ -61,7 +61,7 @@ def test_nothing_in_a_checkpoint_is_executed(folder: Path, tmp_path: Path, way: 
         run("test", "--name", "run", "--checkpoints_dir", here.parent, "--results_dir", tmp_path, "--device", "cpu"),
     ):
         assert command.code == 1
-        [error] = [line for line in command.output.splitlines() if not line.startswith("[Network")]
+        [error] = [line for line in command.output.splitlines() if line.startswith("Error: ")]
         assert error.startswith("Error: '")
     for what in (here, here / "latest_net_G.pth"):
         with pytest.raises(CheckpointError):

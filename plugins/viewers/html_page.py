@@ -132,6 +132,7 @@ class HtmlPage:
             "epoch": f"{self._progress.epoch} of {run.n_epochs}",
             "images seen": f"{self._progress.images:,}",
             "model": str(run.options.get("model", "")),
+            "data": run.data,
         }
         facts = {name: fact for name, fact in facts.items() if fact}
         self._page.save(run.folder / "web" / "index.html", facts, running=progress is not None)

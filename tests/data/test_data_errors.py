@@ -91,7 +91,7 @@ def test_names_without_a_partner(tmp_path: Path) -> None:
 
 
 def test_a_name_with_two_candidates(tmp_path: Path) -> None:
-    for name in ("train/A/1.png", "train/A/1.jpg", "train/B/1.png"):
+    for name in ("train/A/1.png", "train/A/1.jpg", "train/B/1.bmp"):
         write(tmp_path / name)
     assert "differ only in their extensions" in sentence("aligned", dataroot=tmp_path)
 

@@ -14,8 +14,9 @@ from pixlate.data import preprocess
 from pixlate.data.base import BaseDataset
 from pixlate.data.batches import fetch
 from pixlate.data.folders import find_images
+from pixlate.data.inventory import shown
 from pixlate.data.sampler import BatchSampler
-from pixlate.errors import DataError, OptionError
+from pixlate.errors import OptionError
 
 SMALL = {"load_size": 24, "crop_size": 16}
 
@@ -62,12 +63,6 @@ def test_aligned_from_two_folders_is_the_same_as_side_by_side(tmp_path: Path, fo
             assert torch.equal(one[4, index][side], two[4, index][side])
     item = two[0]
     assert [Path(item[f"{side}_paths"]).name for side in "AB"] == ["000.png", "000.bmp"]
-
-
-def test_folders_named_a_and_b_hold_pairs_only_if_there_are_no_images_beside_them(tmp_path: Path) -> None:
-    for name in ("top.png", "A/one.png", "B/two.png"):
-        write(tmp_path / "train" / name, (80, 32))
-    assert len(create_dataset("aligned", dataroot=tmp_path, **SMALL)) == 3
 
 
 def test_unaligned_sides_are_drawn_independently(tmp_path: Path) -> None:
@@ -118,9 +113,22 @@ def test_single_reads_the_folder_of_the_phase_if_there_is_one(tmp_path: Path) ->
     assert names(create_dataset("single", dataroot=tmp_path, phase="test", **SMALL)) == ["b.png"]
 
 
-def test_single_does_not_mix_collections(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"trainA, trainB.*testA'"):
-        create_dataset("single", dataroot=write_sides(write_sides(tmp_path), "test"), phase="test")
+def test_single_reads_both_sides_of_the_phase_as_the_reference_does(tmp_path: Path) -> None:
+    root = write_sides(write_sides(tmp_path), "test", (2, 3))
+    dataset = create_dataset("single", dataroot=root, phase="test")
+    assert names(dataset) == ["a000.png", "a001.png", "b000.png", "b001.png", "b002.png"]
+    assert str(dataset.inventory) == (
+        f"5 images: 2 in {shown(root / 'testA')}, 3 in {shown(root / 'testB')}; not read: trainA, trainB"
+    )
+    everything = create_dataset("single", dataroot=root, phase="val")
+    assert [len(everything), names(everything)[:5], names(everything)[5]] == [15, names(dataset), "a000.png"]
+
+
+def test_single_has_the_channels_of_the_input_in_either_direction(tmp_path: Path) -> None:
+    write(tmp_path / "a.png")
+    for direction in ("AtoB", "BtoA"):
+        dataset = create_dataset("single", dataroot=tmp_path, direction=direction, input_nc=1, output_nc=3, **SMALL)
+        assert dataset[0]["A"].shape == (1, 16, 16)
 
 
 def test_items_are_a_function_of_seed_epoch_and_index(tmp_path: Path) -> None:
@@ -155,8 +163,8 @@ def test_max_dataset_size(tmp_path: Path, limit: object, expected: int) -> None:
 
 
 def test_files_are_found_as_the_reference_finds_them(tmp_path: Path) -> None:
-    image_names = ["a-b/2.TIFF", "a/1.jpg", "b.JPEG", "c<b>&\n.PNG", "d/e/f.Bmp", "z.ppm", "y.tif"]
-    for name in [*image_names, "notes.txt", "x.gif", "._a.png", "png"]:
+    image_names = ["a-b/2.TIFF", "a/1.jpg", "b.JPEG", "c<b>&\n.PNG", "d/e/f.Bmp", "z.ppm", "y.tif", "x.gif"]
+    for name in [*image_names, "notes.txt", "._a.png", "png"]:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     (tmp_path / "folder.png").mkdir()

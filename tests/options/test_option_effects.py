@@ -102,6 +102,7 @@ EFFECTS: dict[str, Effect | str] = {
     "dataroot": Effect(batches, LOADED, "--dataroot others"),
     "phase": Effect(batches, LOADED, "--phase test"),
     "preprocess": Effect(batches, LOADED, "--preprocess crop"),
+    "pair_by": "tests/data/test_pairs.py::test_pairs_by_order",
     "load_size": Effect(batches, LOADED, "--load_size 40"),
     "crop_size": Effect(batches, LOADED, "--crop_size 24"),
     "flip": Effect(batches, LOADED, "--no_flip"),

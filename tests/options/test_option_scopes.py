@@ -41,7 +41,7 @@ EXPECTED = {
     "train test single load list": "init_gain init_type",
     "train test single refuse": "crop_size preprocess",
     "train test refuse contradiction": "model",
-    "train test refuse": "dataset_mode",
+    "train test refuse": "dataset_mode pair_by",
     "train test load list": "lambda_L1",
     "train test list": "dataroot display_winsize",
     "train refuse": "ema init_from load_size max_dataset_size phase",
@@ -91,7 +91,7 @@ def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     started = resolve("train", ["--name", "run", "--model", "pix2pix", "--dataroot", "images"], get_plugins())
     values = {name: another(name, value) for name, value in started.values.items()}
-    values |= {"model": "pix2pix", "name": "run"}
+    values |= {"model": "pix2pix", "name": "run", "dataset_mode": "aligned"}  # whose options are among these
     folder = tmp_path / "checkpoints"
     (folder / "run").mkdir(parents=True)
     write_stored(folder / "run", StoredRun(values))
