@@ -65,7 +65,7 @@ def _exit_code(command: Command, args: list[str]) -> int:
         error.show()
         return error.exit_code
     except PixlateError as error:
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {error}" if error.exit_code else str(error), err=True)
         return error.exit_code
     except Interrupted as interruption:
         click.echo(str(interruption), err=True)

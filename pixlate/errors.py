@@ -24,6 +24,14 @@ class CheckpointError(PixlateError):
     """A checkpoint or run folder that is missing, damaged, or of another architecture."""
 
 
+class NothingToDo(PixlateError):
+    """All that a command asks for is done already. Success, with `exit_code` 0, for a command that may be repeated."""
+
+    def __init__(self, message: str, *, repeatable: bool = False) -> None:
+        super().__init__(message)
+        self.exit_code = 0 if repeatable else 1
+
+
 class Interrupted(Exception):
     """The command was ended by a signal, after an orderly stop; `exit_code` is 128 plus the signal's number."""
 

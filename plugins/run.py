@@ -126,5 +126,11 @@ class Run(Protocol):
     def open_log(self, filename: str) -> RunLog:
         """A text log in the run's folder; the same object each time for one name."""
 
+    def claim_file(self, filename: str) -> Path:
+        """The path of a file in the run's folder that is about to be written, which is recorded as the run's.
+
+        `--overwrite` removes the recorded files. Raises DataError where the file exists and was not written by pixlate.
+        """
+
     def timing(self) -> Timing:
         """The speed since the losses were last logged."""

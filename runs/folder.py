@@ -1,18 +1,20 @@
-"""A run's folder: its lock, which lets one process at a time write to it, and the removal of old files."""
+"""A run's folder: its lock, which lets one process at a time write to it, and which of its files are pixlate's."""
 
 import logging
 import os
-import shutil
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from filelock import FileLock
 
-from pixlate.errors import DataError
+from pixlate.errors import DataError, OptionError
 from pixlate.options.command.stored import FILE as OPTIONS
-from pixlate.util.files import cannot_write, is_running, make_folder
+from pixlate.util.files import is_running, make_folder
 from pixlate.util.locks import InUseError, acquire
+from pixlate.util.owned import RECORD, OwnFiles
+from pixlate.util.text import quoted
 
 from .checkpoints.store import has_state
 
@@ -21,25 +23,34 @@ log = logging.getLogger(__name__)
 LOCK = ".lock"
 #: The subfolders of a run or a gallery in which a killed process may have left temporary files.
 SUBFOLDERS = (".", "web", "web/images", "images")
-#: The files of a run that `--overwrite` removes, as well as its web/ folder.
-RUN_FILES = ("*_state.pt*", "*_net_*.pth", "*.jsonl", "loss_log.txt", OPTIONS)
+#: The names of a temporary file, see `atomic_write`; the number is that of its process.
+TEMPORARY = re.compile(r"\.part-(\d+)-[0-9a-f-]+")
+#: The files that a run writes.
+RUN_FILES = (
+    *("latest_state.pt*", "previous_state.pt*", "*_net_*.pth", OPTIONS, "train_opt.txt"),
+    *("loss_log.txt", "losses.jsonl", "timing.jsonl", "web/index.html", "web/shown.jsonl"),
+    "web/images/epoch[0-9][0-9][0-9]*_*.png",
+)
 
 
 @contextmanager
 def claimed_folder(folder: Path) -> Iterator[None]:
     """Within this block the folder exists and is locked; stale temporary files are removed at its start.
 
-    The lock is released however the process ends, and forked child processes do not hold it. A folder that is still
-    empty at the end is removed. On a file system without locks there is a warning, and no lock. Raises DataError, with
-    the process number, when another process holds the lock, and when the folder cannot be written.
+    The lock is released however the process ends, and forked child processes do not hold it. A folder in which nothing
+    was written is left as it was found. On a file system without locks there is a warning, and no lock. Raises
+    DataError, with the process number, when another process holds the lock, and when the folder cannot be written.
     """
+    existed, locked_before = folder.is_dir(), (folder / LOCK).exists()
     make_folder(folder)
     lock = _locked(folder)
     try:
         remove_stale_files(folder)
         yield
     finally:
-        _remove_if_empty(folder)  # before the release: afterwards another process may have locked it
+        # Before the release: afterwards another process may have locked it.
+        if not locked_before and not (folder / RECORD).exists():
+            _leave(folder, remove=not existed)
         if lock is not None:
             lock.release()
 
@@ -49,20 +60,14 @@ def has_checkpoints(folder: Path) -> bool:
     return has_state(folder) or any(folder.glob("*_net_*.pth"))
 
 
-def remove_run_files(folder: Path) -> None:
-    """Remove the files of an earlier run of that name; links are removed, never followed. Raises DataError."""
-    try:
-        for pattern in RUN_FILES:
-            for path in folder.glob(pattern):
-                if path.is_symlink() or path.is_file():
-                    path.unlink()
-        web = folder / "web"
-        if web.is_symlink():
-            web.unlink()
-        elif web.is_dir():
-            shutil.rmtree(web)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
+def require_own_files(files: OwnFiles, name: str) -> None:
+    """Raise OptionError if a new run of that name would replace a file that pixlate did not write."""
+    foreign = next(files.foreign(RUN_FILES), None)
+    if foreign is not None:
+        raise OptionError(
+            f"{quoted(foreign)} was not written by pixlate, and run '{name}' would replace it: move it, or choose "
+            "another --name."
+        )
 
 
 def remove_stale_files(folder: Path) -> None:
@@ -71,7 +76,8 @@ def remove_stale_files(folder: Path) -> None:
         if (folder / subfolder).is_symlink():
             continue
         for path in (folder / subfolder).glob(".part-*"):
-            if not _is_being_written(path.name):
+            match = TEMPORARY.fullmatch(path.name)
+            if match and (int(match[1]) == os.getpid() or not is_running(match[1])):
                 with suppress(OSError):
                     path.unlink()
 
@@ -91,15 +97,9 @@ def _locked(folder: Path) -> FileLock | None:
     return lock
 
 
-def _remove_if_empty(folder: Path) -> None:
-    """Remove a folder that contains nothing but its lock: the run failed before it wrote anything."""
+def _leave(folder: Path, *, remove: bool) -> None:
+    """Remove the lock of a folder in which nothing was written, and with `remove` the folder if it is empty then."""
     with suppress(OSError):
-        if {path.name for path in folder.iterdir()} <= {LOCK}:
-            (folder / LOCK).unlink(missing_ok=True)
+        (folder / LOCK).unlink(missing_ok=True)
+        if remove:
             folder.rmdir()
-
-
-def _is_being_written(name: str) -> bool:
-    """Whether another process, whose number is in the file's name (.part-<process>-…), may still be writing it."""
-    number = name.removeprefix(".part-").split("-")[0]
-    return number.isdigit() and int(number) != os.getpid() and is_running(number)

@@ -13,9 +13,11 @@ from pixlate.util.files import make_folder
 from pixlate.util.html import PageImage, content_width, image_row, page, rendered, save_page, visible
 from pixlate.util.image_io import ImageWriter, stretched_size, to_image
 from pixlate.util.names import ResultNames, safe_name
+from pixlate.util.owned import OwnFiles
 
 from .folder import remove_stale_files
 
+PAGE, IMAGES = "index.html", "images"
 # The page is rewritten after at least this many times the duration of writing it: at most 5 % of the time goes into it.
 PAGE_INTERVAL = 20
 MIN_PAGE_INTERVAL = 5.0  # seconds
@@ -41,15 +43,20 @@ class Gallery:
     ) -> None:
         """Create the folder, and remove temporary files of processes that were killed.
 
+        The first result replaces those of an earlier test in the folder. Files that pixlate did not write stay; where
+        one has the name of a result, there is a DataError.
+
         - title: of the page, "Experiment = facades, Phase = test, Epoch = latest".
         - heading: at the top of the page; the title where empty.
         - facts: names and values under the heading, about how the images were computed.
         - width: of an image on the page, in pixels.
         - aspect_ratio: saved images are stretched to this height : width.
         """
-        self.page = folder / "index.html"
-        self._images = make_folder(folder / "images")
+        self.page = folder / PAGE
+        make_folder(folder / IMAGES)
         remove_stale_files(folder)
+        self._folder, self._files = folder, OwnFiles(folder)
+        self._files.claim(PAGE)
         self._title, self._heading, self._facts = title, heading or title, facts
         self._width, self._aspect_ratio = width, aspect_ratio
         self._names = ResultNames()
@@ -62,14 +69,17 @@ class Gallery:
 
         Returns the files that the images are written to.
         """
+        if not self._rows:
+            self._files.remove()  # an earlier test's, once this one has results to show
         name = self._names.name(path)
-        row, files = [], {}
+        paths = {label: f"{IMAGES}/{name}_{safe_name(label)}.png" for label in images}
+        self._files.claim(PAGE, *paths.values())
+        files = {label: self._folder / path for label, path in paths.items()}
+        row = []
         for label, tensor in images.items():
-            file = files[label] = self._images / f"{name}_{safe_name(label)}.png"
             image = to_image(tensor)
-            self._writer.write(image, file, aspect_ratio=self._aspect_ratio)
-            size = stretched_size(image, self._aspect_ratio)
-            row.append(PageImage(label, f"images/{file.name}", *size))
+            self._writer.write(image, files[label], aspect_ratio=self._aspect_ratio)
+            row.append(PageImage(label, paths[label], *stretched_size(image, self._aspect_ratio)))
         section = tags.section(tags.h2(visible(name)), image_row(row, self._width))
         self._rows.append((rendered(section), list(files.values())))
         if time.monotonic() >= self._next_page:
@@ -82,8 +92,9 @@ class Gallery:
         try:
             self._writer.close()
         finally:
-            self._rows = [row for row in self._rows if all(file.exists() for file in row[1])]
-            self._write_page()
+            if self._rows:
+                self._rows = [row for row in self._rows if all(file.exists() for file in row[1])]
+                self._write_page()
 
     def __enter__(self) -> "Gallery":
         return self

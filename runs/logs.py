@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pixlate.errors import DataError
 from pixlate.util.files import cannot_write, flush_to_disk, open_regular
+from pixlate.util.owned import OwnFiles
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +20,13 @@ class RunLogs:
     - folder: the run's folder.
     - saved_sizes: the length in bytes of each log in the state that the run resumes from, by file name. Logs are
       truncated to it, and emptied where it does not name them. None, for no such state, keeps all complete lines.
+    - files: the record of the run's files, in which logs are entered; by default that of the folder.
     """
 
-    def __init__(self, folder: Path, saved_sizes: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, folder: Path, saved_sizes: Mapping[str, int] | None = None, *, files: OwnFiles | None = None
+    ) -> None:
+        self.files = files or OwnFiles(folder, adopt=saved_sizes is not None)
         self._folder = folder
         self._saved_sizes = saved_sizes
         self._logs: dict[str, RunLog] = {}
@@ -29,17 +34,19 @@ class RunLogs:
     def open(self, filename: str) -> "RunLog":
         """The log of that name; the same object each time. Raises DataError where it cannot be opened."""
         if filename not in self._logs:
+            self.files.claim(filename)
             size = None if self._saved_sizes is None else self._saved_sizes.get(filename, 0)
             self._logs[filename] = RunLog(self._folder / filename, size)
         return self._logs[filename]
 
     def sizes(self) -> dict[str, int]:
-        """The length of each log in bytes, by file name, after all lines are written.
+        """The length of each log in bytes, by file name, without lines that still cannot be written.
 
-        Includes logs that only earlier sessions opened. Raises DataError when lines still cannot be written.
+        Includes logs that only earlier sessions opened.
         """
         for run_log in self._logs.values():
-            run_log.flush()
+            with suppress(DataError):  # a state is worth more than the lines that its logs would lack
+                run_log.flush()
         return {**(self._saved_sizes or {}), **{name: run_log.size for name, run_log in self._logs.items()}}
 
     def sync(self) -> None:

@@ -58,6 +58,16 @@ class Run:
         """
         return self.logs.open(filename)
 
+    def claim_file(self, filename: str) -> Path:
+        """The path of a file in the run's folder that is about to be written, which is recorded as the run's.
+
+        - filename: relative to the run's folder, with "/" between names: "web/index.html".
+
+        Raises DataError where the file exists and was not written by pixlate.
+        """
+        self.logs.files.claim(filename)
+        return self.folder / filename
+
     def timing(self, *, restart: bool = False) -> Timing:
         """The speed since the losses were last logged; `restart` starts the next measurement."""
         return self.clock.read(self.progress, restart=restart)

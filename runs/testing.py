@@ -11,7 +11,7 @@ import torch
 from pixlate.data.check import check_dataset
 from pixlate.data.create import make_dataset
 from pixlate.data.loading import BatchLoader
-from pixlate.errors import OptionError
+from pixlate.errors import DataError, OptionError
 from pixlate.models.base import Batch
 from pixlate.models.context import ModelContext
 from pixlate.models.create import make_model
@@ -23,11 +23,13 @@ from pixlate.models.weights import load_networks
 from pixlate.options.command.listing import write_listing
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.options.shared import DataOptions, InferenceOptions
+from pixlate.util.owned import OwnFiles
 
 from .gallery import Gallery
 
 log = logging.getLogger(__name__)
 
+LISTING = "test_opt.txt"
 REPORT_FREQ = 25  # images between two progress lines
 
 
@@ -54,9 +56,17 @@ class Tester:
         self.dataset = make_dataset(resolved.components["dataset_mode"], resolved.values)
         log.info(f"Data: {self.dataset.describe()}.")
         check_dataset(self.dataset, self.data_options, self.model.networks)
-        write_listing(resolved.folder / "test_opt.txt", resolved)
+        self._list_options()
         self.total = min(len(self.dataset), self.options.num_test or len(self.dataset))
         self._translated, self._start_time = 0, time.monotonic()
+
+    def _list_options(self) -> None:
+        """Write test_opt.txt into the run's folder, if possible: the folder may be somebody else's, or read-only."""
+        try:
+            OwnFiles(self.resolved.folder).claim(LISTING)
+            write_listing(self.resolved.folder / LISTING, self.resolved)
+        except DataError as error:
+            log.warning(f"The options of this test are not listed: {error}")
 
     def gallery(self) -> Gallery:
         """The gallery of this test: results/<name>/<phase>_<epoch>, or <phase>_latest_iter<n> with `--load_iter`."""

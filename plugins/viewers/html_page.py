@@ -17,6 +17,7 @@ from .history import History
 from .plugin import HtmlPageOptions
 from .training_page import EpochRecord, ImageRow, TrainingPage
 
+PAGE = "web/index.html"
 SHOWN = "web/shown.jsonl"  # an EpochRecord a line
 
 
@@ -111,7 +112,7 @@ class HtmlPage:
         for label, tensor in images.items():
             image = to_image(tensor)
             file = f"images/epoch{progress.epoch:03d}_{prefix}{safe_name(label)}.png"
-            save_png(image, run.folder / "web" / file)
+            save_png(image, run.claim_file(f"web/{file}"))
             page_images.append(PageImage(label, file, width=image.shape[1], height=image.shape[0]))
         return page_images
 
@@ -135,7 +136,7 @@ class HtmlPage:
             "data": run.data,
         }
         facts = {name: fact for name, fact in facts.items() if fact}
-        self._page.save(run.folder / "web" / "index.html", facts, running=progress is not None)
+        self._page.save(run.claim_file(PAGE), facts, running=progress is not None)
 
 
 def earlier_epochs(file: Path, until: int) -> list[EpochRecord]:

@@ -12,6 +12,7 @@ import torch
 from pixlate._version import __version__
 from pixlate.data.base import BaseDataset
 from pixlate.errors import OptionError
+from pixlate.models.lr_policies import Schedule
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.plugins.run import Progress
 
@@ -130,6 +131,34 @@ def machine_changes(stored: Mapping[str, Any], current: Mapping[str, Any]) -> di
     """The differences of the machine fingerprints of two states' facts: with any, resuming is not bit for bit exact."""
     stored_machine, machine = stored["machine"], current["machine"]
     return {key: (stored_machine.get(key), machine[key]) for key in machine if stored_machine.get(key) != machine[key]}
+
+
+def schedule_difference(resolved: ResolvedOptions, epochs: int) -> str:
+    """A sentence where a run that had had the current schedule from its start would have trained with other rates.
+
+    - epochs: those trained so far.
+
+    Empty where the learning rates of these epochs are the same.
+    """
+    names = ("n_epochs", "n_epochs_decay", "lr_decay_iters")
+    stored = {name: resolved.stored.options.get(name) for name in names} if resolved.stored else {}
+    lengths = {name: value for name, value in stored.items() if type(value) is int}
+    if len(lengths) != len(names):
+        return ""
+    before, now = Schedule(**lengths), Schedule(**{name: int(resolved.values[name]) for name in names})
+    policy = resolved.components["lr_policy"].load()
+    try:
+        earlier, current = policy(before), policy(now)
+        differing = (epoch for epoch in range(1, epochs + 1) if earlier.factor(epoch) != current.factor(epoch))
+        first = next(differing, None)
+    except Exception:  # a plugin's policy; what it cannot tell does not end a run
+        return ""
+    if first is None:
+        return ""
+    return (
+        f"The learning rates from epoch {first} to {epochs} were those of a run of {before.total} epochs: the result "
+        f"will not be that of a run started with {now.total} epochs."
+    )
 
 
 def _as_stored(value: Any) -> Any:

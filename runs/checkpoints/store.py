@@ -13,15 +13,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+import torch
+from torch import Tensor
+
 from pixlate.errors import CheckpointError, DataError, PixlateError
 from pixlate.models.base import BaseModel
+from pixlate.models.weights import read_tensors
 from pixlate.plugins.run import Progress
+from pixlate.util.owned import OwnFiles
 from pixlate.util.text import one_line
 
 from .state import Snapshot, check_state, network_files, new_state
 from .state_file import link_state, read_state, write_state, write_weights
 
 STATE, PREVIOUS = "latest_state.pt", "previous_state.pt"
+STATE_FILES = (STATE, PREVIOUS, f"{STATE}.sha256", f"{PREVIOUS}.sha256")
 
 
 class Logs(Protocol):
@@ -53,13 +59,23 @@ class CheckpointStore:
 
     - facts: the fingerprints of data and machine, stored in every state and compared on resume.
     - keep: the number of numbered checkpoints to keep, of epochs and of iterations each; 0 keeps all.
+    - files: the record of the run's files, in which checkpoints are entered; by default that of the folder.
     """
 
-    def __init__(self, folder: Path, model: BaseModel[Any], *, facts: Mapping[str, Any], keep: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        model: BaseModel[Any],
+        *,
+        facts: Mapping[str, Any],
+        keep: int = 0,
+        files: OwnFiles | None = None,
+    ) -> None:
         self.folder = folder
         self.model = model
         self.facts = dict(facts)
         self.keep = keep
+        self.files = files or OwnFiles(folder)
         self._snapshot = Snapshot()
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._writing: Future[Saved] | None = None
@@ -126,12 +142,14 @@ class CheckpointStore:
                 f"the state in '{self.folder}' does not fit the model: {str(error).splitlines()[0]}."
             ) from error
         if previous:  # otherwise the next save would keep the damaged one as the previous state
+            self.files.record(*STATE_FILES)
             link_state(self.folder / PREVIOUS, self.folder / STATE)
-        self._write_networks(state)
+        self._write_networks(state, only_changed=True)
         return Progress(**state["position"])
 
     def _write(self, progress: Progress, state: Mapping[str, Any], logs: Logs) -> Saved:
         try:
+            self.files.record(*STATE_FILES)
             logs.sync()  # before the state, which must not count lines that a power failure could still lose
             write_state(self.folder / STATE, state, keep_as=self.folder / PREVIOUS)
             paths = [self.folder / STATE, *self._write_networks(state)]
@@ -139,10 +157,17 @@ class CheckpointStore:
             return _failed(progress, error)
         return Saved(progress, paths)
 
-    def _write_networks(self, state: Mapping[str, Any]) -> list[Path]:
-        """Write the files derived from a state, and remove the numbered ones that are no longer kept."""
+    def _write_networks(self, state: Mapping[str, Any], *, only_changed: bool = False) -> list[Path]:
+        """Write the files derived from a state, and remove the numbered ones that are no longer kept.
+
+        `only_changed` leaves files that hold the state's weights as they are.
+        """
         paths = []
-        for name, weights in network_files(state):
+        networks = dict(network_files(state))
+        self.files.record(*networks)
+        for name, weights in networks.items():
+            if only_changed and _holds(self.folder / name, weights):
+                continue
             write_weights(self.folder / name, weights)
             paths.append(self.folder / name)
         # Last, so that there are never fewer than `keep`; on resume again, because a kill may have come in between.
@@ -151,10 +176,11 @@ class CheckpointStore:
         return paths
 
     def _prune(self) -> None:
-        """Remove the oldest numbered checkpoints; those of epochs and of iterations are counted separately."""
+        """Remove the run's oldest numbered checkpoints; those of epochs and of iterations are counted separately."""
         numbered: dict[str, dict[int, list[Path]]] = {}
         for path in self.folder.glob("*_net_*.pth"):
-            if match := re.match(r"(iter_)?(\d+)_net_", path.name):
+            match = re.match(r"(iter_)?(\d+)_net_", path.name)
+            if match and path.name in self.files:
                 numbered.setdefault(match[1] or "", {}).setdefault(int(match[2]), []).append(path)
         for checkpoints in numbered.values():
             for number in sorted(checkpoints)[: -self.keep]:
@@ -174,6 +200,18 @@ def check_free_space(folder: Path, model: BaseModel[Any]) -> None:
             f"'{folder}' has {free / 1e6:,.1f} MB free, and this run's checkpoints need about {needed / 1e6:,.1f} MB: "
             "free some space or choose another --checkpoints_dir."
         )
+
+
+def _holds(path: Path, weights: Mapping[str, Tensor]) -> bool:
+    """Whether a network file has exactly these tensors."""
+    try:
+        stored = read_tensors(path)
+    except CheckpointError:
+        return False
+    return stored.keys() == weights.keys() and all(
+        isinstance(value, Tensor) and value.dtype == weights[name].dtype and torch.equal(value, weights[name])
+        for name, value in stored.items()
+    )
 
 
 def _failed(progress: Progress, error: Exception) -> Saved:

@@ -20,6 +20,7 @@ from PIL import Image
 
 from pixlate import get_plugins
 from pixlate.options.command.resolve import resolve
+from pixlate.util.owned import OwnFiles
 
 NETS = "--netG resnet_6blocks --ngf 2 --ndf 2 --device cpu"
 MODEL = f"train --model pix2pix --n_epochs 1 --n_epochs_decay 2 {NETS}"
@@ -55,8 +56,8 @@ EFFECTS: dict[str, Effect | str] = {
     "gpu_ids": Effect(device, LOADED, "--gpu_ids 1"),
     "verbose": Effect(training, TRAIN, "--verbose"),
     "overwrite": Effect(training, TRAIN.replace("--name run", "--name old"), "--overwrite"),
-    "continue_train": Effect(training, "train --name old --n_epochs 2", "--continue_train"),
-    "resume": Effect(training, "train --name old --n_epochs 2", "--resume auto"),
+    "continue_train": Effect(training, "train --name old --n_epochs 3", "--continue_train"),
+    "resume": Effect(training, "train --name old --n_epochs 3", "--resume auto"),
     "epoch_count": Effect(training, TRAIN.replace("--n_epochs 1", "--n_epochs 2"), "--epoch_count 2"),
     "epoch": Effect(training, f"{WEIGHTS} --epoch latest", "--epoch 1"),
     "load_iter": Effect(training, WEIGHTS, "--load_iter 2"),
@@ -189,6 +190,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     runs = root / "checkpoints"
     assert all((runs / "old" / f"{tag}_net_G.pth").exists() for tag in ("iter_2", "1")), made
     weights = torch.load(runs / "old" / "latest_net_G.pth", weights_only=True)
+    OwnFiles(runs / "old").claim("latest_net_G_A.pth")
     torch.save(weights, runs / "old" / "latest_net_G_A.pth")  # for --model_suffix
     shutil.copytree(runs / "old", runs / "weights")
     for state in (runs / "weights").glob("*_state.pt*"):

@@ -12,7 +12,7 @@ from paths import ROOT
 from trainings import run
 
 from pixlate.errors import DataError
-from pixlate.runs.folder import claimed_folder, remove_run_files, remove_stale_files
+from pixlate.runs.folder import claimed_folder, remove_stale_files
 
 #: Holds a run's folder, with a forked child that outlives it; prints the child's number and waits.
 HOLDER = """
@@ -111,29 +111,20 @@ def test_a_folder_that_stays_empty_is_removed_and_one_with_files_is_not(tmp_path
     assert not (tmp_path / "empty").exists()
     with claimed_folder(tmp_path / "full"):
         (tmp_path / "full" / "options.json").touch()
-    assert {path.name for path in (tmp_path / "full").iterdir()} == {".lock", "options.json"}
+    assert {path.name for path in (tmp_path / "full").iterdir()} == {"options.json"}
 
 
-def test_starting_again_removes_the_files_of_a_run_and_no_others(tmp_path: Path) -> None:
-    for name in (
-        "latest_state.pt",
-        "latest_state.pt.sha256",
-        "1_net_G.pth",
-        "losses.jsonl",
-        "options.json",
-        "mine.txt",
-    ):
-        (tmp_path / name).touch()
-    (tmp_path / "web" / "images").mkdir(parents=True)
-    remove_run_files(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+def test_a_persons_empty_folder_is_left_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    claim(tmp_path / "mine")
+    assert list((tmp_path / "mine").iterdir()) == []
 
 
-def test_unfinished_files_go_and_those_of_living_processes_stay(tmp_path: Path) -> None:
-    dead = run("--help").number
+def test_unfinished_files_go_and_those_of_living_processes_and_of_others_stay(tmp_path: Path) -> None:
+    dead, living, mine = run("--help").number, os.getppid(), (".part-latest_state.pt", ".part-7-video.mp4")
     for folder in (tmp_path, tmp_path / "web" / "images"):
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (f".part-{dead}-1", ".part-latest_state.pt", f".part-{os.getppid()}-1"):
+        for name in (f".part-{dead}-0123abcd", f".part-{living}-0123abcd", *mine):
             (folder / name).touch()
     remove_stale_files(tmp_path)
-    assert {path.name for path in tmp_path.rglob(".part-*")} == {f".part-{os.getppid()}-1"}
+    assert {path.name for path in tmp_path.rglob(".part-*")} == {f".part-{living}-0123abcd", *mine}

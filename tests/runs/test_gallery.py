@@ -29,6 +29,33 @@ def test_one_row_per_input_in_order_under_the_reference_s_names(tmp_path: Path) 
     assert sorted(os.listdir(tmp_path / "images")) == sorted(names)
 
 
+def test_an_earlier_test_s_results_go_and_a_person_s_files_stay(tmp_path: Path) -> None:
+    gallery(tmp_path, "a.png", "b.png")
+    (tmp_path / "images" / "notes.txt").write_text("mine")
+    (tmp_path / "images" / "b_fake_B_edited.png").write_text("mine")
+    page = gallery(tmp_path, "b.png")
+    assert page.text("h2") == ["b"]
+    names = {path.name for path in (tmp_path / "images").iterdir()}
+    assert names == {"b_real_A.png", "b_fake_B.png", "b_real_B.png", "notes.txt", "b_fake_B_edited.png"}
+
+
+@pytest.mark.parametrize("name", ["index.html", "images/a_fake_B.png"])
+def test_a_person_s_file_is_not_replaced_by_a_result(tmp_path: Path, name: str) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(DataError, match="was not written by pixlate"):
+        gallery(tmp_path, "a.png")
+    assert (tmp_path / name).read_text() == "mine"
+
+
+def test_a_test_without_results_leaves_the_earlier_ones(tmp_path: Path) -> None:
+    gallery(tmp_path, "a.png")
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    with Gallery(tmp_path, "t"):
+        pass
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
 def test_images_are_lazy_linked_and_as_wide_as_the_option_says(tmp_path: Path) -> None:
     page = gallery(tmp_path, "a.png", width=99, aspect_ratio=2.0)
     assert all(image["loading"] == "lazy" for image in page.all("img"))
@@ -90,7 +117,7 @@ def test_an_interrupted_test_lists_what_exists(tmp_path: Path) -> None:
 
 def test_what_a_killed_test_left_half_written_is_removed(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
-    (tmp_path / "images" / ".part-latest").touch()
+    (tmp_path / "images" / f".part-{2**22 + 1}-0123abcd").touch()  # more than the highest process number
     gallery(tmp_path, "a.png")
     assert not list(tmp_path.rglob(".part-*"))
 

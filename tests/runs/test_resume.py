@@ -81,6 +81,47 @@ def test_a_finished_run_continues_with_more_epochs(folder: Path) -> None:
     assert differences(folder / "long" / "run", folder / "short" / "run") == []
 
 
+@pytest.mark.parametrize(("option", "code"), [(("--continue_train",), 1), (("--resume", "auto"), 0)], ids=str)
+def test_a_finished_run_says_so_and_changes_nothing(folder: Path, option: tuple[str, ...], code: int) -> None:
+    runs = folder / f"finished {code}"
+    train(runs, *PIX2PIX)
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files_in(runs)}
+    again = train(runs, *option, "--lambda_L1", "10", "--print_freq", "1", expect=code)
+    assert "run 'run' is finished: 3 epochs of 3 are trained, and nothing was changed." in again.output
+    assert "raise --n_epochs (now 2) or --n_epochs_decay (now 1)" in again.output
+    assert not any(text in again.output for text in ("Resuming", "Changed", "Next", "page"))
+    assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in files_in(runs)} == before
+
+
+def files_in(runs: Path) -> list[Path]:
+    """The files of a folder of runs, without locks."""
+    return [path for path in runs.rglob("*") if path.is_file() and path.name != ".lock"]
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (("--n_epochs", "0", "--n_epochs_decay", "0"), "--n_epochs and --n_epochs_decay are both 0"),
+        (("--epoch_count", "4"), "--epoch_count 4 is beyond the last epoch, 3"),
+    ],
+    ids=["zero", "beyond"],
+)
+def test_no_epoch_to_train_is_an_error_before_anything_is_written(
+    folder: Path, options: tuple[str, ...], sentence: str
+) -> None:
+    refused = train(folder / "none", *PIX2PIX, *options, expect=2)
+    assert f"there is nothing to train: {sentence}" in refused.output
+    assert not (folder / "none").exists()
+
+
+def test_rates_that_a_longer_run_would_not_have_had_are_said(folder: Path) -> None:
+    train(folder / "decayed", *PIX2PIX, "--n_epochs", "1", "--n_epochs_decay", "1")
+    more = train(folder / "decayed", "--continue_train", "--n_epochs", "2")
+    assert "The learning rates from epoch 2 to 2 were those of a run of 2 epochs: the result will not be" in more.output
+    train(folder / "flat", *PIX2PIX, "--n_epochs", "1", "--n_epochs_decay", "0")
+    assert "learning rates" not in train(folder / "flat", "--continue_train", "--n_epochs", "2").output
+
+
 def test_the_same_command_again_is_refused_with_the_choices(folder: Path) -> None:
     train(folder / "twice", *PIX2PIX)
     before = {path: path.read_bytes() for path in (folder / "twice" / "run").glob("*.p*")}
@@ -102,10 +143,11 @@ def test_overwriting_waits_until_the_new_run_can_begin(folder: Path) -> None:
 
 def test_another_number_of_threads_is_warned_about(folder: Path) -> None:
     train(folder / "threads", *PIX2PIX, "--n_epochs", "1")
-    more = train(folder / "threads", "--continue_train", before="import torch; torch.set_num_threads(2)")
+    two = "import torch; torch.set_num_threads(2)"
+    more = train(folder / "threads", "--continue_train", "--n_epochs", "2", before=two)
     assert "threads: 1 -> 2 since the run was saved" in more.output
     changes = json.loads((folder / "threads" / "run" / "options.json").read_text())["changes"]
-    assert changes == [{"images": 18, "changed": {"threads": [1, 2]}}]
+    assert changes == [{"images": 18, "changed": {"n_epochs": [1, 2], "threads": [1, 2]}}]
 
 
 def test_numbered_files_belong_to_their_epoch_and_the_oldest_go(folder: Path) -> None:
@@ -124,7 +166,7 @@ def test_network_files_that_a_kill_prevented_are_written_on_resume(folder: Path)
     expected = weights_of(stale)
     stale.write_bytes((folder / "derived" / "run" / "1_net_G.pth").read_bytes())
     (folder / "derived" / "run" / "3_net_D.pth").unlink()
-    train(folder / "derived", "--continue_train")
+    train(folder / "derived", "--resume", "auto")
     assert all(map(torch.equal, expected, weights_of(stale)))
     assert (folder / "derived" / "run" / "3_net_D.pth").exists()
 
@@ -133,7 +175,7 @@ def test_numbered_files_that_a_kill_kept_are_removed_on_resume(folder: Path) -> 
     train(folder / "pruned", *PIX2PIX, "--keep", "1")
     run_folder = folder / "pruned" / "run"
     (run_folder / "2_net_G.pth").write_bytes((run_folder / "3_net_G.pth").read_bytes())
-    train(folder / "pruned", "--continue_train")
+    train(folder / "pruned", "--resume", "auto")
     assert {path.name for path in run_folder.glob("*_net_G.pth")} == {"3_net_G.pth", "latest_net_G.pth"}
 
 
@@ -168,7 +210,7 @@ def test_one_process_at_a_time_trains_a_run(folder: Path) -> None:
         assert (folder / "locked" / "run" / "options.json").exists()
     finally:
         first.kill()
-    assert run("train", *where, "--continue_train", "--n_epochs", "1").code == 0
+    assert run("train", *where, "--resume", "auto", "--n_epochs", "1").code == 0
 
 
 def test_deterministic_algorithms_are_used_for_the_run_alone(folder: Path) -> None:

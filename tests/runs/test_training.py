@@ -23,10 +23,10 @@ BaseModel.training_step = printing
 #: The third step fails while a save is being written slowly; prints when the save ends and when the folder is unlocked.
 FAIL_WHILE_SAVING = """
 import time
+from filelock import BaseFileLock
 from pixlate.models.base import BaseModel
-from pixlate.runs import folder
 from pixlate.runs.checkpoints.store import CheckpointStore
-write, remove_if_empty, step, batches = CheckpointStore._write, folder._remove_if_empty, BaseModel.training_step, []
+write, release, step, batches = CheckpointStore._write, BaseFileLock.release, BaseModel.training_step, []
 def slow_write(*args):
     time.sleep(1)
     saved = write(*args)
@@ -37,10 +37,10 @@ def failing_step(self, batch, **group):
     if len(batches) == 3:
         raise RuntimeError("the third step failed")
     return step(self, batch, **group)
-def before_unlocking(path):
-    print("unlocking", flush=True)
-    remove_if_empty(path)
-CheckpointStore._write, folder._remove_if_empty, BaseModel.training_step = slow_write, before_unlocking, failing_step
+def printing_release(self, **options):
+    print("unlocking", self.lock_file, flush=True)
+    release(self, **options)
+CheckpointStore._write, BaseFileLock.release, BaseModel.training_step = slow_write, printing_release, failing_step
 """
 #: Every held-out image is damaged after the data sets have been checked.
 DAMAGE_HELD_OUT = """
@@ -90,7 +90,7 @@ def test_a_training_gives_each_step_its_group(folder: Path) -> None:
 def test_a_failing_step_waits_for_the_save_in_progress_before_it_unlocks_the_folder(folder: Path) -> None:
     failed = train(folder / "failed", *PIX2PIX, before=FAIL_WHILE_SAVING, expect=70)
     assert "the third step failed" in failed.output
-    assert failed.output.index("save: None") < failed.output.index("unlocking")
+    assert failed.output.index("save: None") < failed.output.index(f"unlocking {folder / 'failed' / 'run'}")
     assert "Resuming 'run' at epoch 1, 4 images seen." in train(folder / "failed", "--continue_train").output
 
 
