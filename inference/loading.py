@@ -10,7 +10,7 @@ from pixlate.models.base import BaseModel
 from pixlate.models.create import create_model
 from pixlate.models.execution.device import choose_device
 from pixlate.models.networks.architecture import infer_generator
-from pixlate.models.weights import load_networks, load_weights, read_weights
+from pixlate.models.weights import SavedNetworks, check_tag, read_weights, saved_networks
 from pixlate.options.command.hints import missing_plugin
 from pixlate.options.command.listing import read_run_options
 from pixlate.options.command.parser import declared_options
@@ -32,9 +32,11 @@ def load_translator(plugins: Plugins, run: str | Path, *, epoch: str | int, devi
     and shapes of its tensors, which for a U-Net do not tell whether it has dropout: it is off then.
     Computes in float32.
 
-    Raises CheckpointError if the checkpoint is missing, damaged, or of an unknown architecture.
+    Raises CheckpointError if the checkpoint is missing, damaged, or of an unknown architecture, OptionError if `epoch`
+    is no tag.
     """
     path = Path(run)
+    check_tag(str(epoch))
     if not path.exists() and (Path("checkpoints") / path).is_dir():
         path = Path("checkpoints") / path
     if path.is_file():
@@ -63,23 +65,28 @@ def _from_folder(plugins: Plugins, folder: Path, tag: str, device: str) -> BaseM
             if name
             else f"'{folder}' has neither the options of a run nor a file '{tag}_net_G*.pth'."
         )
-    model = _for_inference(plugins, str(options["model"]), options, device)
-    load_networks(model, folder, tag, use_ema=True)
-    return model
+    return _for_inference(plugins, str(options["model"]), options, device, saved_networks(folder, tag, use_ema=True))
 
 
 def _from_file(plugins: Plugins, path: Path, device: str) -> BaseModel[Any]:
     architecture = infer_generator(read_weights(path))
     options = {**asdict(architecture), "dropout": bool(architecture.dropout)}
-    model = _for_inference(plugins, "test", options, device)
-    load_weights(model.networks["G"], path)
-    return model
+    return _for_inference(plugins, "test", options, device, SavedNetworks(lambda _: path))
 
 
-def _for_inference(plugins: Plugins, name: str, options: Mapping[str, Any], device: str) -> BaseModel[Any]:
-    """Create a model from the options that its architecture depends on; others, such as the precision, are ignored."""
+def _for_inference(
+    plugins: Plugins, name: str, options: Mapping[str, Any], device: str, saved: SavedNetworks
+) -> BaseModel[Any]:
+    """Create a model from the options that its architecture depends on, and load its networks.
+
+    Other options, such as the precision, are ignored.
+    """
     component = plugins.registry("model").get(name)
     owners = [NetworkOptions, Seeded, *([component.config] if component.config else [])]
     known = defaults_of(owners)
     architecture = {option: value for option, value in options.items() if option in known}
-    return create_model(plugins, component.name, train=False, device=choose_device(device), **architecture)
+    model = create_model(
+        plugins, component.name, train=False, device=choose_device(device), check=saved.check, **architecture
+    )
+    saved.load(model)
+    return model

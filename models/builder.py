@@ -1,6 +1,7 @@
 """Builds the parts of a model, its networks, optimizers and losses, from the options that name them."""
 
 import random
+import warnings
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -85,6 +86,7 @@ class ModelBuilder(Generic[Config]):
         # fork_rng restores the global generator afterwards. Weights are drawn on the CPU, so that a seed gives the same
         # ones on every device.
         with torch.random.fork_rng(devices=[]):
+            self._check(name, build)
             torch.manual_seed(seed_of(self.shared.seed, "init", name))
             module = build()
             initialise(module, self.context.load("init_type"), self.shared.init_gain)
@@ -126,3 +128,14 @@ class ModelBuilder(Generic[Config]):
     def average(self, *nets: Net) -> None:
         """Declare the networks whose weights `--ema` averages: usually the generators."""
         self._averaged = tuple(name for name, net in self.nets.items() if net in nets)
+
+    def _check(self, name: str, build: Callable[[], nn.Module]) -> None:
+        if self.context.check is None:
+            return
+        try:
+            with warnings.catch_warnings(), torch.device("meta"):
+                warnings.simplefilter("ignore")  # weights that a network loads by itself have no effect there
+                network = build()
+        except Exception:  # a network that computes with its weights while it is built is compared when they are loaded
+            return
+        self.context.check(name, network)

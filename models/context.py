@@ -1,10 +1,11 @@
 """The context of a model: its device, and the components that its options name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from pixlate.plugins.component import Component
 
@@ -18,12 +19,15 @@ class ModelContext:
     - components: the component that each option of type NameOf names, by the option's name ("netG", "norm",
       "gan_mode", …); the model's own options are included.
     - fields: the fields of the data by name; None where the data set declares none.
+    - check: called before each network is built, with its name and the network on the meta device, which takes no
+      memory. Raises CheckpointError where the weights to be loaded belong to another network.
     """
 
     device: torch.device
     train: bool
     components: Mapping[str, Component]
     fields: Mapping[str, Any] | None = None
+    check: Callable[[str, nn.Module], None] | None = None
 
     def __deepcopy__(self, memo: object) -> "ModelContext":
         return self  # immutable; a component refers to its plugin, a module, which cannot be copied

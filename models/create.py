@@ -1,10 +1,12 @@
 """Constructs models: from resolved options, as a run does, or by name, as `pixlate.create_model` does."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch import nn
 
+from pixlate.errors import OptionError
 from pixlate.options.fields import build, checked, defaults_of
 from pixlate.options.shared import (
     DataOptions,
@@ -15,6 +17,7 @@ from pixlate.options.shared import (
 )
 from pixlate.plugins.component import Component
 from pixlate.plugins.manager import Plugins
+from pixlate.util.foreign import foreign
 
 from .base import BaseModel
 from .context import ModelContext
@@ -34,17 +37,21 @@ def create_model(
     train: bool,
     device: torch.device,
     fields: Mapping[str, Any] | None = None,
+    check: Callable[[str, nn.Module], None] | None = None,
     **options: Any,
 ) -> BaseModel[Any]:
     """Create a registered model; option names are those of the command line (`no_dropout=True` too).
 
     Computes in float32, uncompiled, unless `precision` and `compile` say otherwise. Options that concern the data
-    or the loop are checked and have no effect. Raises OptionError for an unknown model, option or value.
+    or the loop are checked and have no effect. For `check` see `ModelContext`. Raises OptionError for an unknown model,
+    option or value.
     """
     component = plugins.registry("model").get(name)
     owners = [*([component.config] if component.config else []), ModelOptions]
     known = [*owners, DataOptions, TrainingOptions, InferenceOptions, ExperimentOptions]
     # Later entries take precedence: declared defaults, this function's, the component's, the caller's options.
     values = {**defaults_of(owners), "precision": "fp32", "compile": "off", **component.defaults}
-    values |= checked(known, options, of=f"model '{name}'", plugins=plugins)
-    return make_model(component, values, ModelContext(device, train, plugins.components(owners, values), fields))
+    # Options may come from a file, as a list instead of a number.
+    with foreign(lambda problem: OptionError(f"an option of model '{name}' has a value of the wrong kind: {problem}.")):
+        values |= checked(known, options, of=f"model '{name}'", plugins=plugins)
+    return make_model(component, values, ModelContext(device, train, plugins.components(owners, values), fields, check))

@@ -50,5 +50,11 @@ class ImagePool:
         return {"images": list(self._images)}
 
     def load_state_dict(self, state: dict[str, Any], device: torch.device) -> None:
-        """Restore what `state_dict` returned."""
-        self._images = [image.to(device) for image in state["images"]]
+        """Restore what `state_dict` returned. Raises ValueError for anything but images of one number of channels."""
+        images = state["images"]
+        for image in images:
+            if not isinstance(image, Tensor) or image.dim() != 4 or not image.is_floating_point() or not image.numel():
+                raise ValueError("a pool of generated images holds something else")
+        if any(image.shape[:2] != (1, images[0].shape[1]) for image in images):
+            raise ValueError("a pool of generated images holds images of different kinds")
+        self._images = [image.to(device) for image in images]

@@ -148,7 +148,8 @@ class LearningRate:
         return {"policy": self.policy.state_dict(), "watched": {"sum": float(self._sum), "steps": self._steps}}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what `state_dict` returned."""
-        self.policy.load_state_dict(state["policy"])
+        """Restore what `state_dict` returned; a policy starts anew if another one without state was saved."""
+        if state["policy"]:
+            self.policy.load_state_dict(state["policy"])
         self._sum = torch.full_like(self._sum, state["watched"]["sum"])
         self._steps = int(state["watched"]["steps"])

@@ -1,12 +1,15 @@
 """Optimizer updates: backward pass, accumulation, protection against non-finite gradients, clipping, the step."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch.optim import Adam, Optimizer
+
+from pixlate.util.text import shown
 
 
 @dataclass
@@ -112,10 +115,48 @@ def step_unless(optimizer: Optimizer, non_finite: Tensor) -> None:
 def load_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
     """Restore an optimizer's moments, but keep its current initial learning rate and betas.
 
-    `--lr` and `--beta1` may have been changed for the resumed run; torch would restore the stored values.
+    `--lr` and `--beta1` may have been changed for the resumed run; torch would restore the stored values. Raises
+    ValueError where values do not fit, which torch would notice in the next step or never.
     """
     preserved = ("initial_lr", "betas")
-    current = [{key: value for key, value in group.items() if key in preserved} for group in optimizer.param_groups]
+    current = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
+    _check_settings(current, state["param_groups"])
     optimizer.load_state_dict(dict(state))
     for group, settings in zip(optimizer.param_groups, current, strict=True):
-        group.update(settings)
+        # A state of an older PyTorch may lack a setting; torch keeps none of the current ones.
+        group.update({key: value for key, value in settings.items() if key in preserved or key not in group})
+    if isinstance(optimizer, Adam):
+        _check_moments(optimizer)
+
+
+def _check_settings(current: Sequence[Mapping[str, Any]], stored: Sequence[Mapping[str, Any]]) -> None:
+    """Raise ValueError for a stored setting of another kind than the current one: a text instead of a number."""
+    for settings, group in zip(current, stored, strict=True):
+        for name, value in settings.items():
+            if name in group and not _same_kind(value, group[name]):
+                raise ValueError(f"an optimizer's '{name}' is {shown(group[name])!r}")
+
+
+def _same_kind(value: Any, stored: Any) -> bool:
+    if isinstance(value, bool) or value is None:  # foreach and fused: None leaves the choice to torch
+        return stored is None or isinstance(stored, bool)
+    if isinstance(value, int | float):
+        return isinstance(stored, int | float) and not isinstance(stored, bool) and math.isfinite(stored)
+    if isinstance(value, tuple):
+        return isinstance(stored, tuple | list) and len(stored) == len(value) and all(map(_same_kind, value, stored))
+    return isinstance(stored, type(value))
+
+
+def _check_moments(optimizer: Adam) -> None:
+    """Raise ValueError where Adam could not use what it holds for a weight."""
+    known = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
+    for weight, values in optimizer.state.items():
+        if id(weight) not in known:
+            raise ValueError("an optimizer has moments of unknown weights")
+        for name in ("exp_avg", "exp_avg_sq"):
+            moment = values[name]
+            if not isinstance(moment, Tensor) or moment.shape != weight.shape or not moment.is_floating_point():
+                raise ValueError(f"an optimizer's '{name}' has not the shape of its weight, {tuple(weight.shape)}")
+        step = values["step"]
+        if not isinstance(step, Tensor) or step.numel() != 1 or not 0 <= float(step) < math.inf:
+            raise ValueError("an optimizer's 'step' is no number of steps")

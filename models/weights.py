@@ -1,39 +1,87 @@
-"""Network files, `<tag>_net_<name>.pth`: reading them without executing code, and loading them into networks.
+"""Network files, `<tag>_net_<name>.pth`: finding them, comparing them with networks, and loading them.
 
 Each holds one bare state_dict, as in the reference; other programs' files may wrap it, see `state_dicts`.
-`read_tensors` also reads the files of whole training states.
 """
 
-import pickle
-import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from pixlate.errors import CheckpointError
+from pixlate.errors import CheckpointError, OptionError
+from pixlate.options.fields import is_tag
+from pixlate.util.foreign import exists
+from pixlate.util.text import quoted, shown
 
 from .base import BaseModel
 from .networks.architecture import describe_mismatch, infer_generator
 from .state_dicts import find_state_dict, fit
+from .tensor_files import cannot_read, read_tensors
 
 
-def load_networks(model: BaseModel[Any], folder: Path, tag: str, *, use_ema: bool = False) -> None:
-    """Load `<tag>_net_<name>.pth` of a run's folder into each of a model's networks.
+class SavedNetworks:
+    """The network files of one checkpoint: compared with a model's networks before they are built, then loaded.
 
-    With `use_ema`, `<tag>_net_<name>_ema.pth` is preferred where it exists.
-    Raises CheckpointError for a file that is missing, damaged or of another architecture.
+    A network of other options than those that the weights had could have any size: options.json says what it likes.
+
+    - find: the file of a network, by the network's name. Raises CheckpointError where there is none.
     """
-    for name, network in model.networks.items():
-        path = folder / f"{tag}_net_{name}.pth"
-        average = folder / f"{tag}_net_{name}_ema.pth"
-        if use_ema and average.exists():
-            path = average
-        if not path.exists():
-            raise CheckpointError(_explain_missing(folder, tag, name))
-        load_weights(network, path, name)
+
+    def __init__(self, find: Callable[[str], Path]) -> None:
+        self._find = find
+        self._read: dict[str, tuple[Path, dict[str, Any]]] = {}
+
+    def check(self, name: str, network: nn.Module) -> None:
+        """Raise CheckpointError if a network's file is unusable or does not fit; for `ModelContext.check`.
+
+        - network: may be on the meta device.
+        """
+        expected = network.state_dict()
+        path, weights = self._content(name, expected)
+        fitting(weights, expected, path)
+
+    def load(self, model: BaseModel[Any]) -> None:
+        """Load each network's file. Raises CheckpointError if it is unusable or does not fit."""
+        for name, network in model.networks.items():
+            expected = network.state_dict()
+            path, weights = self._content(name, expected)
+            del self._read[name]  # so that no more than one network is in memory twice
+            network.load_state_dict(fitting(weights, expected, path))
+
+    def _content(self, name: str, expected: Mapping[str, Tensor]) -> tuple[Path, dict[str, Any]]:
+        if name not in self._read:
+            path = self._find(name)
+            self._read[name] = path, read_weights(path, name, expected)
+        return self._read[name]
+
+
+def saved_networks(folder: Path, tag: str, *, use_ema: bool = False) -> SavedNetworks:
+    """The files `<tag>_net_<name>.pth` of a run's folder.
+
+    With `use_ema`, `<tag>_net_<name>_ema.pth` is preferred where it exists. Raises OptionError if `tag` is no tag.
+    """
+    check_tag(tag)
+
+    def find(name: str) -> Path:
+        if not is_tag(name):  # it may end with --model_suffix
+            raise OptionError(f"{shown(name)!r} is no network's name: a --model_suffix is '_A' or '_B', say.")
+        names = [f"{tag}_net_{name}_ema.pth"] if use_ema else []
+        for path in (folder / file for file in (*names, f"{tag}_net_{name}.pth")):
+            try:
+                if exists(path):
+                    return path
+            except OSError as error:
+                raise cannot_read(path, error) from error
+        raise CheckpointError(_explain_missing(folder, tag, name))
+
+    return SavedNetworks(find)
+
+
+def check_tag(tag: str) -> None:
+    """Raise OptionError for what cannot be the tag of a checkpoint, such as a path."""
+    if not is_tag(tag):
+        raise OptionError(f"{shown(tag)!r} is no checkpoint's tag: give latest, the number of an epoch, or iter_<N>.")
 
 
 def load_weights(network: nn.Module, path: Path, name: str = "G") -> None:
@@ -44,13 +92,10 @@ def load_weights(network: nn.Module, path: Path, name: str = "G") -> None:
     Raises CheckpointError if the file cannot be read, or if its tensors do not fit the network.
     """
     expected = network.state_dict()
-    weights = fit(read_weights(path, name, expected), expected)
-    if {key: value.shape for key, value in expected.items()} != {key: _shape(value) for key, value in weights.items()}:
-        raise CheckpointError(f"'{path}' does not fit: {_explain_difference(expected, weights)}")
-    network.load_state_dict(weights)
+    network.load_state_dict(fitting(read_weights(path, name, expected), expected, path))
 
 
-def read_weights(path: Path, name: str = "G", expected: Mapping[str, Tensor] | None = None) -> dict[str, Tensor]:
+def read_weights(path: Path, name: str = "G", expected: Mapping[str, Tensor] | None = None) -> dict[str, Any]:
     """The state_dict of one network in a file, without the wrappers and prefixes of other programs.
 
     - name: the network's name, which chooses where the file holds several.
@@ -64,31 +109,18 @@ def read_weights(path: Path, name: str = "G", expected: Mapping[str, Tensor] | N
     try:
         return find_state_dict(content, name)
     except CheckpointError as error:
-        raise CheckpointError(f"'{path}' cannot be used: {error}") from None
+        raise CheckpointError(f"{quoted(path)} cannot be used: {error}") from None
 
 
-def read_tensors(path: Path, *, device: str = "cpu") -> dict[str, Any]:
-    """Read a dict of tensors and plain values; code in the file is not executed. Raises CheckpointError."""
-    try:
-        with warnings.catch_warnings():
-            # torch warns of old formats and unusual pickles; such a file loads, or is rejected below
-            warnings.simplefilter("ignore")
-            content = torch.load(path, map_location=device, weights_only=True)
-    except FileNotFoundError:
-        raise CheckpointError(f"there is no file '{path}'.") from None
-    except OSError as error:
-        raise CheckpointError(f"'{path}' cannot be read: {error.strerror or error}.") from error
-    except Exception as error:  # torch raises many types for a damaged file: RuntimeError, KeyError, ValueError, …
-        if isinstance(error, pickle.UnpicklingError) and "Weights only load failed" in str(error):
-            raise CheckpointError(
-                f"'{path}' holds more than tensors and plain values, or is damaged; it was not loaded."
-            ) from error
-        raise CheckpointError(f"'{path}' is damaged or is no checkpoint.") from error
-    if not isinstance(content, dict):
-        raise CheckpointError(f"'{path}' holds a {type(content).__name__}, not a checkpoint.")
-    if not all(isinstance(key, str) for key in content):
-        raise CheckpointError(f"'{path}' holds a dict whose keys are not names, not a checkpoint.")
-    return dict(content)
+def fitting(weights: Mapping[str, Any], expected: Mapping[str, Any], path: Path) -> dict[str, Tensor]:
+    """The content of a network file as a network takes it. Raises CheckpointError if its tensors do not fit.
+
+    - expected: the network's state_dict, which may be on the meta device.
+    """
+    weights = fit(weights, expected)
+    if {key: _kind(value) for key, value in expected.items()} != {key: _kind(value) for key, value in weights.items()}:
+        raise CheckpointError(f"{quoted(path)} does not fit: {_explain_difference(expected, weights)}")
+    return weights
 
 
 def checkpoint_tags(folder: Path) -> list[str]:
@@ -97,7 +129,7 @@ def checkpoint_tags(folder: Path) -> list[str]:
     return sorted(tags, key=lambda tag: (not tag.isdigit(), int(tag) if tag.isdigit() else 0, tag))
 
 
-def _explain_difference(expected: Mapping[str, Tensor], weights: Mapping[str, Tensor]) -> str:
+def _explain_difference(expected: Mapping[str, Any], weights: Mapping[str, Any]) -> str:
     """The options in which two generators differ, else the first tensor that differs."""
     try:
         mismatch = describe_mismatch(infer_generator(expected), weights)
@@ -105,23 +137,34 @@ def _explain_difference(expected: Mapping[str, Tensor], weights: Mapping[str, Te
         mismatch = None
     if mismatch is not None:
         return mismatch
-    key = next(key for key in {**expected, **weights} if _shape(expected.get(key)) != _shape(weights.get(key)))
+    key = next(key for key in {**expected, **weights} if _kind(expected.get(key)) != _kind(weights.get(key)))
+    name, found, wanted = quoted(shown(key)), weights.get(key), expected.get(key)
     if key not in weights:
-        return f"it has no tensor '{key}'."
+        return f"it has no tensor {name}."
     if key not in expected:
-        return f"the network has no tensor '{key}'."
-    return f"'{key}' has the shape {_shape(weights[key])} in the file and {_shape(expected[key])} in the network."
+        return f"the network has no tensor {name}."
+    if not (isinstance(found, Tensor) and isinstance(wanted, Tensor)):
+        return f"{name} is {shown(type(found).__name__)} in the file and {type(wanted).__name__} in the network."
+    if found.shape != wanted.shape:
+        return f"{name} has the shape {tuple(found.shape)} in the file and {tuple(wanted.shape)} in the network."
+    return f"{name} has the type {found.dtype} in the file and {wanted.dtype} in the network."
 
 
 def _explain_missing(folder: Path, tag: str, name: str) -> str:
     if not folder.is_dir():
-        return f"there is no run folder '{folder}'."
+        return f"there is no run folder {quoted(folder)}."
     files = sorted({path.name for path in folder.glob(f"{tag}_net_*.pth")})
     if files:
-        return f"'{folder}' has no file '{tag}_net_{name}.pth'; for {tag} it has {', '.join(files)}."
+        return f"{quoted(folder)} has no file '{tag}_net_{name}.pth'; for {tag} it has {', '.join(files)}."
     tags = checkpoint_tags(folder)
-    return f"'{folder}' has no checkpoint '{tag}'" + (f"; it has {', '.join(tags)}." if tags else " and no other.")
+    return f"{quoted(folder)} has no checkpoint '{tag}'" + (
+        f"; it has {', '.join(tags)}." if tags else " and no other."
+    )
 
 
-def _shape(value: object) -> tuple[int, ...] | None:
-    return tuple(value.shape) if isinstance(value, Tensor) else None
+def _kind(value: object) -> tuple[object, ...]:
+    """What must be equal for a value to be loaded: a tensor's shape, and whether it holds floating-point numbers."""
+    if not isinstance(value, Tensor):
+        return (type(value),)
+    # Floating-point numbers of any precision are converted; integers, which count batches, are not made of them.
+    return tuple(value.shape), value.dtype if not value.is_floating_point() else "float"

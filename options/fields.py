@@ -11,6 +11,7 @@ choice, int and float are finite numbers. The field's name is the option's name,
 
 import dataclasses
 import math
+import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -78,6 +79,27 @@ class WholeOrInf(click.IntRange):
         if value in ("inf", math.inf):
             return None
         return super().convert(value, param, ctx)
+
+
+def is_tag(text: str) -> bool:
+    """Whether a text can be the tag of a checkpoint, with which its files' names begin: latest, 5, iter_4000.
+
+    A tag is never a path: it must not lead out of a run's folder.
+    """
+    return re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", text) is not None
+
+
+class Tag(click.ParamType[str]):
+    """The tag of a checkpoint: "latest", "5", "iter_4000"; never a path."""
+
+    name = "tag"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not is_tag(str(value)):
+            self.fail(
+                f"{value!r} is no checkpoint's tag: give latest, the number of an epoch, or iter_<N>.", param, ctx
+            )
+        return str(value)
 
 
 class OneOf(click.Choice[str]):

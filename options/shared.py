@@ -10,10 +10,12 @@ from typing import ClassVar, Literal
 
 import click
 
-from .fields import FiniteFloat, NameOf, Scope, WholeOrInf, option
+from .fields import FiniteFloat, NameOf, Scope, Tag, WholeOrInf, option
 
 COUNT = click.IntRange(min=1)
 WHOLE = click.IntRange(min=0)
+CHANNELS = click.IntRange(1, 2**16)
+ITERATION = click.IntRange(0, 2**53)
 WEIGHT = FiniteFloat(min=0)
 RATE = FiniteFloat(min=0, min_open=True)
 
@@ -60,8 +62,10 @@ class Seeded:
 class Channels:
     """The options that models and data sets share."""
 
-    input_nc: int = option(3, "channels of the input images: 3 colour, 1 grey", type=COUNT, scope=Scope.ARCHITECTURE)
-    output_nc: int = option(3, "channels of the output images: 3 colour, 1 grey", type=COUNT, scope=Scope.ARCHITECTURE)
+    input_nc: int = option(3, "channels of the input images: 3 colour, 1 grey", type=CHANNELS, scope=Scope.ARCHITECTURE)
+    output_nc: int = option(
+        3, "channels of the output images: 3 colour, 1 grey", type=CHANNELS, scope=Scope.ARCHITECTURE
+    )
     direction: Literal["AtoB", "BtoA"] = option("AtoB", "which side is the input", scope=Scope.RUN)
 
 
@@ -75,9 +79,9 @@ class NetworkOptions(Channels):
         "resnet_9blocks", "generator", type=NameOf("network", role="generator"), scope=Scope.ARCHITECTURE
     )
     netD: str = option("basic", "discriminator", type=NameOf("network", role="discriminator"), scope=Scope.RUN)
-    ngf: int = option(64, "channels of the generator's first layer", type=COUNT, scope=Scope.ARCHITECTURE)
-    ndf: int = option(64, "channels of the discriminator's first layer", type=COUNT, scope=Scope.RUN)
-    n_layers_D: int = option(3, "depth of the discriminator 'n_layers'", type=COUNT, scope=Scope.RUN)
+    ngf: int = option(64, "channels of the generator's first layer", type=CHANNELS, scope=Scope.ARCHITECTURE)
+    ndf: int = option(64, "channels of the discriminator's first layer", type=CHANNELS, scope=Scope.RUN)
+    n_layers_D: int = option(3, "depth of the discriminator 'n_layers'", type=click.IntRange(1, 32), scope=Scope.RUN)
     norm: str = option("instance", "normalisation layer", type=NameOf("norm"), scope=Scope.ARCHITECTURE)
     # Not of the architecture: a U-Net's weights do not depend on it, and others are compared when they are loaded.
     dropout: bool = option(True, "dropout in the generator", flag="--no_dropout", scope=Scope.RUN)
@@ -208,8 +212,14 @@ class TrainingOptions:
     epoch_count: int = option(
         1, "number of the first epoch, for weights without a training state", type=COUNT, scope=Scope.INVOCATION
     )
-    epoch: str = option("latest", "checkpoint to resume from, where there is no state", scope=Scope.INVOCATION)
-    load_iter: int = option(0, "resume from iter_<N> instead", type=WHOLE, scope=Scope.INVOCATION)
+    epoch: str = option(
+        "latest",
+        "checkpoint to resume from, where there is no state",
+        type=Tag(),
+        metavar="TAG",
+        scope=Scope.INVOCATION,
+    )
+    load_iter: int = option(0, "resume from iter_<N> instead", type=ITERATION, scope=Scope.INVOCATION)
 
 
 @dataclass(frozen=True)
@@ -220,8 +230,10 @@ class InferenceOptions:
     __test__: ClassVar[bool] = False
 
     results_dir: str = option("./results", "folder for the galleries", metavar="FOLDER")
-    epoch: str = option("latest", "checkpoint: latest, or the number of an epoch", scope=Scope.INVOCATION)
-    load_iter: int = option(0, "use iter_<N> instead", type=WHOLE, scope=Scope.INVOCATION)
+    epoch: str = option(
+        "latest", "checkpoint: latest, or the number of an epoch", type=Tag(), metavar="TAG", scope=Scope.INVOCATION
+    )
+    load_iter: int = option(0, "use iter_<N> instead", type=ITERATION, scope=Scope.INVOCATION)
     num_test: int | None = option(None, "translate only the first N images", type=WholeOrInf(min=1))
     eval: bool = option(False, "batch norm uses its running statistics and dropout is off")
     aspect_ratio: float = option(1.0, "stretch saved images to this ratio of height to width", type=RATE)

@@ -24,6 +24,10 @@ class CheckpointError(PixlateError):
     """A checkpoint or run folder that is missing, damaged, or of another architecture."""
 
 
+class DamagedError(CheckpointError):
+    """A checkpoint that is proven to be damaged: it is cut off, or its content is not that of its checksums."""
+
+
 class NothingToDo(PixlateError):
     """All that a command asks for is done already. Success, with `exit_code` 0, for a command that may be repeated."""
 

@@ -10,7 +10,7 @@ from pixlate.models.base import BaseModel, Batch
 from pixlate.plugins.run import Progress
 from pixlate.util.text import counted, quoted
 
-from .checkpoints.store import CheckpointStore
+from .checkpoints.store import CheckpointStore, has_state
 
 log = logging.getLogger(__name__)
 
@@ -59,11 +59,14 @@ class NonFiniteGuard:
         """Load the model from the last saved state; the run's position does not change."""
         checkpoints.wait()
         try:
+            if not has_state(checkpoints.folder):
+                log.warning("There is no checkpoint to roll back to yet.")
+                return
             state, _ = checkpoints.read()
-        except CheckpointError:
-            log.warning("There is no checkpoint to roll back to yet.")
+        except CheckpointError as error:
+            log.warning(f"{error} Training continues without rolling back.")
             return
-        self._model.load_state_dict(state["model"])
+        checkpoints.load(state)
         self._skipped_before = float(self._model.updater.skipped)
         log.warning(f"Rolled back to the state of image {state['position']['images']}.")
 

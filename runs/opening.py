@@ -24,7 +24,7 @@ from pixlate.plugins.run import Progress
 from pixlate.util.owned import OwnFiles
 from pixlate.util.randomness import deterministic_algorithms
 
-from .checkpoints.compatibility import data_fingerprint, machine_fingerprint
+from .checkpoints.compatibility import data_fingerprint, defining_options, machine_fingerprint
 from .checkpoints.store import CheckpointStore, check_free_space
 from .events import Events, make_viewers
 from .folder import claimed_folder
@@ -74,7 +74,11 @@ def _build(resolved: ResolvedOptions, files: OwnFiles, events: Events, stop: Sto
     data_options = resolved.options(DataOptions)
     dataset, model = _data_and_model(resolved)
     held_out = HeldOutSamples(resolved, dataset)
-    facts = {"data": data_fingerprint(dataset), "machine": machine_fingerprint(str(model.device))}
+    facts = {
+        "data": data_fingerprint(dataset),
+        "machine": machine_fingerprint(str(model.device)),
+        "options": defining_options(resolved),
+    }
     checkpoints = CheckpointStore(resolved.folder, model, facts=facts, keep=options.keep, files=files)
     check_free_space(resolved.folder, model)
     first_batch, _ = fetch(dataset, [(1, 0)])

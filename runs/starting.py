@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from pixlate.errors import NothingToDo, OptionError
-from pixlate.models.weights import load_networks
+from pixlate.models.weights import saved_networks
 from pixlate.options.command.listing import FILE as LISTING
 from pixlate.options.command.listing import write_listing
 from pixlate.options.command.resolved import ResolvedOptions
@@ -23,6 +23,7 @@ from .checkpoints.compatibility import (
     allowed_changes,
     check_position,
     check_same_data,
+    check_same_run,
     describe_changes,
     machine_changes,
     machine_fingerprint,
@@ -93,7 +94,7 @@ def start_or_resume(resolved: ResolvedOptions, checkpoints: CheckpointStore, opt
         return StartingPoint(progress)
     if not has_state(resolved.folder):
         tag = f"iter_{options.load_iter}" if options.load_iter else options.epoch
-        load_networks(checkpoints.model, resolved.folder, tag)
+        saved_networks(resolved.folder, tag).load(checkpoints.model)
         checkpoints.model.restart_averages()
         log.warning(f"'{resolved.folder}' holds weights without a training state: optimizers and schedules start anew.")
         _store_options(resolved, checkpoints.files, progress, allowed_changes(resolved))
@@ -106,13 +107,15 @@ def _resume(resolved: ResolvedOptions, checkpoints: CheckpointStore, options: Tr
     state, problem = checkpoints.read()
     if problem:
         log.warning(problem)
+    check_same_run(state["facts"], checkpoints.facts, resolved.name)
     check_position(resolved, Progress(**state["position"]))
     check_same_data(state["facts"], checkpoints.facts, resolved.name)
     progress = checkpoints.restore(state, previous=bool(problem))
     _require_epochs_left(resolved, progress)
     machine = machine_changes(state["facts"], checkpoints.facts)
-    for change in describe_changes(machine):
-        log.warning(f"{change} since the run was saved, so the resumed run is not bit for bit the same.")
+    if machine:
+        changes = ", ".join(describe_changes(machine))
+        log.warning(f"{changes} since the run was saved, so the resumed run is not bit for bit the same.")
     if checkpoints.model.device.type == "cuda" and not resolved.values["deterministic"]:
         log.warning("On a GPU only runs with --deterministic are resumed bit for bit.")
     if difference := schedule_difference(resolved, progress.epoch - 1):

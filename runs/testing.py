@@ -19,7 +19,7 @@ from pixlate.models.execution.device import choose_device
 from pixlate.models.execution.net import in_full_precision
 from pixlate.models.execution.plan import keep_freed_memory
 from pixlate.models.networks import describe_networks
-from pixlate.models.weights import load_networks
+from pixlate.models.weights import saved_networks
 from pixlate.options.command.listing import write_listing
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.options.shared import DataOptions, InferenceOptions
@@ -48,11 +48,12 @@ class Tester:
         keep_freed_memory()
         device = choose_device(str(resolved.values["device"]), str(resolved.values["gpu_ids"]))
         self.tag = f"iter_{self.options.load_iter}" if self.options.load_iter else self.options.epoch
-        context = ModelContext(device, train=False, components=resolved.components)
+        saved = saved_networks(resolved.folder, self.tag, use_ema=self.options.use_ema)
+        context = ModelContext(device, train=False, components=resolved.components, check=saved.check)
         self.model = make_model(resolved.components["model"], resolved.values, context)
         if resolved.values["verbose"]:
             log.info(describe_networks(self.model.networks, layers=True))
-        load_networks(self.model, resolved.folder, self.tag, use_ema=self.options.use_ema)
+        saved.load(self.model)
         self.dataset = make_dataset(resolved.components["dataset_mode"], resolved.values)
         log.info(f"Data: {self.dataset.describe()}.")
         check_dataset(self.dataset, self.data_options, self.model.networks)

@@ -21,7 +21,7 @@ from PIL import Image
 import pixlate
 from pixlate import get_plugins
 from pixlate.errors import CheckpointError, PixlateError
-from pixlate.models.weights import read_tensors
+from pixlate.models.tensor_files import read_tensors
 from pixlate.options.command.listing import read_listing
 from pixlate.options.command.parser import declared_options
 from pixlate.options.command.resolve import resolve

@@ -40,3 +40,21 @@ def one_line(error: BaseException) -> str:
 def either(names: Sequence[str]) -> str:
     """Alternatives in a sentence: "a", "a or b", "a, b or c"."""
     return " or ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+
+
+def shortened(text: str, most: int = 200) -> str:
+    """A text on one line, of at most `most` characters; control characters are escaped."""
+    text = " ".join(text[: 4 * most].split())
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape", "replace").decode() for c in text)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def shown(value: object, most: int = 60) -> str:
+    """A value from a file as part of a sentence: on one line and not too long."""
+    if isinstance(value, int) and value.bit_length() > 200:
+        return "a very large number"  # Python refuses to write numbers of some thousand digits
+    if isinstance(value, list) and len(value) <= 5:
+        parts = ("…" if isinstance(part, list) else repr(shown(part)) for part in value)
+        return shortened(f"[{', '.join(parts)}]", most)
+    plain = value is None or isinstance(value, str | int | float)
+    return shortened(str(value) if plain else type(value).__name__, most)

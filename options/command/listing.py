@@ -12,8 +12,10 @@ from typing import Any
 
 import click
 
+from pixlate.errors import CheckpointError
 from pixlate.options.fields import ConfigOption
 from pixlate.util.files import write_whole
+from pixlate.util.foreign import read_small, reason
 from pixlate.util.text import quoted
 
 from .resolved import ResolvedOptions
@@ -22,7 +24,6 @@ from .stored import StoredRun, read_stored
 log = logging.getLogger(__name__)
 
 FILE = "train_opt.txt"
-MAX_BYTES = 1_000_000  # a larger file is no list of options
 _LINE = re.compile(r"\s*(\w+): (.*?)\s*(\t\[default: .*\])?")
 #: Names of options in versions of the reference before 2019.
 _OLDER_NAMES = {
@@ -73,6 +74,8 @@ def read_listing(path: Path, options: Mapping[str, ConfigOption]) -> dict[str, A
     """The values in a list of options; empty where there is no such file.
 
     - options: the declared options by name. Lines of other names are ignored, and those of other values with a warning.
+
+    Raises CheckpointError where the file cannot be read.
     """
     values: dict[str, Any] = {}
     context = click.Context(click.Command("options"))
@@ -105,10 +108,10 @@ def read_run_options(folder: Path, options: Mapping[str, ConfigOption]) -> Store
 def _lines(path: Path) -> dict[str, str]:
     """The text of each value by name."""
     try:
-        if not path.is_file() or path.stat().st_size > MAX_BYTES:
-            return {}
-        lines = path.read_text("utf-8").splitlines()
-    except (OSError, ValueError):  # UnicodeDecodeError is a ValueError
+        lines = read_small(path).decode("utf-8", "replace").splitlines()
+    except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as error:
+        raise CheckpointError(f"{quoted(path)} cannot be read: {reason(error)}.") from error
     matches = (_LINE.fullmatch(line) for line in lines)
     return {_OLDER_NAMES.get(match[1], match[1]): match[2] for match in matches if match}

@@ -11,6 +11,8 @@ from pixlate.errors import OptionError, did_you_mean
 from pixlate.options.fields import options_by_name, without_negations
 from pixlate.options.shared import OWNERS
 from pixlate.plugins.manager import Plugins
+from pixlate.util.foreign import foreign, read_small, reason
+from pixlate.util.text import quoted
 
 from .parser import FILES, SETTINGS, declared_options
 
@@ -41,11 +43,11 @@ def read_config(path: str | None, plugins: Plugins) -> dict[str, Any]:
     if not path:
         return {}
     try:
-        values = tomllib.loads(Path(path).read_text("utf-8"))
+        content = read_small(Path(path))
     except OSError as error:
-        raise OptionError(f"--config '{path}' cannot be read: {error.strerror}.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise OptionError(f"--config '{path}' is not valid TOML: {error}.") from None
+        raise OptionError(f"--config {quoted(path)} cannot be read: {reason(error)}.") from None
+    with foreign(lambda problem: OptionError(f"--config {quoted(path)} is not valid TOML: {problem}.")):
+        values = tomllib.loads(content.decode("utf-8"))
     values = {name.replace("-", "_"): value for name, value in values.items()}
     for name, value in values.items():
         if name in ("plugin", "config"):  # a file must not be able to make pixlate run code

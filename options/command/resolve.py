@@ -20,7 +20,8 @@ from pixlate.plugins.component import Component
 from pixlate.plugins.discovery import load_files
 from pixlate.plugins.manager import Plugins
 from pixlate.plugins.registry import UnknownName
-from pixlate.util.text import one_line
+from pixlate.util.foreign import foreign
+from pixlate.util.text import quoted, shown
 
 from .hints import changed_plugins, unknown_name, unknown_option
 from .layers import COMMAND_DEFAULTS, Layers, requested_layers, with_components, with_stored
@@ -95,22 +96,19 @@ def _filled_suffix(command: str, args: list[str], plugins: Plugins, layers: Laye
     )
     values = {**context.params, "name": name}
     values |= reference_values(values, parser.declared, training=command == "train")
-    try:
+    explanation = f"--suffix {quoted(suffix)} is invalid, its fields must be names of options"
+    with foreign(lambda problem: OptionError(f"{explanation}: {problem}.")):
         return suffix.format(**values)
-    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
-        raise OptionError(f"--suffix '{suffix}' is invalid, its fields must be names of options: {error}.") from None
 
 
 def _parse(parser: TitledCommand, args: list[str], plugins: Plugins, layers: Layers) -> tuple[dict[str, Any], Layers]:
     """The converted values of all options, and the layers with the values of the whole command line."""
     try:
-        context = parser.make_context(parser.name, list(args), default_map=layers.below_command_line(), obj=plugins)
+        # What click does not expect comes from files: on the command line all values are text.
+        with foreign(_wrong_kind, click.ClickException, click.exceptions.Exit, click.Abort):
+            context = parser.make_context(parser.name, list(args), default_map=layers.below_command_line(), obj=plugins)
     except click.NoSuchOption as error:
         raise unknown_option(error, plugins) from None
-    except PixlateError:
-        raise
-    except (TypeError, ValueError, AttributeError) as error:  # from files: on the command line all values are text
-        raise OptionError(f"options.json or --config has a value of the wrong kind: {one_line(error)}.") from error
     values = {name: value for name, value in context.params.items() if name not in ("config", "plugin")}
     command_line = {
         name: value
@@ -118,6 +116,10 @@ def _parse(parser: TitledCommand, args: list[str], plugins: Plugins, layers: Lay
         if context.get_parameter_source(name) in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
     }
     return values, layers.with_layer("command line", command_line)
+
+
+def _wrong_kind(problem: str) -> OptionError:
+    return OptionError(f"options.json or --config has a value of the wrong kind: {problem}.")
 
 
 def _named_components(
@@ -153,7 +155,8 @@ def _check_model(layers: Layers, stored: StoredRun, name: str) -> None:
     stored_model, model = stored.options.get("model"), layers.chosen("model")
     if stored_model and not stored.is_listing and model not in (stored_model, "test"):
         raise OptionError(
-            f"--model {model} contradicts run '{name}', which is a {stored_model}: omit it, or choose another --name."
+            f"--model {model} contradicts run '{name}', which is a {shown(stored_model)}: omit it, or choose another "
+            "--name."
         )
 
 
@@ -168,5 +171,6 @@ def _check_architecture(resolved: ResolvedOptions) -> None:
         if resolved.is_given(name):
             flag = f"--no_{name}" if value is False else f"--{name} {value}"
             raise OptionError(
-                f"{flag} contradicts run '{resolved.name}', which was trained with {name} = {stored_value}: omit it."
+                f"{flag} contradicts run '{resolved.name}', which was trained with {name} = {shown(stored_value)}: "
+                "omit it."
             )

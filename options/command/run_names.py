@@ -1,6 +1,7 @@
 """The name of a command's run: given, composed of its data and model, or that of the newest run."""
 
 import logging
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -38,9 +39,11 @@ def default_name(dataroot: str, model: str) -> str:
 
 
 def check_name(name: str, folder: Path) -> None:
-    """Raise OptionError for a name whose folder is not strictly inside the folder of runs."""
-    run_folder = (folder / name).resolve()  # with symbolic links and ".." followed
-    if folder.resolve() not in run_folder.parents or re.search(r"[\x00-\x1f]", name):
+    """Raise OptionError for a name that is no plain path, or whose folder is not strictly inside the folder of runs."""
+    plain = not re.search(r"[\x00-\x1f]", name) and ".." not in Path(name).parts
+    # With symbolic links followed. Not `Path.resolve`, which raises an error for links in a circle.
+    runs = os.path.realpath(folder)
+    if not plain or not os.path.realpath(folder / name).startswith(os.path.join(runs, "")):
         raise OptionError(f"--name {name!r} must be a plain name: its folder would lie outside '{folder}'.")
 
 

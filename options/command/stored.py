@@ -8,8 +8,11 @@ from typing import Any
 
 from pixlate.errors import CheckpointError
 from pixlate.util.files import write_whole
+from pixlate.util.foreign import foreign, read_small, reason
+from pixlate.util.text import quoted
 
 FILE = "options.json"
+FORMAT = 1  # the version of its layout
 
 
 @dataclass(frozen=True)
@@ -33,22 +36,36 @@ class StoredRun:
 
 
 def read_stored(folder: Path) -> StoredRun | None:
-    """The stored options of a run folder; None where it has none. Raises CheckpointError when damaged."""
+    """The stored options of a run folder; None where it has none.
+
+    Raises CheckpointError where they cannot be read, are damaged, or were written by a newer version.
+    """
     path = folder / FILE
     try:
-        data = json.loads(path.read_text("utf-8"))
-        return StoredRun(
-            dict(data["options"]),
-            _texts(data.get("sources", {})),
-            {option: _texts(component) for option, component in data.get("components", {}).items()},
-            _texts(data.get("plugin_files", {})),
-            dict(data.get("environment", {})),
-            list(data.get("changes", [])),
-        )
+        content = read_small(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"'{path}' is damaged: {error}. Delete it to use the default options.") from error
+    except OSError as error:
+        raise CheckpointError(f"{quoted(path)} cannot be read: {reason(error)}.") from error
+    with foreign(
+        lambda problem: CheckpointError(f"{quoted(path)} is damaged: {problem}. Delete it to use the default options.")
+    ):
+        return _stored_run(json.loads(content.decode("utf-8")), path)
+
+
+def _stored_run(data: Mapping[str, Any], path: Path) -> StoredRun:
+    """The content of options.json as a StoredRun. May raise anything for other content."""
+    version = data.get("format", FORMAT)
+    if not isinstance(version, int) or version > FORMAT:
+        raise CheckpointError(f"{quoted(path)} was written by a newer version of pixlate: upgrade pixlate.")
+    return StoredRun(
+        dict(data["options"]),
+        _texts(data.get("sources", {})),
+        {option: _texts(component) for option, component in data.get("components", {}).items()},
+        _texts(data.get("plugin_files", {})),
+        dict(data.get("environment", {})),
+        [dict(change) for change in data.get("changes", [])],
+    )
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
@@ -58,7 +75,7 @@ def _texts(values: Mapping[str, Any]) -> dict[str, str]:
 def write_stored(folder: Path, stored: StoredRun) -> None:
     """Write options.json atomically. Raises DataError when it cannot be written."""
     data = {
-        "format": 1,  # the version of this layout
+        "format": FORMAT,
         "options": dict(sorted(stored.options.items())),
         "sources": dict(sorted(stored.sources.items())),
         "components": dict(stored.components),

@@ -11,10 +11,11 @@ import torch
 
 from pixlate._version import __version__
 from pixlate.data.base import BaseDataset
-from pixlate.errors import OptionError
+from pixlate.errors import CheckpointError, OptionError
 from pixlate.models.lr_policies import Schedule
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.plugins.run import Progress
+from pixlate.util.text import shown
 
 #: The stored value and the current one.
 Change = tuple[Any, Any]
@@ -57,7 +58,12 @@ def allowed_changes(resolved: ResolvedOptions) -> dict[str, Change]:
 
 def describe_changes(changes: Mapping[str, Change]) -> list[str]:
     """One text per change: "lr: 0.0002 -> 0.0001"."""
-    return [f"{name}: {old} -> {new}" for name, (old, new) in changes.items()]
+    return [f"{shown(name)}: {shown(old)} -> {shown(new)}" for name, (old, new) in changes.items()]
+
+
+def defining_options(resolved: ResolvedOptions) -> dict[str, Any]:
+    """The options that make a run this one, its seed and networks among others: those that no resume may change."""
+    return {name: _as_stored(v) for name, v in resolved.values.items() if resolved.on_change(name) == "refuse"}
 
 
 def data_fingerprint(dataset: BaseDataset[Any]) -> dict[str, Any]:
@@ -91,12 +97,23 @@ def machine_fingerprint(device: str) -> dict[str, str | int]:
     }
 
 
+def check_same_run(stored: Mapping[str, Any], current: Mapping[str, Any], name: str) -> None:
+    """Compare the defining options of two states' facts. Raises CheckpointError where they are of different runs."""
+    saved, options = stored.get("options", {}), current["options"]
+    changes = {key: (saved[key], options[key]) for key in options if key in saved and saved[key] != options[key]}
+    if changes:
+        raise CheckpointError(
+            f"the state in the folder of run '{name}' is of another run ({'; '.join(describe_changes(changes))}): put "
+            "back the state of this run, or start a new run under another --name."
+        )
+
+
 def check_same_data(stored: Mapping[str, Any], current: Mapping[str, Any], name: str) -> None:
     """Compare the data fingerprints of two states' facts. Raises OptionError when they differ."""
     stored_data, data = stored["data"], current["data"]
     if stored_data == data:
         return
-    counts = f"{stored_data.get('files')} files and there are {data.get('files')} now"
+    counts = f"{shown(stored_data.get('files'))} files and there are {data.get('files')} now"
     if stored_data.get("files") == data.get("files"):
         counts = f"{data.get('files')} files of other names"
     raise OptionError(

@@ -1,6 +1,5 @@
 """A training state: its content, its validation after reading, and the copying of its tensors between two steps."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -9,11 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pixlate._version import __version__
 from pixlate.errors import CheckpointError
+from pixlate.options.fields import is_tag
 from pixlate.plugins.run import Progress
+from pixlate.util.text import quoted, shown
 
 FORMAT = 1  # the version of the state's layout
-_TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # file names begin with a tag: it must not lead out of the folder
+MAX_TAGS = 8  # of one save, which has one or two: files are written for each
 
 
 def new_state(
@@ -27,7 +29,7 @@ def new_state(
     """The content of a state file.
 
     - model: the model's state_dict, copied.
-    - facts: the fingerprints of data and machine, compared on resume.
+    - facts: the fingerprints of data and machine, and the options that define the run, compared on resume.
     - log_sizes: the length of each log in bytes, to which it is truncated on resume.
     - tags: further names under which the networks are written, "5" or "iter_4000".
     """
@@ -49,10 +51,11 @@ def check_state(state: dict[str, Any], path: Path) -> dict[str, Any]:
     version = state.get("format")
     if isinstance(version, int) and version > FORMAT:
         raise CheckpointError(
-            f"'{path}' was written by a newer version of pixlate: upgrade pixlate to resume this run."
+            f"{quoted(path)} was written by a newer version of pixlate{_writer(state)}: upgrade pixlate, which is "
+            f"{__version__} here, to resume this run."
         )
     if version != FORMAT or not _is_valid(state):
-        raise CheckpointError(f"'{path}' is not the state of a run.")
+        raise CheckpointError(f"{quoted(path)} is not the state of a run{_writer(state)}.")
     return state
 
 
@@ -75,15 +78,25 @@ def _is_valid(state: Mapping[str, Any]) -> bool:
         and position["epoch"] >= 1
         and isinstance(facts, dict)
         and all(isinstance(facts.get(key), dict) for key in ("data", "machine"))
+        and isinstance(facts.get("options", {}), dict)
         and isinstance(logs, dict)
         and all(_is_count(size) for size in logs.values())
         and isinstance(tags, list)
-        and all(isinstance(tag, str) and _TAG.fullmatch(tag) for tag in tags)
+        and len(tags) <= MAX_TAGS
+        and all(isinstance(tag, str) and is_tag(tag) for tag in tags)
     )
 
 
 def _is_count(value: object) -> bool:
-    return isinstance(value, int) and value >= 0
+    return isinstance(value, int) and 0 <= value < 2**53
+
+
+def _writer(state: Mapping[str, Any]) -> str:
+    """The version that wrote a state, in parentheses; empty where it is not known."""
+    facts = state.get("facts")
+    machine = facts.get("machine") if isinstance(facts, dict) else None
+    version = machine.get("pixlate") if isinstance(machine, dict) else None
+    return f" ({shown(version)})" if version else ""
 
 
 class Snapshot:

@@ -5,15 +5,20 @@ state and that of the replaced one: whenever the process is killed, one of them 
 """
 
 import hashlib
+import logging
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 
-from pixlate.errors import CheckpointError
-from pixlate.models.weights import read_tensors
-from pixlate.util.files import atomic_link, atomic_write, flush_to_disk, write_whole
+from pixlate.models.tensor_files import cannot_read, load_tensors
+from pixlate.util.files import atomic_link, atomic_write, cannot_write, flush_to_disk, write_whole
+from pixlate.util.foreign import exists, open_file, read_small
+from pixlate.util.text import quoted
+
+log = logging.getLogger(__name__)
 
 
 def write_state(path: Path, state: Mapping[str, Any], *, keep_as: Path | None = None) -> None:
@@ -27,22 +32,32 @@ def write_state(path: Path, state: Mapping[str, Any], *, keep_as: Path | None = 
         digest = _save(state, file)
         # The new state must be on the disk before the previous one is replaced: a failed write leaves both unchanged.
         flush_to_disk(file)
-        if keep_as is not None and path.exists():
+        if keep_as is not None and path.is_file() and not path.is_symlink():
             link_state(path, keep_as)
         _write_digests(path, {digest, *_digests(path)})
     _write_digests(path, {digest})  # after the rename, which ends the block
 
 
-def read_state(path: Path, *, device: str = "cpu") -> dict[str, Any]:
-    """Read a state. Raises CheckpointError when it is missing, damaged, or contains anything but data."""
+def read_state(path: Path) -> dict[str, Any]:
+    """Read a state; its tensors are on the CPU.
+
+    Raises CheckpointError when it is missing, cannot be read now, or contains anything but data, and DamagedError when
+    it is proven to be damaged: neither the checksum beside it nor those of its records are right.
+    """
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
+            stored = _digests(path)
+            file.seek(0)
+            state = load_tensors(file, path, verified=digest in stored)
     except OSError as error:
-        raise CheckpointError(f"'{path}' cannot be read: {error.strerror}.") from error
-    if digest not in (_digests(path) or {digest}):
-        raise CheckpointError(f"'{path}' is damaged: its checksum differs from the one stored beside it.")
-    return read_tensors(path, device=device)
+        raise cannot_read(path, error) from error
+    if stored and digest not in stored:  # but the checksums inside of it are right
+        log.warning(
+            f"{quoted(path)} or the checksum beside it is damaged; the state is used, because the checksums of its "
+            "content are right."
+        )
+    return state
 
 
 def link_state(path: Path, name: Path) -> None:
@@ -54,6 +69,24 @@ def link_state(path: Path, name: Path) -> None:
     _write_digests(name, digests | _digests(name))
     atomic_link(path, name)
     _write_digests(name, digests)
+
+
+def set_aside(path: Path) -> None:
+    """Rename a damaged state to `damaged_state.pt`, or `damaged_state_2.pt` and so on; a warning names it.
+
+    Raises DataError when that is impossible.
+    """
+    number, name = 1, path.with_name("damaged_state.pt")
+    try:
+        if not exists(path):
+            return
+        while exists(name):
+            number += 1
+            name = path.with_name(f"damaged_state_{number}.pt")
+        path.rename(name)
+    except OSError as error:
+        raise cannot_write(name, error) from error
+    log.warning(f"The damaged state is kept as {quoted(name)}.")
 
 
 def write_weights(path: Path, weights: Mapping[str, Any]) -> None:
@@ -95,9 +128,10 @@ def _checksum_file(path: Path) -> Path:
 def _digests(path: Path) -> set[str]:
     """The stored checksums, one of which must be the file's; empty where they cannot be read."""
     try:
-        return {line.split()[0] for line in _checksum_file(path).read_text("utf-8").splitlines() if line.strip()}
-    except (OSError, UnicodeDecodeError):
+        lines = read_small(_checksum_file(path)).decode("ascii", "replace").splitlines()
+    except OSError:
         return set()
+    return {match[0] for line in lines if (match := re.match(r"[0-9a-f]{64}\b", line))}
 
 
 def _write_digests(path: Path, digests: set[str]) -> None:

@@ -16,15 +16,17 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from pixlate.errors import CheckpointError, DataError, PixlateError
+from pixlate.errors import CheckpointError, DamagedError, DataError, PixlateError
 from pixlate.models.base import BaseModel
-from pixlate.models.weights import read_tensors
+from pixlate.models.tensor_files import cannot_read, read_tensors
 from pixlate.plugins.run import Progress
+from pixlate.util.foreign import exists, foreign
 from pixlate.util.owned import OwnFiles
-from pixlate.util.text import one_line
+from pixlate.util.text import one_line, quoted
 
+from .fit import misfit
 from .state import Snapshot, check_state, network_files, new_state
-from .state_file import link_state, read_state, write_state, write_weights
+from .state_file import link_state, read_state, set_aside, write_state, write_weights
 
 STATE, PREVIOUS = "latest_state.pt", "previous_state.pt"
 STATE_FILES = (STATE, PREVIOUS, f"{STATE}.sha256", f"{PREVIOUS}.sha256")
@@ -50,8 +52,8 @@ class Saved:
 
 
 def has_state(folder: Path) -> bool:
-    """Whether a run folder holds a training state."""
-    return (folder / STATE).exists() or (folder / PREVIOUS).exists()
+    """Whether a run folder holds a training state. Raises CheckpointError where that cannot be known."""
+    return _present(folder / STATE) or _present(folder / PREVIOUS)
 
 
 class CheckpointStore:
@@ -111,15 +113,18 @@ class CheckpointStore:
         self._worker.shutdown()
 
     def read(self) -> tuple[dict[str, Any], str]:
-        """The newest valid state, and a warning where it is not the latest, else "".
+        """The latest state, or the previous one where the latest is missing or proven to be damaged.
 
-        Raises CheckpointError when there is none.
+        Also returns a warning if it is the previous one, else "". Raises CheckpointError where there is no whole state,
+        and where the latest one cannot be read now, or not by this version: an older one must not take its place.
         """
         latest, previous = self.folder / STATE, self.folder / PREVIOUS
         try:
+            if not _present(latest):
+                raise DamagedError(f"{quoted(latest)} is missing.")
             return check_state(read_state(latest), latest), ""
-        except CheckpointError as error:
-            if not previous.exists():
+        except DamagedError as error:
+            if not _present(previous):
                 raise
             try:
                 state = check_state(read_state(previous), previous)
@@ -128,24 +133,31 @@ class CheckpointStore:
             images = state["position"]["images"]
             return state, f"{error} Resuming from the previous state, at {images} images."
 
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Load a state into the model. Raises CheckpointError for one that does not fit the model."""
+        with foreign(self._unfitting):
+            problem = misfit(self.model.state_dict(), state["model"])
+            if problem:
+                raise self._unfitting(problem)
+            self.model.load_state_dict(state["model"])
+
     def restore(self, state: Mapping[str, Any], *, previous: bool = False) -> Progress:
         """Load a state into the model, and write its network files, which a killed process may not have completed.
 
-        - previous: the state is the one before the latest, which is damaged; it becomes the latest.
+        - previous: the state is the one before the latest; it becomes the latest, and a damaged latest one is renamed.
 
         Raises CheckpointError for a state that does not fit the model, DataError when files cannot be written.
         """
-        try:
-            self.model.load_state_dict(state["model"])
-        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
-            raise CheckpointError(
-                f"the state in '{self.folder}' does not fit the model: {str(error).splitlines()[0]}."
-            ) from error
+        self.load(state)
         if previous:  # otherwise the next save would keep the damaged one as the previous state
             self.files.record(*STATE_FILES)
+            set_aside(self.folder / STATE)
             link_state(self.folder / PREVIOUS, self.folder / STATE)
         self._write_networks(state, only_changed=True)
         return Progress(**state["position"])
+
+    def _unfitting(self, problem: str) -> CheckpointError:
+        return CheckpointError(f"the state in {quoted(self.folder)} does not fit the model: {problem}.")
 
     def _write(self, progress: Progress, state: Mapping[str, Any], logs: Logs) -> Saved:
         try:
@@ -212,6 +224,14 @@ def _holds(path: Path, weights: Mapping[str, Tensor]) -> bool:
         isinstance(value, Tensor) and value.dtype == weights[name].dtype and torch.equal(value, weights[name])
         for name, value in stored.items()
     )
+
+
+def _present(path: Path) -> bool:
+    """Whether there is a file. Raises CheckpointError where that cannot be known."""
+    try:
+        return exists(path)
+    except OSError as error:
+        raise cannot_read(path, error) from error
 
 
 def _failed(progress: Progress, error: Exception) -> Saved:

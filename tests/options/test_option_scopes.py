@@ -20,7 +20,7 @@ from pixlate.errors import OptionError
 from pixlate.options.command.resolve import resolve
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.options.command.stored import StoredRun, read_stored, write_stored
-from pixlate.options.fields import NameOf, OneOf, options_by_name
+from pixlate.options.fields import NameOf, OneOf, Tag, options_by_name
 from pixlate.options.shared import (
     DataOptions,
     ExperimentOptions,
@@ -78,6 +78,8 @@ def another(name: str, value: Any) -> Any:
         return next(choice for choice in reversed(kind.choices) if choice != value)
     if isinstance(kind, click.types.BoolParamType):
         return not value
+    if isinstance(kind, Tag):
+        return "5"
     if isinstance(kind, click.types.IntParamType):
         return 2 if value != 2 else 3
     if isinstance(kind, click.types.FloatParamType):

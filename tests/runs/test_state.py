@@ -1,7 +1,9 @@
 """The files of a run are whole or absent, whatever the disk does, and damaged ones are noticed."""
 
 import hashlib
+import io
 import os
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -101,7 +103,15 @@ def test_a_save_reaches_the_disk_in_the_order_that_survives_a_power_failure(
     ]
 
 
-@pytest.mark.parametrize("damage", [lambda d: d[:-1], lambda d: b"", lambda d: d[:50] + b"?" + d[51:]])
+def with_a_flipped_bit(data: bytes) -> bytes:
+    """The data with one bit changed in the middle of the largest record."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        largest = max(archive.infolist(), key=lambda record: record.file_size)
+    place = largest.header_offset + largest.file_size // 2 + 128
+    return data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
+
+
+@pytest.mark.parametrize("damage", [lambda d: d[:-1], lambda d: b"", with_a_flipped_bit])
 def test_a_damaged_latest_gives_way_to_the_one_before(folder: Path, damage: object) -> None:
     run_folder = copy_of(folder, f"damaged{os.urandom(4).hex()}")
     latest = run_folder / "latest_state.pt"
@@ -111,6 +121,8 @@ def test_a_damaged_latest_gives_way_to_the_one_before(folder: Path, damage: obje
     more = train(run_folder.parent, "--continue_train")
     assert "is damaged" in more.output
     assert "Resuming from the previous state, at 24 images." in more.output
+    assert "is kept as" in more.output
+    assert (run_folder / "damaged_state.pt").read_bytes() == damage(data)  # type: ignore[operator]
     assert differences(folder / "whole" / "run", run_folder) == []
 
 
