@@ -9,12 +9,11 @@ The gallery is results/<name>/<phase>_<epoch>/index.html, its images in images/ 
 
 import sys
 
-import click
-
 from pixlate.default_plugins import get_plugins
 from pixlate.entry import run_and_exit
 from pixlate.options.command.resolve import resolve
 from pixlate.options.command.resolved import ResolvedOptions
+from pixlate.util.output import optional_output, say
 
 
 def test(resolved: ResolvedOptions) -> None:
@@ -31,7 +30,7 @@ def test(resolved: ResolvedOptions) -> None:
                 gallery.add(path, {label: batched[i] for label, batched in images.items()})
             tester.report_progress(batch)
             stop.raise_if_set("The gallery shows what was translated.")
-    click.echo(f"The gallery is {gallery.page}")
+    say(f"The gallery is {gallery.page}")
 
 
 def main(args: list[str] | None = None) -> None:
@@ -42,7 +41,9 @@ def main(args: list[str] | None = None) -> None:
 def command(args: list[str]) -> None:
     """Parse and translate; raises instead of exiting."""
     plugins = get_plugins()
-    test(resolve("test", args, plugins))
+    resolved = resolve("test", args, plugins)
+    with optional_output():
+        test(resolved)
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ resumes the run exactly where it stopped; `python test.py --name <name>` transla
 
 import sys
 
-import click
-
 from pixlate.default_plugins import get_plugins
 from pixlate.entry import run_and_exit
+from pixlate.options.command.hints import test_command
 from pixlate.options.command.resolve import resolve
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.plugins.manager import Plugins
+from pixlate.util.output import optional_output, say
 
 
 def train(resolved: ResolvedOptions, plugins: Plugins) -> None:
@@ -35,7 +35,7 @@ def train(resolved: ResolvedOptions, plugins: Plugins) -> None:
                 previous = progress
                 trainer.reseed(progress)
                 result = model.training_step(batch, group=group)
-                progress = trainer.end_step(progress, batch, group)
+                progress = trainer.end_step(progress, batch, group, result.losses)
 
                 if progress.crossed(options.print_freq, previous):
                     trainer.log_losses(progress, result.losses)
@@ -46,15 +46,16 @@ def train(resolved: ResolvedOptions, plugins: Plugins) -> None:
                 trainer.stop_if_requested(progress)
 
             model.end_epoch()
-            events("epoch_ended", run=run, progress=progress)
+            events("epoch_ended", run=run, progress=progress, losses=trainer.mean_losses.take())
             progress = progress.next_epoch()
             if epoch % options.save_epoch_freq == 0 or epoch == run.n_epochs:
                 trainer.save(progress, str(epoch))
             trainer.stop_if_requested(progress)
 
         trainer.finish(progress)
-    click.echo(f"The training page is {run.folder / 'web' / 'index.html'}")
-    click.echo(f"Next: python test.py --name {run.name}")
+    if resolved.values["html"]:
+        say(f"The training page is {run.folder / 'web' / 'index.html'}")
+    say(f"Next: {test_command(resolved)}")
 
 
 def main(args: list[str] | None = None) -> None:
@@ -65,7 +66,9 @@ def main(args: list[str] | None = None) -> None:
 def command(args: list[str]) -> None:
     """Parse and train; raises instead of exiting."""
     plugins = get_plugins()
-    train(resolve("train", args, plugins), plugins)
+    resolved = resolve("train", args, plugins)
+    with optional_output():
+        train(resolved, plugins)
 
 
 if __name__ == "__main__":

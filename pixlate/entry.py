@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import click
 
 from pixlate.errors import Interrupted, PixlateError
+from pixlate.util.output import OutputClosed, complain, safe_streams, say
 from pixlate.util.system_errors import refusal
 
 Command = Callable[[list[str]], object]
@@ -19,9 +20,9 @@ class ConsoleHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
         if record.levelno >= logging.WARNING:
-            click.echo(f"warning: {record.getMessage()}", err=True)
+            complain(f"warning: {record.getMessage()}")
         else:
-            click.echo(record.getMessage())
+            say(record.getMessage())
 
 
 @contextmanager
@@ -51,7 +52,7 @@ def run_and_exit(command: Command, args: list[str]) -> None:
 
     Exit codes: 0 success, 1 an error in data or at run time, 2 a usage error, 130 and 143 after SIGINT and SIGTERM.
     """
-    with messages_on_console():
+    with safe_streams(), messages_on_console():
         code = _exit_code(command, args)
     sys.exit(code)
 
@@ -65,22 +66,21 @@ def _exit_code(command: Command, args: list[str]) -> int:
         error.show()
         return error.exit_code
     except PixlateError as error:
-        click.echo(f"Error: {error}" if error.exit_code else str(error), err=True)
+        complain(f"Error: {error}" if error.exit_code else str(error))
         return error.exit_code
     except Interrupted as interruption:
-        click.echo(str(interruption), err=True)
+        complain(str(interruption))
         return interruption.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("Interrupted.", err=True)
+        complain("Interrupted.")
         return 130
-    except BrokenPipeError:  # the reader of the output has ended: `pixlate plugins | head -1`
-        sys.stderr.close()  # else Python reports there at exit that stdout could not be flushed
+    except OutputClosed:  # `pixlate plugins | head -1`: whoever ended the reader needs no message
         return 1
     except (OSError, MemoryError, RuntimeError) as error:
         sentence = refusal(error) or _memory_error(error)
         if sentence is None:
             raise
-        click.echo(f"Error: {sentence}", err=True)
+        complain(f"Error: {sentence}")
         return 1
     return 0
 

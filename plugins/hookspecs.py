@@ -98,8 +98,8 @@ def samples_shown(run: Run, progress: Progress, samples: Sequence[Sample]) -> No
 
 
 @hookspec
-def epoch_ended(run: Run, progress: Progress) -> None:
-    """Called after the last step of every epoch."""
+def epoch_ended(run: Run, progress: Progress, losses: Mapping[str, float]) -> None:
+    """Called after the last step of every epoch, with the mean losses of its steps (in a resumed run: of the rest)."""
 
 
 @hookspec

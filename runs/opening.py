@@ -130,6 +130,7 @@ def _data_and_model(resolved: ResolvedOptions) -> tuple[BaseDataset[Any], BaseMo
     log.info(f"Data: {dataset.describe()}.")
     context = ModelContext(device, train=True, components=resolved.components)
     model = make_model(resolved.components["model"], resolved.values, context)
+    log.info(f"Training on {model.execution}.")
     log.info(describe_networks(model.networks, layers=bool(resolved.values["verbose"])))
     for problem in check_dataset(dataset, data_options, model.networks):
         log.warning(f"{problem} It is replaced by others.")

@@ -51,6 +51,7 @@ class Tester:
         saved = saved_networks(resolved.folder, self.tag, use_ema=self.options.use_ema)
         context = ModelContext(device, train=False, components=resolved.components, check=saved.check)
         self.model = make_model(resolved.components["model"], resolved.values, context)
+        log.info(f"Testing on {self.model.execution}.")
         if resolved.values["verbose"]:
             log.info(describe_networks(self.model.networks, layers=True))
         saved.load(self.model)

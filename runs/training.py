@@ -17,6 +17,7 @@ from pixlate.util.randomness import reseed
 from .checkpoints.store import CheckpointStore, Saved
 from .events import Events
 from .held_out import HeldOutSamples
+from .mean_losses import MeanLosses
 from .nonfinite import NonFiniteGuard
 from .run import Run
 from .signals import StopRequest
@@ -60,6 +61,7 @@ class Trainer:
         self._save_pending = False
         self._save_time = time.monotonic()
         self._last_saved: Progress | None = None
+        self.mean_losses = MeanLosses()
 
     def batches(self, progress: Progress) -> Iterator[tuple[Batch, Group]]:
         """The remaining batches of an epoch, each with its position in a group of accumulated batches.
@@ -83,10 +85,11 @@ class Trainer:
         """Seed the global generators for the next step: its draws depend on the run's seed and the position alone."""
         reseed(self.model.shared.seed, "step", progress.images, RANK)
 
-    def end_step(self, progress: Progress, batch: Batch, group: Group) -> Progress:
+    def end_step(self, progress: Progress, batch: Batch, group: Group, losses: Mapping[str, Tensor]) -> Progress:
         """The position after a batch; calls the hook `step_ended`, and reports finished saves."""
         progress = progress.after(len(batch["A"]), stepped=group.last)
         self._accumulating = not group.last
+        self.mean_losses.add(losses)
         self.guard.step_ended(batch)
         self.run.progress = progress
         self._report_bad_images()

@@ -1,10 +1,13 @@
 """Choosing the device that a run computes on, and the precision that it computes in."""
 
+import logging
 from collections.abc import Callable
 
 import torch
 
 from pixlate.errors import OptionError
+
+log = logging.getLogger(__name__)
 
 
 def choose_device(device: str = "auto", gpu_ids: str = "") -> torch.device:
@@ -33,7 +36,7 @@ def choose_device(device: str = "auto", gpu_ids: str = "") -> torch.device:
 
 
 def _device_of_gpu_ids(gpu_ids: str) -> str:
-    first = gpu_ids.split(",")[0].strip()
+    first, *others = (number.strip() for number in gpu_ids.split(","))
     try:
         number = int(first)
     except ValueError:
@@ -42,8 +45,12 @@ def _device_of_gpu_ids(gpu_ids: str) -> str:
         ) from None
     if number < 0:
         return "cpu"
-    # As in the reference, whose default is '0', a machine without a GPU is no error.
-    return f"cuda:{number}" if torch.cuda.is_available() else "auto"
+    if not torch.cuda.is_available():  # no error, because scripts for the reference name its default, '0'
+        log.warning(f"--gpu_ids {gpu_ids} has no effect: PyTorch finds no CUDA GPU on this machine.")
+        return "auto"
+    if others:
+        log.warning(f"--gpu_ids {gpu_ids}: a run uses one GPU, the first.")
+    return f"cuda:{number}"
 
 
 def has_bf16(device: torch.device) -> bool:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 
 from pixlate.options.shared import OptimisationOptions
+from pixlate.util.text import counted
 
 from .device import autocast_dtype
 
@@ -36,6 +37,15 @@ class Execution:
     channels_last: bool = False
     checkpointed: bool = False
     train: bool = True
+
+    def __str__(self) -> str:
+        """The device and the arithmetic: "the CPU in bfloat16, 2 threads"."""
+        arithmetic = "float32" if self.dtype is None else str(self.dtype).removeprefix("torch.")
+        compiled = ", compiled" if self.compiled else ""
+        if self.device.type == "cpu":
+            return f"the CPU in {arithmetic}{compiled}, {counted(torch.get_num_threads(), 'thread')}"
+        name = f"{torch.cuda.get_device_name(self.device)} ({self.device})" if self.device.type == "cuda" else "MPS"
+        return f"{name} in {arithmetic}{compiled}"
 
 
 def choose_execution(options: OptimisationOptions, device: torch.device, *, train: bool) -> Execution:

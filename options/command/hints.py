@@ -1,5 +1,6 @@
 """Hints in errors about unknown names: the owner of an option, the plugin of a component; and changed plugins."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -7,15 +8,26 @@ import click
 
 from pixlate.errors import OptionError
 from pixlate.options.fields import component_options, options_by_name
-from pixlate.options.shared import OWNERS
+from pixlate.options.shared import OWNERS, ExperimentOptions
 from pixlate.plugins.component import CONFIGURED
 from pixlate.plugins.manager import Plugins
 from pixlate.plugins.registry import UnknownName
+from pixlate.util.program import program
 
 from .resolved import ResolvedOptions
 from .stored import StoredRun
 
 BUILTIN = "pixlate"  # the distribution of built-in components
+
+
+def test_command(resolved: ResolvedOptions) -> str:
+    """The command that tests a run after its training, as the user would type it."""
+    words = ["--name", resolved.name]
+    if resolved.values["checkpoints_dir"] != ExperimentOptions.checkpoints_dir:
+        words += ["--checkpoints_dir", str(resolved.values["checkpoints_dir"])]
+    for file in resolved.named_plugins:
+        words += ["--plugin", file]
+    return f"{program('test')} {shlex.join(words)}"
 
 
 def unknown_option(error: click.NoSuchOption, plugins: Plugins) -> click.UsageError:

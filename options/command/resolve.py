@@ -7,6 +7,7 @@ declared defaults.
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,8 @@ def resolve(command: str, args: list[str], plugins: Plugins) -> ResolvedOptions:
     Raises OptionError, CheckpointError for a damaged options.json, and click's usage errors; Exit for `--help`.
     """
     command_line = peek(command, args)
-    plugin_files = load_files(plugins, command_line.pop("plugin", ()))
+    named_plugins = command_line.pop("plugin", ())
+    plugin_files = load_files(plugins, named_plugins)
     config = read_config(command_line.pop("config", None), plugins)
     requested = {**config, **command_line}
     layers = requested_layers(command, config, command_line)
@@ -67,6 +69,7 @@ def resolve(command: str, args: list[str], plugins: Plugins) -> ResolvedOptions:
         raise unknown_name(error, plugins, stored or _earlier_run(runs, name)) from None
 
     resolved = _resolved(command, {**values, "name": name}, layers, parser, named_components, stored, plugin_files)
+    resolved = replace(resolved, named_plugins=named_plugins)
     _check_architecture(resolved)
     if command == "test" and stored:
         for line in changed_plugins(stored, resolved):

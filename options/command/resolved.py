@@ -1,6 +1,6 @@
 """The resolved options of one command: values, their sources, and the components that they name."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ class ResolvedOptions:
     - declared: the declared options by name, without plugins' plain click options.
     - stored: the stored options of the run; None where it has none or the command does not read them.
     - plugin_files: the digest of each plugin file, by path.
+    - named_plugins: the plugin files that the command line names.
     """
 
     command: str
@@ -33,6 +34,7 @@ class ResolvedOptions:
     declared: Mapping[str, ConfigOption] = field(default_factory=dict)
     stored: StoredRun | None = None
     plugin_files: Mapping[str, str] = field(default_factory=dict)
+    named_plugins: Sequence[str] = ()
 
     def options(self, owner: type[C]) -> C:
         """The values of one owner, as its config dataclass."""

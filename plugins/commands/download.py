@@ -1,9 +1,12 @@
 """The command `pixlate download`."""
 
-import sys
+import shlex
 from pathlib import Path
 
 import click
+
+from pixlate.util.output import complain, print_result, say
+from pixlate.util.program import program
 
 
 @click.command("download")
@@ -30,18 +33,18 @@ def download_command(name: str | None, root: Path, url: str) -> None:
 
     if name is None:  # one line each, so that other programs can read the list
         for dataset, source in DATASETS.items():
-            click.echo(f"{dataset:24}{source.layout:11}{source.about}")
+            print_result(f"{dataset:24}{source.layout:11}{source.about}")
         return
     source = remote(name)
     root = root.expanduser()
     if (root / name).is_dir():
-        click.echo(f"{root / name} exists already.")
+        say(f"{root / name} exists already.")
         download(name, root)  # removes what a killed download has left
     else:
         with _ProgressBar(name) as progress:
             download(name, root, base_url=url, report=progress.report)
     model = "pix2pix" if source.layout == "aligned" else "cycle_gan"
-    click.echo(f"Next: python train.py --model {model} --dataroot {root / name}")
+    say(f"Next: {program('train')} --model {model} --dataroot {shlex.quote(str(root / name))}")
 
 
 class _ProgressBar:
@@ -86,4 +89,4 @@ class _ProgressBar:
     def __exit__(self, *error: object) -> None:
         self._bar.stop()
         if self._bar.disable and error[0] is None:
-            click.echo(f"{self._name}: {self._received / 1e6:.1f} MB downloaded and unpacked", file=sys.stderr)
+            complain(f"{self._name}: {self._received / 1e6:.1f} MB downloaded and unpacked")

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -13,6 +12,7 @@ from rich.text import Text
 from pixlate.plugins.component import PluginInfo
 from pixlate.plugins.manager import Plugins
 from pixlate.plugins.registry import Registry
+from pixlate.util.output import print_result
 
 STYLES = {"loaded": "green", "disabled": "dim", "broken": "red"}
 
@@ -54,13 +54,13 @@ def show(table: Table) -> None:
 
     There rich would wrap rows at 80 columns, which breaks the lines for programs that read them.
     """
-    if sys.stdout.isatty():
-        Console(highlight=False).print(table)
-        return
-    console = Console(width=10_000, highlight=False, no_color=True)
+    terminal = sys.stdout.isatty()
+    console = Console(
+        width=None if terminal else 10_000, highlight=False, no_color=not terminal, force_terminal=terminal
+    )
     with console.capture() as capture:
         console.print(table)
-    click.echo("\n".join(line.rstrip() for line in capture.get().splitlines()))
+    print_result("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[Text]]) -> Table:

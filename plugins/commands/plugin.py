@@ -11,6 +11,7 @@ from pixlate.plugins.discovery import load_files
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.manager import Plugins
 from pixlate.plugins.registry import KINDS
+from pixlate.util.output import print_result, say
 
 from .download import download_command
 
@@ -42,7 +43,7 @@ def list_plugins(plugins: Plugins, as_json: bool, files: tuple[str, ...]) -> Non
 
     load_files(plugins, files)
     if as_json:
-        click.echo(plugins_json(plugins))
+        print_result(plugins_json(plugins))
     else:
         show(plugins_table(plugins))
 
@@ -62,7 +63,7 @@ def new_plugin(plugins: Plugins, name: str, folder: Path) -> None:
     from .scaffold import write_package
 
     package = write_package(plugins, name, folder)
-    click.echo(f"Wrote {package}: read its README.md. Next:\n  pip install -e {package}\n  pytest {package}")
+    say(f"Wrote {package}: read its README.md. Next:\n  pip install -e {package}\n  pytest {package}")
 
 
 def _listing(kind: str, command: str) -> click.Command:

@@ -51,7 +51,8 @@ def leave(code: Any) -> None:
 
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
     os._exit(code if isinstance(code, int) else 1)
 
 

@@ -65,7 +65,10 @@ def run(folder: Path) -> Command:
 def trained(run: Command, folder: Path) -> Path:
     process = run("train.py", f"--model pix2pix --dataroot pairs {TINY} {SHORT}")
     assert "web/index.html" in process.stdout
-    assert "Next: python test.py --name pairs_pix2pix" in process.stdout
+    assert process.stdout.startswith("Data: 3 pairs, side by side in ")
+    assert "\nTraining on the CPU in " in process.stdout
+    assert process.stdout.count("mean losses) G_GAN: ") == 2
+    assert f"Next: {sys.executable} {ROOT / 'test.py'} --name pairs_pix2pix\n" in process.stdout
     return folder / "checkpoints" / "pairs_pix2pix"
 
 

@@ -8,7 +8,8 @@ import pytest
 from fakes import make_run, progress
 from rich.console import Console as Terminal
 
-from pixlate.plugins.viewers.console import Console, duration
+from pixlate.plugins.run import Timing
+from pixlate.plugins.viewers.console import Console, Flow, ProgressLine, duration, is_live_terminal
 
 LOSSES = {"G_GAN": 0.69314718, "G_L1": 25.0}
 
@@ -30,13 +31,14 @@ def test_without_a_terminal_there_are_plain_lines(tmp_path: Path, capsys: pytest
     viewer.losses_logged(run, progress(1, 100), LOSSES)
     viewer.metrics_measured(run, progress(1, 400), {"SSIM": 0.5})
     viewer.checkpoint_saved(run, progress(1, 400), [])
-    viewer.epoch_ended(run, progress(1, 400))
+    viewer.epoch_ended(run, progress(1, 400), LOSSES)
     viewer.run_finished(run, None)
     assert capsys.readouterr().out.splitlines() == [
         "(epoch: 1, iters: 100, time: 0.000, data: 0.000) G_GAN: 0.693 G_L1: 25.000 ",
         "(epoch: 1, iters: 400) metrics on held-out images: SSIM: 0.5",
         "saved the model (total_iters 400)",
         "End of epoch 1 / 3 \t Time Taken: 0 sec",
+        "(epoch: 1, mean losses) G_GAN: 0.693 G_L1: 25.000",
     ]
 
 
@@ -51,20 +53,61 @@ def test_on_a_terminal_one_line_is_updated(tmp_path: Path) -> None:
     text = output(console)
     for part in ("epoch 1/3", "100/400", "images/s", "left", "G_GAN 0.693  G_L1 25.000"):
         assert part in text
-    viewer.epoch_ended(run, progress(1, 400))
-    assert "End of epoch 1 / 3" in output(console)
+    viewer.epoch_ended(run, progress(1, 400), {"G_GAN": 0.5, "G_L1": 20.0})
+    assert "epoch 1/3  0:00:00  G_GAN 0.500  G_L1 20.000" in output(console)
     viewer.run_finished(run, KeyboardInterrupt())
     assert output(console).endswith("\x1b[?25h") or "\x1b[?25h" in output(console)
 
 
-def test_a_narrow_terminal_cuts_the_losses(tmp_path: Path) -> None:
+CYCLE_GAN = {f"{name}_{side}": 0.25 for side in "AB" for name in ("D", "G", "cycle", "idt")}
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 120])
+def test_everything_is_readable_on_terminals_of_any_width(tmp_path: Path, width: int) -> None:
+    run = make_run(tmp_path, epochs=200, epoch_size=1096)
+    run.moved(progress(112, 1000, 1096))
+    timing = Timing(compute=0.1, rate=12.34, left=35600)
+    run.timing = lambda: timing  # type: ignore[method-assign, assignment, misc]
+    console = terminal(width)
+    console.print(ProgressLine(run, run.progress, CYCLE_GAN))
+    console.print(Flow(["epoch 112/200", "0:12:00", *(f"{name} 0.250" for name in CYCLE_GAN)], indent=2))
+    lines = output(console).splitlines()
+    assert all(len(line) <= width for line in lines)
+    text = " ".join(lines)
+    for part in ("epoch 112/200", "1,000/1,096", "12.3 images/s", "9:53:20 left", "0:12:00"):
+        assert part in text
+    for name in CYCLE_GAN:
+        assert text.count(f"{name} 0.250") == 2
+    assert ("━" in text) is (width >= 80)
+
+
+@pytest.mark.parametrize("mark", [{"JPY_PARENT_PID": "1"}, {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}])
+def test_a_notebook_gets_plain_lines(
+    mark: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`!pixlate train` runs on a pseudo-terminal whose output is appended to the cell."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.delenv("MPLBACKEND", raising=False)
+    assert is_live_terminal()
+    for name, value in mark.items():
+        monkeypatch.setenv(name, value)
     run = make_run(tmp_path)
-    console = terminal(width=30)
-    viewer = Console(terminal=console)
+    viewer = Console()
     viewer.run_started(run)
-    viewer.losses_logged(run, progress(1, 100), {f"loss_{n}": 1.0 for n in range(20)})
-    assert all(len(line) <= 60 for line in output(console).splitlines())
+    for images in range(1, 101):
+        viewer.step_ended(run, progress(1, images))
+    viewer.losses_logged(run, progress(1, 100), LOSSES)
     viewer.run_finished(run, None)
+    assert capsys.readouterr().out.count("\n") == 1
+
+
+def test_the_page_is_named_at_the_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for html in (True, False):
+        viewer = Console()
+        viewer.run_started(make_run(tmp_path, html=html))
+        text = capsys.readouterr().out
+        assert text == (f"The training page is {tmp_path / 'web' / 'index.html'}\n" if html else "")
 
 
 def test_a_step_costs_microseconds(tmp_path: Path) -> None:
