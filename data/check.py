@@ -1,7 +1,7 @@
 """Checks every image's header before a run starts, so that the run does not fail hours later."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,13 +26,18 @@ ODD_ONES_IN = 10  # files, of which one has another shape than pairs side by sid
 
 
 def check_dataset(
-    dataset: BaseDataset[Any], options: DataOptions, networks: Mapping[str, object] | None = None
+    dataset: BaseDataset[Any],
+    options: DataOptions,
+    networks: Mapping[str, object] | None = None,
+    *,
+    same_size: bool = True,
 ) -> list[str]:
     """Check the headers of a data set's images; returns a message for each file that will be skipped.
 
-    The attributes `size_multiple` and `minimum_size` of `networks` tell which sizes they accept. Files among pairs side
-    by side that have another shape than the others are warned about. Raises DataError, with the number of files and the
-    first few names, for
+    The attributes `size_multiple` and `minimum_size` of `networks` tell which sizes they accept; unless outputs must
+    have the `same_size` as inputs, as losses need, networks that round sizes up accept others too. Files among pairs
+    side by side that have another shape than the others are warned about. Raises DataError, with the number of files
+    and the first few names, for
 
     - files that cannot be read, unless `--on_bad_image` is skip and they are at most `--max_bad_images`;
     - images smaller than the crop, and pairs of images that differ in size;
@@ -48,7 +53,7 @@ def check_dataset(
     total = len(dataset.files())
     _check_readable(findings.bad, total, options)
     _check_sizes(findings, total, options)
-    _check_networks(findings.final, (networks or {}).values())
+    _check_networks(findings.final, SideRule.of((networks or {}).values(), same_size=same_size))
     if 0 < ODD_ONES_IN * len(findings.narrow) <= total:
         log.warning(
             f"{len(findings.narrow)} of {counted(total, 'file')} with A and B side by side may be no pair, because the "
@@ -129,8 +134,7 @@ def _check_sizes(findings: _Findings, total: int, options: DataOptions) -> None:
             )
 
 
-def _check_networks(final: Mapping[str, Mapping[Size, str]], networks: Iterable[object]) -> None:
-    rule = SideRule.of(networks)
+def _check_networks(final: Mapping[str, Mapping[Size, str]], rule: SideRule) -> None:
     for sizes in final.values():
         for size, name in sizes.items():
             if not rule.fits(*size):

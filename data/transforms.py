@@ -1,11 +1,12 @@
 """Preprocessing: from an image to a tensor that is resized, cropped, flipped and normalised to [-1, 1].
 
-The five modes of `--preprocess` give the same tensors, bit for bit, as pytorch-CycleGAN-and-pix2pix:
+The modes of `--preprocess` give the same tensors, bit for bit, as pytorch-CycleGAN-and-pix2pix:
 
     resize_and_crop        resize to load_size x load_size, ignoring the aspect ratio; crop crop_size x crop_size
     crop                   crop only
     scale_width            resize to the width load_size, keeping the aspect ratio; the height is at least crop_size
     scale_width_and_crop   scale_width, then crop
+    resize                 resize to load_size x load_size
     none                   resize both sides to the nearest multiple of 4
 
 Resizing is bicubic. There are two steps: `resize` depends on the image alone, so its result can be cached; `finish`
@@ -23,10 +24,10 @@ from PIL import Image
 from torch import Tensor
 
 from pixlate.errors import OptionError, did_you_mean
+from pixlate.options.preprocess_modes import MODES, preprocess_mode
 
 from .reading import to_rgb
 
-MODES = ("resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none")
 MULTIPLE = 4  # of the sides in mode "none": what the ResNet generators need
 
 Size = tuple[int, int]  # width, height
@@ -57,7 +58,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Transform:
-    """A mode of `--preprocess` with its sizes in pixels; `flip` enables random flips."""
+    """A mode of `--preprocess`, or a text that means one, with its sizes in pixels; `flip` enables random flips."""
 
     preprocess: str = "resize_and_crop"
     load_size: int = 286
@@ -65,8 +66,10 @@ class Transform:
     flip: bool = True
 
     def __post_init__(self) -> None:
-        if self.preprocess not in MODES:
+        mode = preprocess_mode(self.preprocess)
+        if mode is None:
             raise OptionError(f"no preprocessing is named {self.preprocess!r}.{did_you_mean(self.preprocess, MODES)}")
+        object.__setattr__(self, "preprocess", mode)
         for name in ("load_size", "crop_size"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} must be 1 or more, not {getattr(self, name)!r}.")
@@ -84,7 +87,7 @@ class Transform:
     def resized(self, size: Size) -> Size:
         """The size that `resize` gives to an image of this size."""
         width, height = size
-        if self.preprocess == "resize_and_crop":
+        if self.preprocess.startswith("resize"):
             return self.load_size, self.load_size
         if self.preprocess.startswith("scale_width"):
             if width == self.load_size and height >= self.crop_size:  # not resized at all, as in the reference

@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 import click
 
 from .fields import FiniteFloat, NameOf, Scope, Tag, WholeOrInf, option
+from .preprocess_modes import PreprocessMode
 
 COUNT = click.IntRange(min=1)
 WHOLE = click.IntRange(min=0)
@@ -146,8 +147,8 @@ class DataOptions(Channels, Seeded):
     phase: str = option(
         "train", "part of the data: the prefix of its folders", scope=Scope.TRAINING, on_change="refuse"
     )
-    preprocess: Literal["resize_and_crop", "crop", "scale_width", "scale_width_and_crop", "none"] = option(
-        "resize_and_crop", "how images are resized and cropped", scope=Scope.RUN
+    preprocess: str = option(
+        "resize_and_crop", "how images are resized and cropped", type=PreprocessMode(), scope=Scope.RUN
     )
     load_size: int = option(
         286, "size to which images are resized", type=COUNT, scope=Scope.TRAINING, on_change="refuse"

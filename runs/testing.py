@@ -57,7 +57,7 @@ class Tester:
         saved.load(self.model)
         self.dataset = make_dataset(resolved.components["dataset_mode"], resolved.values)
         log.info(f"Data: {self.dataset.describe()}.")
-        check_dataset(self.dataset, self.data_options, self.model.networks)
+        check_dataset(self.dataset, self.data_options, self.model.networks, same_size=False)
         self._list_options()
         self.total = min(len(self.dataset), self.options.num_test or len(self.dataset))
         self._translated, self._start_time = 0, time.monotonic()

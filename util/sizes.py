@@ -13,10 +13,15 @@ class SideRule:
     minimum: int = 1
 
     @classmethod
-    def of(cls, networks: Iterable[object]) -> "SideRule":
-        """The rule for several networks at once, from their attributes `size_multiple` and `minimum_size`."""
+    def of(cls, networks: Iterable[object], *, same_size: bool = True) -> "SideRule":
+        """The rule for several networks at once, from their attributes `size_multiple` and `minimum_size`.
+
+        - same_size: the output must be as large as the input. Otherwise networks with the attribute `rounds_size_up`
+          take every size: their output has the next larger multiple.
+        """
         modules = list(networks)
-        multiple = lcm(*(int(getattr(module, "size_multiple", 1)) for module in modules))
+        exact = [module for module in modules if same_size or not getattr(module, "rounds_size_up", False)]
+        multiple = lcm(*(int(getattr(module, "size_multiple", 1)) for module in exact))
         return cls(multiple, max((int(getattr(module, "minimum_size", 1)) for module in modules), default=1))
 
     def fits(self, *sides: int) -> bool:

@@ -48,10 +48,12 @@ class ResnetBlock(nn.Module):
 class ResnetGenerator(nn.Module):
     """c7s1-ngf, d(2 ngf), d(4 ngf), n_blocks × R(4 ngf), u(2 ngf), u(ngf), c7s1-output_nc.
 
-    N×input_nc×H×W images to N×output_nc×H×W in [-1, 1]; H and W must be multiples of 4.
+    N×input_nc×H×W images to N×output_nc×H×W in [-1, 1]; for H and W that are no multiples of 4, the output has the next
+    larger ones.
     """
 
     size_multiple = 4
+    rounds_size_up = True
     minimum_size = 8  # at a quarter of the size, reflection padding of 1 needs two pixels
 
     def __init__(

@@ -14,8 +14,9 @@ from paths import GOLDEN
 from PIL import Image
 from torchvision.transforms import functional as F
 
-from pixlate.data.transforms import MODES, Transform, Window, preprocess, size_of
+from pixlate.data.transforms import Transform, Window, preprocess, size_of
 from pixlate.errors import OptionError
+from pixlate.options.preprocess_modes import MODES, preprocess_mode
 
 STORED = GOLDEN / "transforms.npz"
 sides = st.integers(4, 70)
@@ -144,7 +145,34 @@ def test_a_resized_image_can_be_cropped_several_times() -> None:
 
 
 def test_invalid_options_are_errors_of_one_sentence() -> None:
-    with pytest.raises(OptionError, match="'resize_and_crop'"):
-        preprocess(noise_image((8, 8)), preprocess="resize_crop", load_size=8, crop_size=8)
+    with pytest.raises(OptionError, match="'scale_width'"):
+        preprocess(noise_image((8, 8)), preprocess="scale_with", load_size=8, crop_size=8)
     with pytest.raises(OptionError, match="crop_size must be 1 or more"):
         preprocess(noise_image((8, 8)), preprocess="crop", load_size=8, crop_size=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"),
+    [
+        *((mode, mode) for mode in MODES),
+        ("resize_only", "resize"),
+        ("resize_crop", "resize_and_crop"),
+        ("crop_after_scale_width", "scale_width_and_crop"),
+        ("centre_crop", "crop"),
+        ("None", None),
+        ("nothing", None),
+        ("", None),
+    ],
+)
+def test_the_words_of_a_text_choose_the_mode(text: str, mode: str | None) -> None:
+    assert preprocess_mode(text) == mode
+    if mode is not None:
+        image = noise_image((30, 22))
+        one, other = (preprocess(image, preprocess=t, load_size=20, crop_size=16) for t in (text, mode))
+        assert torch.equal(one, other)
+
+
+def test_resize_is_resize_and_crop_without_the_crop() -> None:
+    image = noise_image((30, 22))
+    resized = preprocess(image, preprocess="resize", load_size=20, crop_size=16)
+    assert torch.equal(resized, preprocess(image, preprocess="resize_and_crop", load_size=20, crop_size=20))

@@ -162,6 +162,16 @@ def test_generators_keep_the_size_down_to_their_minimum(name: str, norm: str) ->
     assert fake.shape == (2, 2, side, side + net.size_multiple)
 
 
+@pytest.mark.parametrize("name", [name for name in GENERATORS if name.startswith("resnet")])
+@pytest.mark.parametrize("size", [(9, 12), (253, 32), (14, 11)])
+def test_residual_generators_round_other_sizes_up(name: str, size: tuple[int, int]) -> None:
+    net = GENERATORS[name](1, 1, 1, InstanceNorm, False)
+    assert net.rounds_size_up
+    with torch.no_grad():
+        fake = net(torch.zeros(1, 1, *size))
+    assert fake.shape[-2:] == tuple(-(-side // 4) * 4 for side in size)
+
+
 @pytest.mark.parametrize(("name", "norm", "depth"), list(itertools.product(DISCRIMINATORS, NORMS, (1, 5))))
 def test_discriminators_accept_their_minimum_size(name: str, norm: str, depth: int) -> None:
     net = DISCRIMINATORS[name](4, 1, depth, NORMS[norm])

@@ -17,6 +17,12 @@ def test_several_networks_need_what_each_needs() -> None:
     assert SideRule.of([]) == SideRule(1, 1)
 
 
+def test_networks_that_round_up_take_every_size_unless_it_must_stay() -> None:
+    rounding = SimpleNamespace(size_multiple=4, minimum_size=8, rounds_size_up=True)
+    assert SideRule.of([rounding, network(6, 6)], same_size=False) == SideRule(6, 8)
+    assert SideRule.of([rounding, network(6, 6)]) == SideRule(12, 8)
+
+
 def test_a_rule_is_said_in_words() -> None:
     assert str(SideRule(256, 256)) == "multiples of 256 and 256 or more"
     assert str(SideRule(1, 24)) == "24 or more"
