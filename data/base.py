@@ -64,6 +64,9 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
         """What the data set consists of, on one line without a full stop."""
         return str(self.inventory) if self.inventory.noun else counted(len(self), "sample")
 
+    def take_each_input_once(self, limit: int | None) -> None:
+        """Called before a test: of the first `limit` items, leave out those whose input comes a second time."""
+
     def open_cache(self) -> None:
         """Called before batches are loaded: start caching, in a data set that does."""
 

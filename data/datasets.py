@@ -10,7 +10,7 @@ from .base import Item
 from .folders import Found, first, folders_in, holds_images, own_images, survey, why_no_images
 from .image_dataset import ImageDataset, Side, Source
 from .inventory import Inventory, LeftOutList, Place
-from .layouts import couples, missing_images, plain_phases, sided_phases, where_sides_go
+from .layouts import couples, missing_images, other_form, plain_phases, sided_phases, where_sides_go
 from .pairs import find_pairs
 from .plugin import PairOptions
 from .transforms import size_of
@@ -77,6 +77,17 @@ class UnalignedDataset(ImageDataset[None]):
             item[side] = self.transform.finish(pixels, self.transform.draw(size_of(pixels), rng))
         return {**item, "A_paths": str(source_A.path), "B_paths": str(source_B.path)}
 
+    def take_each_input_once(self, limit: int | None) -> None:
+        """One item for each image of the input side, also where the other side has more.
+
+        Results are named after inputs. Where an input comes again, the reference replaces its results by those of the
+        later pair: its last pair is the one that stays.
+        """
+        inputs = self.A if self.shared.direction == "AtoB" else self.B
+        last_indices = {index % len(inputs): index for index in range(min(len(self), limit or len(self)))}.values()
+        self.A, self.B = ([side[index % len(side)] for index in last_indices] for side in (self.A, self.B))
+        self.groups = [(source,) for source in dict.fromkeys((*self.A, *self.B))]
+
     def _find(self) -> dict[Side, Found]:
         root, phase = self.root, self.shared.phase
         folders = {side: root / f"{phase}{side}" for side in SIDES}
@@ -108,7 +119,7 @@ class UnalignedDataset(ImageDataset[None]):
         phases = sided_phases(root)
         hint = where_sides_go(root, phase)
         if not hint and not phases and plain_phases(root):
-            hint = "use --dataset_mode aligned for pairs side by side in one file"
+            hint = "use --dataset_mode aligned for pairs side by side in one file" + other_form(root)
         expected = f"unpaired images are read from two folders, {phase}A and {phase}B"
         raise missing_images(why_no_images(folder), expected, root, phases, hint)
 

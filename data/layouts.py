@@ -7,6 +7,7 @@ from pathlib import Path
 from pixlate.errors import DataError
 from pixlate.util.text import counted, either, listed, quoted
 
+from .download.catalogue import OTHER_FORMS
 from .folders import folders_in, holds_images, own_images
 
 USUAL_PHASES = ("val", "test", "train")  # suggested before others
@@ -80,6 +81,12 @@ def missing_images(problem: str, expected: str, root: Path, phases: Sequence[str
     ]
     advice = hint or (f"try --phase {either(likely[:3])}" if likely else "")
     return DataError(f"{problem}; {expected}. {contents}{': ' + advice if advice else ''}.")
+
+
+def other_form(root: Path) -> str:
+    """The second half of advice: how to get a public data set, recognised by its folder's name, in the other layout."""
+    other = OTHER_FORMS.get(root.name)
+    return f", or fetch the other form of it with 'pixlate download {other}'" if other else ""
 
 
 def where_pairs_go(root: Path, phase: str) -> str:

@@ -18,7 +18,7 @@ WHOLE = click.IntRange(min=0)
 CHANNELS = click.IntRange(1, 2**16)
 ITERATION = click.IntRange(0, 2**53)
 WEIGHT = FiniteFloat(min=0)
-RATE = FiniteFloat(min=0, min_open=True)
+RATIO = FiniteFloat(min=0, min_open=True)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class OptimisationOptions(Seeded):
     n_epochs_decay: int = option(
         100, "epochs over which the learning rate falls to zero", type=WHOLE, also=("--niter_decay",)
     )
-    lr: float = option(0.0002, "learning rate of Adam", type=RATE)
+    lr: float = option(0.0002, "learning rate of Adam", type=WEIGHT)
     beta1: float = option(0.5, "Adam's beta1 (beta2 is 0.999)", type=FiniteFloat(0, 1, max_open=True))
     gan_mode: str = option("lsgan", "adversarial loss", type=NameOf("loss"))
     lambda_gp: float = option(
@@ -237,10 +237,14 @@ class InferenceOptions:
     load_iter: int = option(0, "use iter_<N> instead", type=ITERATION, scope=Scope.INVOCATION)
     num_test: int | None = option(None, "translate only the first N images", type=WholeOrInf(min=1))
     eval: bool = option(False, "batch norm uses its running statistics and dropout is off")
-    aspect_ratio: float = option(1.0, "stretch saved images to this ratio of height to width", type=RATE)
+    aspect_ratio: float = option(1.0, "stretch saved images to this ratio of height to width", type=RATIO)
     display_winsize: int = option(256, "width of images on the page, in pixels", type=COUNT)
     use_ema: bool = option(True, "use the averaged generator where the run has one")
     precision: Literal["fp32", "bf16"] = option("fp32", "arithmetic of the networks", scope=Scope.TRAINING)
+    use_wandb: bool = option(
+        False, "accepted as in the reference; the images of a test are in its gallery alone", scope=Scope.TRAINING
+    )
+    wandb_project_name: str = option("CycleGAN-and-pix2pix", "accepted as in the reference", scope=Scope.TRAINING)
 
 
 #: The owners of each command's options, in the order of `--help`; where two declare one name, the first one counts.

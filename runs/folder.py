@@ -29,7 +29,7 @@ TEMPORARY = re.compile(r"\.part-(\d+)-[0-9a-f-]+")
 RUN_FILES = (
     *("latest_state.pt*", "previous_state.pt*", "*_net_*.pth", OPTIONS, "train_opt.txt"),
     *("loss_log.txt", "losses.jsonl", "timing.jsonl", "web/index.html", "web/shown.jsonl"),
-    "web/images/epoch[0-9][0-9][0-9]*_*.png",
+    *("web/images/epoch[0-9][0-9][0-9]*_*.png", "web/images/held_out_epoch[0-9][0-9][0-9]*_*.png"),
 )
 
 

@@ -57,6 +57,7 @@ class Tester:
         saved.load(self.model)
         self.dataset = make_dataset(resolved.components["dataset_mode"], resolved.values)
         log.info(f"Data: {self.dataset.describe()}.")
+        self.dataset.take_each_input_once(self.options.num_test)
         check_dataset(self.dataset, self.data_options, self.model.networks, same_size=False)
         self._list_options()
         self.total = min(len(self.dataset), self.options.num_test or len(self.dataset))

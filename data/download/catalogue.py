@@ -41,8 +41,8 @@ def _unpaired(name: str, about: str) -> Remote:
 
 
 DATASETS: Mapping[str, Remote] = {
-    "facades": _paired("facades", "building fronts and label maps, 400 pairs to train on"),
-    "maps": _paired("maps", "aerial photographs and maps, 1,096 pairs"),
+    "facades": _paired("facades", "building fronts and label maps, 400 pairs; unpaired: facades_unpaired"),
+    "maps": _paired("maps", "aerial photographs and maps, 1,096 pairs; unpaired: maps_unpaired"),
     "edges2shoes": _paired("edges2shoes", "shoes and their edges, 50,000 pairs"),
     "edges2handbags": _paired("edges2handbags", "handbags and their edges, 137,000 pairs"),
     "night2day": _paired("night2day", "landscapes by night and day, 20,000 pairs"),
@@ -55,13 +55,21 @@ DATASETS: Mapping[str, Remote] = {
     "vangogh2photo": _unpaired("vangogh2photo", "401 paintings by Van Gogh, 6,853 photographs"),
     "iphone2dslr_flower": _unpaired("iphone2dslr_flower", "1,813 telephone and 3,316 camera images of flowers"),
     "ae_photos": _unpaired("ae_photos", "photographs of the artistic style transfer examples"),
-    "facades_unpaired": _unpaired("facades", "facades as two separate folders"),
-    "maps_unpaired": _unpaired("maps", "maps as two separate folders"),
-    "mini": _unpaired("mini", "a few unpaired images, to try things with"),
-    "mini_pix2pix": _unpaired("mini_pix2pix", "a few pairs, to try things with"),
+    "facades_unpaired": _unpaired("facades", "facades as two folders, for CycleGAN; pairs: facades"),
+    "maps_unpaired": _unpaired("maps", "maps as two folders, for CycleGAN; pairs: maps"),
+    "mini": _unpaired("mini", "a few unpaired images, to try things with; pairs: mini_pix2pix"),
+    "mini_pix2pix": Remote(
+        "cyclegan/datasets/mini_pix2pix.zip", "aligned", "a few pairs, to try things with; unpaired: mini"
+    ),
 }
 CITYSCAPES = (
     "the licence of Cityscapes forbids redistribution: download gtFine_trainvaltest.zip and "
     "leftImg8bit_trainvaltest.zip from https://www.cityscapes-dataset.com, and put the photographs in "
     "datasets/cityscapes/A/train and their label maps, under the same names, in datasets/cityscapes/B/train."
 )
+#: The name of the same images in the other layout.
+OTHER_FORMS: Mapping[str, str] = {
+    name: other
+    for pair in (("facades", "facades_unpaired"), ("maps", "maps_unpaired"), ("mini_pix2pix", "mini"))
+    for name, other in (pair, pair[::-1])
+}

@@ -52,6 +52,8 @@ def reference_values(
         option = options.get(name)
         if option is not None and option.default is True and option.secondary_opts:
             name, value = option.secondary_opts[0].lstrip("-").replace("-", "_"), not value
+        if isinstance(value, (tuple, list)):
+            value = " ".join(map(str, value))
         renamed[name] = "inf" if value is None else value  # None is "no limit"
     return renamed
 
@@ -82,7 +84,7 @@ def read_listing(path: Path, options: Mapping[str, ConfigOption]) -> dict[str, A
     for name, text in _lines(path).items():
         negated = name.removeprefix("no_") if name not in options else name
         option = options.get(negated)
-        if option is None or text == "None":
+        if option is None or option.multiple or text == "None":  # the reference has no option of several values
             continue
         try:
             value = option.type_cast_value(context, text)

@@ -28,7 +28,7 @@ from pixlate.util.program import program
 )
 def download_command(name: str | None, root: Path, url: str) -> None:
     """Download the public data set NAME to ./datasets/NAME; without NAME, list the data sets."""
-    from pixlate.data.download.catalogue import DATASETS, remote
+    from pixlate.data.download.catalogue import DATASETS, OTHER_FORMS, remote
     from pixlate.data.download.fetching import download
 
     if name is None:  # one line each, so that other programs can read the list
@@ -45,6 +45,9 @@ def download_command(name: str | None, root: Path, url: str) -> None:
             download(name, root, base_url=url, report=progress.report)
     model = "pix2pix" if source.layout == "aligned" else "cycle_gan"
     say(f"Next: {program('train')} --model {model} --dataroot {shlex.quote(str(root / name))}")
+    if name in OTHER_FORMS:
+        form, other_model = ("pairs", "cycle_gan") if model == "pix2pix" else ("unpaired", "pix2pix")
+        say(f"These are {form}; {other_model} takes {OTHER_FORMS[name]}.")
 
 
 class _ProgressBar:

@@ -22,7 +22,7 @@ SHOWN = "web/shown.jsonl"  # an EpochRecord a line
 
 
 class HtmlPage:
-    """Writes the page and its images, images/epoch<n>_<label>.png.
+    """Writes the page and its images: images/epoch<n>_<label>.png, and held_out_epoch<n>_… of held-out samples.
 
     An epoch's training images change at the first display of the epoch and after every `update_html_freq` images, the
     held-out images at every display. The content of the page is recorded in web/shown.jsonl, a log that is truncated
@@ -66,7 +66,7 @@ class HtmlPage:
         epoch = self._epoch_of(progress)
         frequency = self._config.update_html_freq
         if not epoch.trained or progress.images // frequency > self._images_at_display // frequency:
-            epoch.trained = [ImageRow("training images", "", self._save_images(run, progress, "", images))]
+            epoch.trained = [ImageRow("training images", "", self._save_images(run, progress, images))]
             self._update(run, progress)
         self._images_at_display = progress.images
 
@@ -79,7 +79,7 @@ class HtmlPage:
         rows = []
         for sample in samples:
             name = names.name(f"{sample.phase}_{safe_name(sample.name)}.png")
-            images = self._save_images(run, progress, f"{name}_", sample.images)
+            images = self._save_images(run, progress, sample.images, held_out=name)
             rows.append(ImageRow(f"held-out images ({sample.phase})", sample.name, images))
         self._epoch_of(progress).unseen = rows
         self._update(run, progress)
@@ -107,11 +107,16 @@ class HtmlPage:
         self._epoch.images = progress.images
         return self._epoch
 
-    def _save_images(self, run: Run, progress: Progress, prefix: str, images: Mapping[str, Tensor]) -> list[PageImage]:
+    def _save_images(
+        self, run: Run, progress: Progress, images: Mapping[str, Tensor], *, held_out: str = ""
+    ) -> list[PageImage]:
+        prefix = f"epoch{progress.epoch:03d}_"
+        if held_out:  # the reference has none: scripts that collect epoch*_fake_B.png expect training images
+            prefix = f"held_out_{prefix}{held_out}_"
         page_images = []
         for label, tensor in images.items():
             image = to_image(tensor)
-            file = f"images/epoch{progress.epoch:03d}_{prefix}{safe_name(label)}.png"
+            file = f"images/{prefix}{safe_name(label)}.png"
             save_png(image, run.claim_file(f"web/{file}"))
             page_images.append(PageImage(label, file, width=image.shape[1], height=image.shape[0]))
         return page_images

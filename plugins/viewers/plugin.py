@@ -63,6 +63,11 @@ def register_viewers(register: Register) -> None:
     register("loss_log", "pixlate.plugins.viewers.loss_log:LossLog", help="loss_log.txt, losses.jsonl and timing.jsonl")
     register("console", "pixlate.plugins.viewers.console:Console", help="a progress line on the terminal")
     register(
+        "reference_lines",
+        "pixlate.plugins.viewers.reference_lines:ReferenceLines",
+        help="lines of the reference's output, where it is not a terminal",
+    )
+    register(
         "html_page",
         "pixlate.plugins.viewers.html_page:HtmlPage",
         config=HtmlPageOptions,

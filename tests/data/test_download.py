@@ -219,7 +219,7 @@ def test_the_command(server: Server, facades: bytes, tmp_path: Path, monkeypatch
     monkeypatch.setenv("PIXLATE_DOWNLOAD_URL", server.address)
     first = CliRunner().invoke(download_command, ["facades"], catch_exceptions=False)
     assert first.exit_code == 0
-    assert "train.py --model pix2pix --dataroot datasets/facades" in first.stdout
+    assert "train --model pix2pix --dataroot datasets/facades" in first.stdout
     assert "MB downloaded" in first.stderr
     assert (tmp_path / "datasets" / "facades" / "train" / "1.jpg").exists()
     again = CliRunner().invoke(download_command, ["facades"], catch_exceptions=False)

@@ -19,6 +19,11 @@ SHORT = "--n_epochs 1 --n_epochs_decay 1 --print_freq 1 --display_freq 2"
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
+def plain_environment() -> dict[str, str]:
+    """The environment without the variable by which hints know that `uv run` was used."""
+    return {name: value for name, value in os.environ.items() if name != "UV_RUN_RECURSION_DEPTH"}
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with paired and unpaired data, and one finished run of each model."""
@@ -52,7 +57,7 @@ def run(folder: Path) -> Command:
             capture_output=True,
             text=True,
             timeout=200,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PIXLATE_PLUGINS": "", **environment},
+            env={**plain_environment(), "OMP_NUM_THREADS": "1", "PIXLATE_PLUGINS": "", **environment},
         )
         assert "Traceback" not in process.stderr, process.stderr
         assert process.returncode == code, process.stdout + process.stderr

@@ -153,6 +153,17 @@ def test_resuming_within_an_epoch_keeps_its_images(tmp_path: Path) -> None:
     assert "0.5123" in read(run).text("span")
 
 
+def test_held_out_images_are_not_among_those_of_training(tmp_path: Path) -> None:
+    """Scripts for the reference collect images/epoch*_fake_B.png."""
+    run = make_run(tmp_path)
+    viewer = started(run)
+    viewer.images_shown(run, progress(1, 100), images_by_label())
+    viewer.samples_shown(run, progress(1, 100), [Sample("val", "a", images_by_label())])
+    folder = run.folder / "web" / "images"
+    assert [path.name for path in folder.glob("epoch*_fake_B.png")] == ["epoch001_fake_B.png"]
+    assert (folder / "held_out_epoch001_val_a_fake_B.png").is_file()
+
+
 @pytest.mark.parametrize("damage", [b"\xff", b"[", b"0", b" "])
 def test_a_damaged_line_loses_only_its_epoch(tmp_path: Path, damage: bytes) -> None:
     first = make_run(tmp_path)
