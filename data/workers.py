@@ -2,7 +2,7 @@
 
 In addition to what a DataLoader does,
 
-- worker processes ignore SIGINT, delay their exit on SIGTERM, and exit with the parent;
+- worker processes ignore SIGINT, delay their exit on SIGTERM and SIGHUP, and exit with the parent;
 - errors arrive without the worker's traceback in their message;
 - batches pass through files in memory instead of torch's shared memory (transfer.py);
 - a thread receives the next batch during a training step.
@@ -262,13 +262,15 @@ def _initialise_worker(worker: int) -> None:
     signal.set_wakeup_fd(-1)  # a forked worker has the parent's, and would report its signals there
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes of a terminal; the run ends its workers
     signal.signal(signal.SIGTERM, _exit_later)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _exit_later)  # of a closed terminal, it too reaches all processes of a run
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
 def _exit_later(signal_number: int, frame: object) -> None:
-    """Handle SIGTERM, which schedulers send to all processes of a run; the run may need more batches until it saves."""
+    """Handle SIGTERM or SIGHUP, sent to all processes of a run, which may need more batches until it has saved."""
     timer = threading.Timer(SIGTERM_SECONDS, os._exit, (128 + signal_number,))
     timer.daemon = True
     timer.start()

@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM end a command after the current step, when it can be saved; a second Ctrl-C ends it at once."""
+"""SIGINT, SIGTERM and SIGHUP end a command after the current step, when it can be saved; a second Ctrl-C at once."""
 
 import signal
 import threading
@@ -10,7 +10,7 @@ from pixlate.errors import Interrupted
 
 
 class StopRequest:
-    """True once SIGINT or SIGTERM has arrived.
+    """True once SIGINT, SIGTERM or SIGHUP has arrived.
 
     - signal_number: of the first signal; 0 before one has arrived.
     - immediate: while true, a signal raises Interrupted in the main thread at once, because nothing needs to be saved
@@ -46,12 +46,18 @@ class StopRequest:
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Within this block SIGINT and SIGTERM are recorded instead of ending the process."""
+    """Within this block SIGINT, SIGTERM and SIGHUP are recorded instead of ending the process.
+
+    An ignored SIGHUP, as under `nohup`, remains ignored.
+    """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():  # Python allows only the main thread to set handlers
         yield request
         return
-    previous = {number: signal.signal(number, request.handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # Windows has none
+        numbers.append(signal.SIGHUP)
+    previous = {number: signal.signal(number, request.handle) for number in numbers}
     try:
         yield request
     finally:

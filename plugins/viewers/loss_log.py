@@ -4,11 +4,14 @@ import json
 import math
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pixlate.errors import DataError
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.run import Progress, Run, RunLog, Timing
+from pixlate.util.foreign import foreign
 
 LOSSES = "losses.jsonl"
 
@@ -87,9 +90,10 @@ def _parsed(line: str) -> dict[str, Any] | None:
     """The record of one line; None for an incomplete or damaged line."""
     if not line.endswith("\n"):
         return None
-    try:
+    with suppress(DataError), foreign(DataError):
         record = json.loads(line)
         position = {name: int(record[name]) for name in ("epoch", "epoch_images", "images")}
+        if max(map(abs, position.values())) >= 2**63:
+            return None
         return {**record, **position, "losses": {name: float(value) for name, value in record["losses"].items()}}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
+    return None

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,8 +10,11 @@ from typing import Any
 from dominate import tags
 from dominate.dom_tag import dom_tag
 
+from pixlate.errors import DataError
 from pixlate.util.charts import chart
+from pixlate.util.foreign import foreign
 from pixlate.util.html import PageImage, content_width, image_row, page, rendered, save_page, visible
+from pixlate.util.text import shown
 
 from .history import History
 
@@ -51,12 +55,16 @@ class EpochRecord:
     @classmethod
     def from_json(cls, line: str) -> "EpochRecord | None":
         """The record of a line; None for a damaged line."""
-        try:
+        with suppress(DataError), foreign(DataError):
             values: dict[str, Any] = json.loads(line)
-            rows = {name: _image_rows(values[name]) for name in ("trained", "unseen")}
-            return cls(**{**values, **rows})
-        except (ValueError, TypeError, KeyError):
-            return None
+            return cls(
+                number=_count(values["number"]),
+                images=_count(values["images"]),
+                trained=_image_rows(values["trained"]),
+                unseen=_image_rows(values["unseen"]),
+                metrics={str(name): float(value) for name, value in values["metrics"].items()},
+            )
+        return None
 
 
 class TrainingPage:
@@ -106,5 +114,19 @@ def epoch_section(epoch: EpochRecord, width: int) -> dom_tag:
     return section
 
 
+def _count(value: object) -> int:
+    if type(value) is not int or not 0 <= value < 2**63:
+        raise ValueError(f"{shown(value)} is no count")
+    return value
+
+
 def _image_rows(rows: list[dict[str, Any]]) -> list[ImageRow]:
-    return [ImageRow(row["group"], row["name"], [PageImage(**image) for image in row["images"]]) for row in rows]
+    return [
+        ImageRow(str(row["group"]), str(row["name"]), [_page_image(image) for image in row["images"]]) for row in rows
+    ]
+
+
+def _page_image(values: dict[str, Any]) -> PageImage:
+    return PageImage(
+        str(values["label"]), str(values["file"]), width=_count(values["width"]), height=_count(values["height"])
+    )

@@ -67,7 +67,11 @@ def stopped(folder: Path, number: int, *args: str, before: str = "", mark: str =
     return command
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)],
+    ids=["SIGTERM", "SIGINT", "SIGHUP"],
+)
 @pytest.mark.parametrize(
     "before", [EPOCH_END, WRITING, LOADING], ids=["at an epoch's end", "while saving", "while loading"]
 )

@@ -181,6 +181,34 @@ def test_a_damaged_line_loses_only_its_epoch(tmp_path: Path, damage: bytes) -> N
     assert read(run).text("h2") == ["epoch [2]"]
 
 
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("shown.jsonl", '{"number": 1, "images": "x", "trained": [], "unseen": [], "metrics": {}}'),
+        ("shown.jsonl", '{"number": [1], "images": 1, "trained": [], "unseen": [], "metrics": {}}'),
+        ("shown.jsonl", '{"number": 1, "images": 1, "trained": [{"images": [1]}], "unseen": [], "metrics": {}}'),
+        ("shown.jsonl", '{"number": 1, "images": 1, "trained": [], "unseen": [], "metrics": {"a": "b"}}'),
+        ("shown.jsonl", "[" * 100_000),
+        ("../losses.jsonl", '{"epoch": Infinity, "epoch_images": 1, "images": 1, "losses": {"a": 1}}'),
+        ("../losses.jsonl", '{"epoch": 1, "epoch_images": 1, "images": 1, "losses": [1]}'),
+        ("../losses.jsonl", "[" * 100_000),
+    ],
+)
+def test_an_odd_line_is_left_out(tmp_path: Path, file: str, line: str) -> None:
+    first = make_run(tmp_path)
+    started(first).images_shown(first, progress(2, 400), images_by_label())
+    sizes = first.log_sizes()
+    first.close()
+    path = first.folder / "web" / file
+    with path.open("a") as log:
+        log.write(line + "\n")
+    if path.name in {Path(name).name for name in sizes}:
+        sizes = {name: path.stat().st_size if Path(name).name == path.name else size for name, size in sizes.items()}
+    run = make_run(tmp_path, start=progress(3, 400), logs=sizes)
+    started(run)
+    assert read(run).text("h2") == ["epoch [2]"]
+
+
 def test_no_html_writes_nothing(tmp_path: Path) -> None:
     run = make_run(tmp_path)
     viewer = started(run, html=False)
