@@ -94,13 +94,19 @@ def open_regular(path: Path, flags: int) -> int:
 
     Symbolic links are not followed; FIFOs and devices are neither waited for nor opened. Raises OSError.
     """
-    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):  # not every system has every flag
-        flags |= getattr(os, name, 0)
-    descriptor = os.open(path, flags, 0o666)
+    descriptor = os.open(path, flags | optional_flags("O_NOFOLLOW"), 0o666)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
         raise OSError(errno.EINVAL, "it is no regular file", str(path))
     return descriptor
+
+
+def optional_flags(*names: str) -> int:
+    """The flags to open a file without waiting, as bytes, and those of `names`, where the system has them."""
+    flags = 0
+    for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY", *names):
+        flags |= getattr(os, name, 0)
+    return flags
 
 
 def flush_to_disk(file: IO[bytes]) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from pixlate.errors import Interrupted, PixlateError
 
+from .files import optional_flags
 from .text import one_line, shortened
 
 SMALL = 2**20  # bytes: more than any file of options
@@ -48,10 +49,7 @@ def open_file(path: Path) -> BufferedReader:
     Raises OSError.
     """
     _require_regular(os.stat(path), path)  # before it is opened, which has effects on some devices
-    flags = os.O_RDONLY
-    for name in ("O_NONBLOCK", "O_CLOEXEC", "O_BINARY"):  # not every system has every flag
-        flags |= getattr(os, name, 0)
-    file = os.fdopen(os.open(path, flags), "rb")
+    file = os.fdopen(os.open(path, os.O_RDONLY | optional_flags()), "rb")
     try:
         _require_regular(os.fstat(file.fileno()), path)
     except OSError:

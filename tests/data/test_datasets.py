@@ -16,7 +16,7 @@ from pixlate.data.batches import fetch
 from pixlate.data.folders import find_images
 from pixlate.data.inventory import shown
 from pixlate.data.sampler import BatchSampler
-from pixlate.errors import OptionError
+from pixlate.errors import DataError, OptionError
 
 SMALL = {"load_size": 24, "crop_size": 16}
 
@@ -207,3 +207,9 @@ def test_options_are_checked(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="input_nc is 4"):
         create_dataset("aligned", dataroot=root, input_nc=4)
     assert len(create_dataset("aligned", dataroot=root, crop_size=300, preprocess="crop", no_flip=True)) == 5
+
+
+def test_a_public_data_set_in_the_other_layout_is_named(tmp_path: Path) -> None:
+    write_pairs(tmp_path / "facades")
+    with pytest.raises(DataError, match="pixlate download facades_unpaired"):
+        create_dataset("unaligned", dataroot=tmp_path / "facades")

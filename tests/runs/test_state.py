@@ -135,6 +135,49 @@ def test_the_one_before_is_not_replaced_by_a_damaged_one(folder: Path) -> None:
     assert read_state(run_folder / "previous_state.pt")["position"]["images"] == 24
 
 
+#: Reading the latest state fails, as on a failing disk.
+UNREADABLE = """
+import errno, os
+from pixlate.runs.checkpoints import state_file
+open_file = state_file.open_file
+def failing(path):
+    if path.name == "latest_state.pt":
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+    return open_file(path)
+state_file.open_file = failing
+"""
+
+
+def test_a_state_that_cannot_be_read_now_is_not_replaced_by_the_one_before(folder: Path) -> None:
+    run_folder = copy_of(folder, "unreadable")
+    states = {path.name: path.read_bytes() for path in run_folder.glob("*_state.pt")}
+    refused = train(run_folder.parent, "--continue_train", "--n_epochs", "5", before=UNREADABLE, expect=1)
+    assert "cannot be read: Input/output error" in refused.output
+    assert {path.name: path.read_bytes() for path in run_folder.glob("*_state.pt")} == states
+
+
+def test_a_state_of_a_newer_version_is_not_replaced_by_the_one_before(folder: Path) -> None:
+    run_folder = copy_of(folder, "newer")
+    latest = run_folder / "latest_state.pt"
+    state = torch.load(latest, weights_only=True)
+    latest.unlink()
+    torch.save({**state, "format": state["format"] + 1}, latest)
+    (run_folder / "latest_state.pt.sha256").unlink()
+    data = latest.read_bytes()
+    assert "newer version" in train(run_folder.parent, "--continue_train", "--n_epochs", "5", expect=1).output
+    assert latest.read_bytes() == data
+
+
+def test_a_state_of_another_seed_is_refused(folder: Path) -> None:
+    run_folder = copy_of(folder, "another seed")
+    train(folder / "seed 1", *PIX2PIX, "--seed", "1")
+    for name in ("latest_state.pt", "latest_state.pt.sha256"):
+        (run_folder / name).unlink()
+        (run_folder / name).write_bytes((folder / "seed 1" / "run" / name).read_bytes())
+    refused = train(run_folder.parent, "--continue_train", "--n_epochs", "5", expect=1)
+    assert "is of another run (seed: 1 -> 0)" in refused.output
+
+
 def test_two_damaged_states_are_one_sentence(folder: Path) -> None:
     run_folder = copy_of(folder, "both damaged")
     for name in ("latest_state.pt", "previous_state.pt"):
