@@ -2,9 +2,10 @@
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Generic, TypeVar
 
 from torch.utils.data import Dataset
@@ -15,6 +16,7 @@ from pixlate.util.text import counted
 from .folders import dataroot_of
 from .inventory import Inventory
 from .transforms import Transform
+from .value_range import ValueRange
 
 Config = TypeVar("Config")
 Item = dict[str, Any]
@@ -32,12 +34,16 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
     `files`, so that a resumed run notices changes; `ImageDataset` does so for data sets of images.
     """
 
+    value_ranges: Mapping[str, ValueRange] = MappingProxyType({})  # by side, of values of more than 8 bits
     inventory = Inventory()  # what was found, said at the start; a subclass that reads files may set it
 
     def __init__(self, config: Config, shared: DataOptions) -> None:
         self.config = config
         self.shared = shared
         self.transform = Transform.of(shared)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.describe()}>"
 
     @cached_property
     def root(self) -> Path:
@@ -59,6 +65,10 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
     def files(self) -> Sequence[Path]:
         """The files that the items are read from, in order."""
         return ()
+
+    def use_value_ranges(self, ranges: Mapping[str, ValueRange]) -> None:
+        """Scale values of more than 8 bits by these ranges of the sides A and B, those of a run."""
+        self.value_ranges = dict(ranges)
 
     def describe(self) -> str:
         """What the data set consists of, on one line without a full stop."""

@@ -28,7 +28,7 @@ from .memory import free_memory
 from .private_folders import PrivateFolder
 from .transforms import Pixels
 
-VERSION = 1  # must be raised whenever reading or resizing gives other pixels than before
+VERSION = 2  # must be raised whenever reading or resizing gives other pixels than before
 HEADER_BYTES = 128  # of a .npy file, before its pixels
 AUTO_SHARE, EXPLICIT_SHARE = 0.25, 0.5  # of the free memory or disk space that a cache may use
 EVICTION_IMAGES = 256  # images to make room for at once, because each eviction lists the whole folder

@@ -14,7 +14,8 @@ from pixlate.util.text import counted, listed, quoted
 from .base import BaseDataset
 from .batches import check_bad_images
 from .image_dataset import ImageDataset, Source
-from .reading import BadImageError
+from .reading import BadImageError, Header
+from .reading_report import ReadingReport
 from .shapes import is_pair_shape
 from .transforms import Size
 
@@ -45,15 +46,20 @@ def check_dataset(
     """
     if not isinstance(dataset, ImageDataset):
         return []
-    findings = _Findings()
+    findings, reading = _Findings(), ReadingReport()
     with ThreadPoolExecutor(THREADS) as pool:
-        header_sizes = pool.map(lambda group: _header_sizes(dataset, group), dataset.groups)
-        for group, sizes in zip(dataset.groups, header_sizes, strict=True):
-            findings.add(dataset, group, sizes)
+        headers = pool.map(lambda group: _headers(dataset, group), dataset.groups)
+        for group, described in zip(dataset.groups, headers, strict=True):
+            if isinstance(described, BadImageError):
+                findings.bad[described.path] = str(described)
+            else:
+                reading.add(group, [header for header, _ in described])
+                findings.add(dataset, group, [size for _, sizes in described for size in sizes])
     total = len(dataset.files())
     _check_readable(findings.bad, total, options)
     _check_sizes(findings, total, options)
     _check_networks(findings.final, SideRule.of((networks or {}).values(), same_size=same_size))
+    reading.report(dataset)
     if 0 < ODD_ONES_IN * len(findings.narrow) <= total:
         log.warning(
             f"{len(findings.narrow)} of {counted(total, 'file')} with A and B side by side may be no pair, because the "
@@ -73,10 +79,7 @@ class _Findings:
     final: dict[str, dict[Size, str]] = field(default_factory=lambda: {"A": {}, "B": {}})
     narrow: list[str] = field(default_factory=list)  # files with both sides that are not twice as wide as high
 
-    def add(self, dataset: ImageDataset[Any], group: tuple[Source, ...], sizes: list[Size] | BadImageError) -> None:
-        if isinstance(sizes, BadImageError):
-            self.bad[sizes.path] = str(sizes)
-            return
+    def add(self, dataset: ImageDataset[Any], group: tuple[Source, ...], sizes: list[Size]) -> None:
         transform = dataset.transform
         name = quoted(group[0].path)
         if len(group) == 1 and len(sizes) == 2 and not is_pair_shape(whole := (sizes[0][0] + sizes[1][0], sizes[0][1])):
@@ -92,9 +95,11 @@ class _Findings:
             self.unequal.append(f"{name} ({' and '.join(_times(size) for size in sizes)})")
 
 
-def _header_sizes(dataset: ImageDataset[Any], group: Sequence[Source]) -> list[Size] | BadImageError:
+def _headers(dataset: ImageDataset[Any], group: Sequence[Source]) -> list[tuple[Header, list[Size]]] | BadImageError:
+    """The header of each file of a group, with the sizes of its images; the error of the first unreadable one."""
     try:
-        return [size for source in group for size in dataset.sizes(source)]
+        headers = [dataset.header(source) for source in group]
+        return [(header, dataset.sizes(source, header)) for source, header in zip(group, headers, strict=True)]
     except BadImageError as error:
         return error
 

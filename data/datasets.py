@@ -1,6 +1,7 @@
 """The built-in data sets of image folders: pairs, two unpaired collections, and a single collection."""
 
 import random
+from collections.abc import Mapping
 from pathlib import Path
 
 from pixlate.errors import DataError
@@ -14,6 +15,7 @@ from .layouts import couples, missing_images, other_form, plain_phases, sided_ph
 from .pairs import find_pairs
 from .plugin import PairOptions
 from .transforms import size_of
+from .value_range import ValueRange
 
 SIDES: tuple[Side, Side] = ("A", "B")
 
@@ -152,6 +154,11 @@ class SingleDataset(ImageDataset[None]):
             left_out=left_out.counts(),
         )
         self.groups = [(Source(path, ("A",)),) for path in first(paths, limit)]
+
+    def use_value_ranges(self, ranges: Mapping[str, ValueRange]) -> None:
+        """Its images are the model's input, whatever the direction."""
+        side = "A" if self.shared.direction == "AtoB" else "B"
+        super().use_value_ranges({"A": ranges[side]} if side in ranges else {})
 
     def _folders(self) -> tuple[list[Path], list[str]]:
         """The folders to read, and the names of other folders with images beside them."""

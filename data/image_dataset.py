@@ -1,10 +1,12 @@
 """The base class of data sets of image files: reading, resizing, caching, and sizes for checks."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
 
+import numpy as np
 from PIL import Image
 
 from pixlate.errors import DataError, OptionError
@@ -13,8 +15,9 @@ from pixlate.util.text import quoted
 
 from .base import BaseDataset
 from .cache import ImageCache, entry_name, open_cache
-from .reading import BadImageError, image_size, read_image
+from .reading import BadImageError, Header, Reading, read_header, read_original, to_rgb
 from .transforms import Pixels, Size, size_of
+from .value_range import ValueRange, is_deep, measured
 
 Config = TypeVar("Config")
 Side = Literal["A", "B"]
@@ -40,11 +43,13 @@ class ImageDataset(BaseDataset[Config]):
 
     groups: Sequence[tuple[Source, ...]]
     cache: ImageCache | None = None  # while a BatchLoader loads batches
+    measured = False  # whether `value_ranges` holds the range of each side that has one
 
     def __init__(self, config: Config, shared: DataOptions) -> None:
         super().__init__(config, shared)
         sides = "AB" if shared.direction == "AtoB" else "BA"  # --input_nc refers to the model's input
         self.channels = dict(zip(sides, (shared.input_nc, shared.output_nc), strict=True))
+        self.reading = Reading(shared.ignore_metadata, shared.max_image_pixels)
         _check_options(shared)
 
     def files(self) -> Sequence[Path]:
@@ -55,6 +60,8 @@ class ImageDataset(BaseDataset[Config]):
         """Cache images from now on, as `--cache` specifies."""
         if self.cache is None:
             self.cache = open_cache(self.shared)
+            if self.cache is not None and not self.measured:  # a cached image belongs to one range
+                self.measure_values()
 
     def close_cache(self) -> None:
         """Stop caching images."""
@@ -83,8 +90,9 @@ class ImageDataset(BaseDataset[Config]):
 
     def read(self, source: Source) -> tuple[Pixels, ...]:
         """The images of `pixels`, decoded from the file whatever is cached."""
-        image = read_image(source.path)
-        images = [image.crop(box) for box in _boxes(source, image.size)] if len(source.sides) > 1 else [image]
+        original = read_original(source.path, self.reading)
+        image = to_rgb(original, self._range_of(source) if is_deep(original) else None)
+        images = [_cut(image, box) for box in _boxes(source, image.size)] if len(source.sides) > 1 else [image]
         try:
             return tuple(
                 self.transform.resize(image_of_side, grayscale=self.channels[side] == 1)
@@ -98,12 +106,46 @@ class ImageDataset(BaseDataset[Config]):
         transform = self.transform
         reader = f"{type(self).__module__}.{type(self).__qualname__}"  # a subclass may override `read`
         geometry = transform.preprocess, transform.load_size, transform.crop_size
-        return entry_name(source.path, reader, source.sides, side, self.channels[side], geometry, "uint8")
+        reading = self.reading.ignore_metadata, self.value_ranges.get(side)
+        return entry_name(source.path, reader, source.sides, side, self.channels[side], geometry, reading, "uint8")
 
-    def sizes(self, source: Source) -> list[Size]:
-        """Width and height of the images in a file, from its header alone. Raises BadImageError."""
-        size = image_size(source.path)
-        return [(right - left, height) for left, _, right, height in _boxes(source, size)]
+    def header(self, source: Source) -> Header:
+        """What a file's header tells. Raises BadImageError."""
+        return read_header(source.path, self.reading)
+
+    def sizes(self, source: Source, header: Header) -> list[Size]:
+        """Width and height of the images in a file. Raises BadImageError."""
+        return [(right - left, height) for left, _, right, height in _boxes(source, header.size)]
+
+    def measure_values(self, deep: Iterable[Source] | None = None) -> None:
+        """Measure the range of each side's values of more than 8 bits, unless it is known.
+
+        - deep: the files that have such values, where the caller knows them.
+        """
+        sources = self._deep_sources() if deep is None else list(deep)
+        for sides in sorted({source.sides for source in sources}):
+            if not set(sides) <= set(self.value_ranges):
+                value_range = measured(self._originals(source for source in sources if source.sides == sides))
+                self.value_ranges = {**dict.fromkeys(sides, value_range), **self.value_ranges}
+        self.measured = True
+
+    def _deep_sources(self) -> list[Source]:
+        sources = []
+        for source in dict.fromkeys(source for group in self.groups for source in group):
+            with contextlib.suppress(BadImageError):
+                if self.header(source).deep:
+                    sources.append(source)
+        return sources
+
+    def _originals(self, sources: Iterable[Source]) -> Iterable[Image.Image]:
+        for source in sources:
+            with contextlib.suppress(BadImageError):  # it is reported where it is read
+                yield read_original(source.path, self.reading)
+
+    def _range_of(self, source: Source) -> ValueRange | None:
+        if source.sides[0] not in self.value_ranges:
+            self.measure_values()
+        return self.value_ranges.get(source.sides[0])
 
     def require_fit(self, pixels: Pixels, source: Source) -> None:
         """Raise DataError if a resized image is smaller than the crop."""
@@ -135,6 +177,12 @@ def _boxes(source: Source, size: Size) -> list[tuple[int, int, int, int]]:
     if width < 2:
         raise BadImageError.of(source.path, "it is too narrow for A and B side by side")
     return [(0, 0, width // 2, height), (width // 2, 0, width, height)]
+
+
+def _cut(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """A part of an image. `Image.crop` refuses large ones, whatever the limit of pixels."""
+    left, top, right, bottom = box
+    return Image.fromarray(np.asarray(image)[top:bottom, left:right])
 
 
 def _size(image: Image.Image) -> str:

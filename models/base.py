@@ -82,6 +82,11 @@ class BaseModel(ModelBuilder[Config], ABC):
             self.learning_rate = LearningRate(context.load("lr_policy")(schedule), self.watched_losses, self.device)
         self._prepared = False
 
+    def __repr__(self) -> str:
+        sizes = {name: sum(weights.numel() for weights in net.parameters()) for name, net in self.networks.items()}
+        counts = ", ".join(f"{name} {size:,}" for name, size in sizes.items())
+        return f"<{type(self).__name__}: {counts} parameters, on {self.device}>"
+
     # --- what a subclass provides ------------------------------------------------------------------------------
 
     @abstractmethod

@@ -163,6 +163,19 @@ class DataOptions(Channels, Seeded):
     max_dataset_size: int | None = option(
         None, "use at most this many images", type=WholeOrInf(min=1), scope=Scope.TRAINING, on_change="refuse"
     )
+    ignore_metadata: bool = option(
+        False,
+        "read images as they are stored: neither turned by their EXIF orientation nor converted from their "
+        "colour profile to sRGB",
+        scope=Scope.RUN,
+    )
+    max_image_pixels: int | None = option(
+        89_478_485,
+        "largest number of pixels of an image, against files that would fill the memory; 'inf': any",
+        type=WholeOrInf(min=1),
+        scope=Scope.RUN,
+        on_change="ignore",
+    )
     on_bad_image: Literal["stop", "skip"] = option(
         "stop", "an image that cannot be read: stop, or use another", scope=Scope.TRAINING
     )

@@ -117,19 +117,26 @@ def create_discriminator(
 
 
 def load(
-    run: str | Path, *, epoch: str | int = "latest", device: str = "auto", plugins: Plugins | None = None
+    run: str | Path,
+    *,
+    epoch: str | int = "latest",
+    device: str = "auto",
+    direction: str = "",
+    plugins: Plugins | None = None,
 ) -> Translator:
     """Load a trained model as a Translator.
 
     - run: a run folder of pixlate or of the reference, the name of one in ./checkpoints, or one `*_net_G*.pth`.
     - epoch: the checkpoint's tag: "latest", an epoch's number, "iter_5000".
     - device: auto, cpu, cuda, cuda:N or mps.
+    - direction: "AtoB" or "BtoA", of a model that translates in both; empty for that of the run.
 
     The options of a folder of the reference are read from its train_opt.txt; those of a bare file are inferred from
     the names and shapes of its tensors. For U-Nets these do not show whether there was dropout: it stays off. Computes
-    in float32. Raises CheckpointError when the checkpoint is missing, damaged, or of an unknown architecture.
+    in float32. Raises CheckpointError when the checkpoint is missing, damaged, or of an unknown architecture,
+    OptionError for a direction in which the model does not translate.
     """
-    return load_translator(plugins or get_plugins(), run, epoch=epoch, device=device)
+    return load_translator(plugins or get_plugins(), run, epoch=epoch, device=device, direction=direction)
 
 
 def _check_counts(**counts: int) -> None:

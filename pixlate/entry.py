@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -35,6 +36,9 @@ def messages_on_console() -> Iterator[None]:
     if any(isinstance(handler, ConsoleHandler) for handler in logger.handlers):  # nested: `pixlate train` calls `train`
         yield
         return
+    # What Pillow remarks on a file's metadata concerns nobody: a file that cannot be read is an error of pixlate's own.
+    warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
     handler, level, propagate = ConsoleHandler(), logger.level, logger.propagate
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)

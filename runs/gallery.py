@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pixlate.util.files import make_folder
 from pixlate.util.html import PageImage, content_width, image_row, page, rendered, save_page, visible
-from pixlate.util.image_io import ImageWriter, stretched_size, to_image
+from pixlate.util.image_io import ImageWriter, stretched_size, to_saved_image
 from pixlate.util.names import ResultNames, safe_name
 from pixlate.util.owned import OwnFiles
 
@@ -77,7 +77,7 @@ class Gallery:
         files = {label: self._folder / path for label, path in paths.items()}
         row = []
         for label, tensor in images.items():
-            image = to_image(tensor)
+            image = to_saved_image(tensor)
             self._writer.write(image, files[label], aspect_ratio=self._aspect_ratio)
             row.append(PageImage(label, paths[label], *stretched_size(image, self._aspect_ratio)))
         section = tags.section(tags.h2(visible(name)), image_row(row, self._width))

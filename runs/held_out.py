@@ -33,6 +33,7 @@ class HeldOutSamples:
         for phase in PHASES:
             dataset = _dataset_of(resolved, phase)
             if dataset is not None and training_files.isdisjoint(dataset.files()):
+                dataset.use_value_ranges(training_set.value_ranges)
                 self.phase, self._dataset = phase, dataset
                 return
 

@@ -11,6 +11,7 @@ from pixlate.data.check import check_dataset
 from pixlate.data.create import make_dataset
 from pixlate.data.demo.demo import FOLDER as DEMO_FOLDER
 from pixlate.data.loading import BatchLoader
+from pixlate.data.value_range import read_ranges, stored_ranges
 from pixlate.models.base import BaseModel
 from pixlate.models.context import ModelContext
 from pixlate.models.create import make_model
@@ -78,6 +79,7 @@ def _build(resolved: ResolvedOptions, files: OwnFiles, events: Events, stop: Sto
         "data": data_fingerprint(dataset),
         "machine": machine_fingerprint(str(model.device)),
         "options": defining_options(resolved),
+        "value_ranges": stored_ranges(dataset.value_ranges),
     }
     checkpoints = CheckpointStore(resolved.folder, model, facts=facts, keep=options.keep, files=files)
     check_free_space(resolved.folder, model)
@@ -128,6 +130,8 @@ def _data_and_model(resolved: ResolvedOptions) -> tuple[BaseDataset[Any], BaseMo
         log.info(f"Drawing the demo data in {DEMO_FOLDER}.")
     dataset = make_dataset(resolved.components["dataset_mode"], resolved.values)
     log.info(f"Data: {dataset.describe()}.")
+    if resolved.stored:
+        dataset.use_value_ranges(read_ranges(resolved.stored.value_ranges))
     context = ModelContext(device, train=True, components=resolved.components)
     model = make_model(resolved.components["model"], resolved.values, context)
     log.info(f"Training on {model.execution}.")

@@ -24,6 +24,7 @@ from .checkpoints.compatibility import (
     check_position,
     check_same_data,
     check_same_run,
+    content_changed,
     describe_changes,
     machine_changes,
     machine_fingerprint,
@@ -90,14 +91,14 @@ def start_or_resume(resolved: ResolvedOptions, checkpoints: CheckpointStore, opt
         for line in load_initial_weights(checkpoints.model, options.init_from, resolved.folder.parent):
             log.info(line)
         checkpoints.files.remove()
-        _store_options(resolved, checkpoints.files, progress)
+        _store_options(resolved, checkpoints, progress)
         return StartingPoint(progress)
     if not has_state(resolved.folder):
         tag = f"iter_{options.load_iter}" if options.load_iter else options.epoch
         saved_networks(resolved.folder, tag).load(checkpoints.model)
         checkpoints.model.restart_averages()
         log.warning(f"'{resolved.folder}' holds weights without a training state: optimizers and schedules start anew.")
-        _store_options(resolved, checkpoints.files, progress, allowed_changes(resolved))
+        _store_options(resolved, checkpoints, progress, allowed_changes(resolved))
         return StartingPoint(progress)
     return _resume(resolved, checkpoints, options)
 
@@ -112,6 +113,8 @@ def _resume(resolved: ResolvedOptions, checkpoints: CheckpointStore, options: Tr
     check_same_data(state["facts"], checkpoints.facts, resolved.name)
     progress = checkpoints.restore(state, previous=bool(problem))
     _require_epochs_left(resolved, progress)
+    if content_changed(state["facts"], checkpoints.facts):
+        log.warning("Files of the data were replaced since the run was saved, so it goes on with other images.")
     machine = machine_changes(state["facts"], checkpoints.facts)
     if machine:
         changes = ", ".join(describe_changes(machine))
@@ -120,7 +123,7 @@ def _resume(resolved: ResolvedOptions, checkpoints: CheckpointStore, options: Tr
         log.warning("On a GPU only runs with --deterministic are resumed bit for bit.")
     if difference := schedule_difference(resolved, progress.epoch - 1):
         log.warning(difference)
-    _store_options(resolved, checkpoints.files, progress, allowed_changes(resolved), machine)
+    _store_options(resolved, checkpoints, progress, allowed_changes(resolved), machine)
     log.info(f"Resuming '{resolved.name}' at epoch {progress.epoch}, {progress.images} images seen.")
     return StartingPoint(progress, state["logs"])
 
@@ -141,7 +144,7 @@ def _require_epochs_left(resolved: ResolvedOptions, progress: Progress) -> None:
 
 def _store_options(
     resolved: ResolvedOptions,
-    files: OwnFiles,
+    checkpoints: CheckpointStore,
     progress: Progress,
     changes: Mapping[str, Change] = MappingProxyType({}),
     machine: Mapping[str, Change] = MappingProxyType({}),
@@ -158,6 +161,7 @@ def _store_options(
         changed = {name: list(change) for name, change in {**changes, **machine}.items()}
         history.append({"images": progress.images, "changed": changed})
     stored = resolved.to_store(machine_fingerprint(str(resolved.values["device"])))
-    files.claim(OPTIONS, LISTING)
-    write_stored(resolved.folder, replace(stored, changes=history))
+    checkpoints.files.claim(OPTIONS, LISTING)
+    ranges = checkpoints.facts["value_ranges"]
+    write_stored(resolved.folder, replace(stored, changes=history, value_ranges=ranges))
     write_listing(resolved.folder / LISTING, resolved)

@@ -11,6 +11,7 @@ import torch
 from pixlate.data.check import check_dataset
 from pixlate.data.create import make_dataset
 from pixlate.data.loading import BatchLoader
+from pixlate.data.value_range import read_ranges
 from pixlate.errors import DataError, OptionError
 from pixlate.models.base import Batch
 from pixlate.models.context import ModelContext
@@ -57,6 +58,8 @@ class Tester:
         saved.load(self.model)
         self.dataset = make_dataset(resolved.components["dataset_mode"], resolved.values)
         log.info(f"Data: {self.dataset.describe()}.")
+        if resolved.stored:
+            self.dataset.use_value_ranges(read_ranges(resolved.stored.value_ranges))
         self.dataset.take_each_input_once(self.options.num_test)
         check_dataset(self.dataset, self.data_options, self.model.networks, same_size=False)
         self._list_options()

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .files import write_whole
 
-ImageArray = NDArray[np.uint8]  # H×W×3, RGB
+ImageArray = NDArray[np.uint8]  # H×W×3, RGB, or H×W, grey
 
 
 def to_image(tensor: Tensor) -> ImageArray:
@@ -33,6 +33,12 @@ def to_image(tensor: Tensor) -> ImageArray:
     return pixels.to(torch.uint8).cpu().contiguous().numpy()
 
 
+def to_saved_image(tensor: Tensor) -> ImageArray:
+    """The image of `to_image`, H×W where the tensor has one channel: a file then has one too."""
+    image = to_image(tensor)
+    return image[..., 0] if tensor.shape[-3] == 1 else image
+
+
 def stretched_size(image: ImageArray, aspect_ratio: float) -> tuple[int, int]:
     """(width, height) when height : width is multiplied by `aspect_ratio`, by enlarging one side."""
     height, width = image.shape[:2]
@@ -45,7 +51,7 @@ def stretched_size(image: ImageArray, aspect_ratio: float) -> tuple[int, int]:
 
 def save_png(image: ImageArray, path: Path, *, aspect_ratio: float = 1.0) -> None:
     """Write a PNG file atomically. Raises DataError when it cannot be written."""
-    output = Image.fromarray(image)
+    output = Image.fromarray(np.ascontiguousarray(image))
     size = stretched_size(image, aspect_ratio)
     if size != output.size:
         output = output.resize(size, Image.Resampling.BICUBIC)

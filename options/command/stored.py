@@ -1,6 +1,7 @@
 """options.json: the options of a run, which test.py and `--continue_train` read back."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ class StoredRun:
     - components: by option, the name of the component and its plugin, distribution and version.
     - plugin_files: the digest of each plugin file, by path; environment: the machine fingerprint.
     - changes: one entry for each resume with other options: the images seen, and the changes.
+    - value_ranges: the values that became black and white, by side, of images with more than 8 bits.
     - is_listing: the options are from train_opt.txt, which states them without guarantee: flags may contradict them.
     """
 
@@ -32,6 +34,7 @@ class StoredRun:
     plugin_files: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, Any] = field(default_factory=dict)
     changes: Sequence[Mapping[str, Any]] = ()
+    value_ranges: Mapping[str, Sequence[float]] = field(default_factory=dict)
     is_listing: bool = False
 
 
@@ -65,11 +68,19 @@ def _stored_run(data: Mapping[str, Any], path: Path) -> StoredRun:
         _texts(data.get("plugin_files", {})),
         dict(data.get("environment", {})),
         [dict(change) for change in data.get("changes", [])],
+        {str(side): _extremes(pair) for side, pair in data.get("value_ranges", {}).items()},
     )
 
 
 def _texts(values: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in values.items()}
+
+
+def _extremes(pair: Sequence[Any]) -> tuple[float, float]:
+    low, high = (float(value) for value in pair)
+    if not -math.inf < low <= high < math.inf:
+        raise ValueError(f"a value range is from {low} to {high}")
+    return low, high
 
 
 def write_stored(folder: Path, stored: StoredRun) -> None:
@@ -82,6 +93,7 @@ def write_stored(folder: Path, stored: StoredRun) -> None:
         "plugin_files": dict(stored.plugin_files),
         "environment": dict(stored.environment),
         "changes": list(stored.changes),
+        **({"value_ranges": dict(stored.value_ranges)} if stored.value_ranges else {}),
     }
     # Durable: a checkpoint without the options that it was trained with could not be loaded.
     write_whole(folder / FILE, (json.dumps(data, indent=2) + "\n").encode(), durable=True)

@@ -10,7 +10,7 @@ from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.run import Progress, Run, RunLog, Sample
 from pixlate.util.files import make_folder
 from pixlate.util.html import PageImage
-from pixlate.util.image_io import save_png, to_image
+from pixlate.util.image_io import save_png, to_saved_image
 from pixlate.util.names import ResultNames, safe_name
 
 from .history import History
@@ -115,7 +115,7 @@ class HtmlPage:
             prefix = f"held_out_{prefix}{held_out}_"
         page_images = []
         for label, tensor in images.items():
-            image = to_image(tensor)
+            image = to_saved_image(tensor)
             file = f"images/{prefix}{safe_name(label)}.png"
             save_png(image, run.claim_file(f"web/{file}"))
             page_images.append(PageImage(label, file, width=image.shape[1], height=image.shape[0]))

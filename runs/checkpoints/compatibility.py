@@ -15,6 +15,7 @@ from pixlate.errors import CheckpointError, OptionError
 from pixlate.models.lr_policies import Schedule
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.plugins.run import Progress
+from pixlate.util.content import content_digest
 from pixlate.util.text import shown
 
 #: The stored value and the current one.
@@ -67,14 +68,18 @@ def defining_options(resolved: ResolvedOptions) -> dict[str, Any]:
 
 
 def data_fingerprint(dataset: BaseDataset[Any]) -> dict[str, Any]:
-    """The number of files, and a digest of their ordered names relative to their common folder.
+    """The number of files, a digest of their ordered names relative to their common folder, and one of their content.
 
-    Not of their content, which would have to be read whole; a folder that was moved has the same fingerprint.
+    Times do not matter, so that a folder that was moved or copied has the same fingerprint.
     """
     files = [str(path) for path in dataset.files()]
     root = os.path.commonpath(files) if files else ""
     listing = "\n".join(os.path.relpath(path, root) for path in files)
-    return {"files": len(files), "digest": hashlib.sha256(os.fsencode(listing)).hexdigest()}
+    return {
+        "files": len(files),
+        "digest": hashlib.sha256(os.fsencode(listing)).hexdigest(),
+        "content": content_digest(files),
+    }
 
 
 def machine_fingerprint(device: str) -> dict[str, str | int]:
@@ -111,7 +116,7 @@ def check_same_run(stored: Mapping[str, Any], current: Mapping[str, Any], name: 
 def check_same_data(stored: Mapping[str, Any], current: Mapping[str, Any], name: str) -> None:
     """Compare the data fingerprints of two states' facts. Raises OptionError when they differ."""
     stored_data, data = stored["data"], current["data"]
-    if stored_data == data:
+    if all(stored_data.get(key) == data[key] for key in ("files", "digest")):
         return
     counts = f"{shown(stored_data.get('files'))} files and there are {data.get('files')} now"
     if stored_data.get("files") == data.get("files"):
@@ -120,6 +125,15 @@ def check_same_data(stored: Mapping[str, Any], current: Mapping[str, Any], name:
         f"run '{name}' was trained on {counts}: give the same data, or start a new run from its weights with "
         f"another --name and --init_from {name}."
     )
+
+
+def content_changed(stored: Mapping[str, Any], current: Mapping[str, Any]) -> bool:
+    """Whether files of the data were replaced, under the same names, since the state with these facts was saved.
+
+    Allowed, unlike other files: a damaged image may have been repaired.
+    """
+    earlier = stored["data"].get("content")
+    return earlier is not None and earlier != current["data"]["content"]
 
 
 def check_position(resolved: ResolvedOptions, position: Progress) -> None:

@@ -86,12 +86,6 @@ def test_floating_point_values(tmp_path: Path, values: list[float], grey: list[i
     assert read(saved(tmp_path, image, "a.tiff"))[0, :, 0].tolist() == grey
 
 
-def test_the_exif_orientation_is_not_applied(tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    assert read_image(saved(tmp_path, noise_image((20, 10)), "a.jpg", exif=exif)).size == (20, 10)
-
-
 def test_the_first_frame_is_read(tmp_path: Path) -> None:
     frames = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
     for name in ("a.tif", "b.gif"):

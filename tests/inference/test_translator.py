@@ -10,7 +10,8 @@ import torch
 from PIL import Image
 
 import pixlate
-from pixlate.errors import CheckpointError
+from pixlate.errors import CheckpointError, DataError, OptionError
+from pixlate.options.command.stored import StoredRun, write_stored
 
 
 def noise_image(width: int, height: int, mode: str = "RGB") -> Image.Image:
@@ -106,3 +107,120 @@ def test_weights_of_another_network_are_rejected(tmp_path: Path) -> None:
     torch.save(torch.nn.Linear(2, 2).state_dict(), tmp_path / "latest_net_G.pth")
     with pytest.raises(CheckpointError, match="none of the generators"):
         pixlate.load(tmp_path / "latest_net_G.pth")
+
+
+def test_paths_arrays_and_lists_are_translated(tmp_path: Path) -> None:
+    translate = pixlate.load(save_generator(tmp_path, "resnet_6blocks"), device="cpu")
+    image = noise_image(20, 12)
+    image.save(tmp_path / "a.png")
+    expected = np.asarray(translate(image))
+    assert np.array_equal(np.asarray(translate(tmp_path / "a.png")), expected)
+    assert np.array_equal(np.asarray(translate(str(tmp_path / "a.png"))), expected)
+    array = translate(np.asarray(image))
+    assert isinstance(array, np.ndarray)
+    assert np.array_equal(array, expected)
+    assert np.array_equal(translate(np.asarray(image) / 255), expected)
+    results = translate([image, tmp_path / "a.png"])
+    assert [np.array_equal(np.asarray(result), expected) for result in results] == [True, True]
+    assert translate([]) == []
+
+
+def test_a_path_is_the_name_that_seeds_dropout(tmp_path: Path) -> None:
+    translate = pixlate.load(save_generator(tmp_path, "resnet_6blocks"), device="cpu")
+    seen: list[str] = []
+    fake = translate.model.fake
+    translate.model.fake = lambda batch: seen.extend(batch["A_paths"]) or fake(batch)  # type: ignore[method-assign,assignment]
+    noise_image(8, 8).save(tmp_path / "a.png")
+    translate(tmp_path / "a.png")
+    translate(tmp_path / "a.png", name="b.png")
+    assert seen == ["a.png", "b.png"]
+
+
+@pytest.mark.parametrize(
+    ("image", "problem"),
+    [
+        (3, "a int is no image"),
+        (np.zeros((4,), np.uint8), "an array of 4 is no image"),
+        (np.zeros((4, 4, 2), np.uint8), "1, 3 or 4 channels"),
+        (np.zeros((0, 4), np.uint8), "0 x 4"),
+        (np.full((4, 4, 3), 300.0), "numbers in"),
+        (np.zeros((4, 4, 3), np.uint16), "8-bit integers"),
+        (np.array([["a"]]), "must be numbers"),
+    ],
+)
+def test_what_is_no_image_is_refused(tmp_path: Path, image: Any, problem: str) -> None:
+    translate = pixlate.load(save_generator(tmp_path, "resnet_6blocks"), device="cpu")
+    with pytest.raises(DataError, match=problem):
+        translate(image)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.bool_, np.uint16, np.int32, np.float32, np.float64])
+def test_grey_arrays_of_any_number_are_translated(tmp_path: Path, dtype: Any) -> None:
+    translate = pixlate.load(save_generator(tmp_path, "resnet_6blocks"), device="cpu")
+    assert translate(np.eye(8).astype(dtype)).shape == (8, 8, 3)
+    assert translate(np.eye(8).astype(dtype)[..., None]).shape == (8, 8, 3)
+
+
+def test_an_image_is_turned_as_its_file_would_be(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    noise_image(20, 12).save(tmp_path / "a.jpg", exif=exif)
+    translate = pixlate.load(save_generator(tmp_path, "resnet_6blocks"), device="cpu")
+    assert translate(tmp_path / "a.jpg").size == (12, 20)
+    assert translate(Image.open(tmp_path / "a.jpg")).size == (12, 20)
+
+
+def cycle_gan_run(folder: Path, **options: Any) -> Path:
+    """A run's folder with the generators of both directions."""
+    folder.mkdir()
+    channels = {"G_A": (3, 1), "G_B": (1, 3)}
+    for name, (input_nc, output_nc) in channels.items():
+        net = pixlate.create_generator("resnet_6blocks", input_nc=input_nc, output_nc=output_nc, ngf=2)
+        torch.save(net.state_dict(), folder / f"latest_net_{name}.pth")
+    values = {"model": "cycle_gan", "netG": "resnet_6blocks", "ngf": 2, "input_nc": 3, "output_nc": 1, "dropout": False}
+    write_stored(folder, StoredRun({**values, **options}, value_ranges={"A": (0, 4095)}))
+    return folder
+
+
+def test_both_directions_of_a_run(tmp_path: Path) -> None:
+    run = cycle_gan_run(tmp_path / "run")
+    forward, backward = (pixlate.load(run, direction=direction, device="cpu") for direction in ("AtoB", "BtoA"))
+    image = noise_image(16, 16)
+    assert forward(image).mode == "L"
+    assert backward(image).mode == "RGB"
+    assert np.array_equal(np.asarray(pixlate.load(run, device="cpu")(image)), np.asarray(forward(image)))
+    assert repr(backward) == (
+        f"Translator({str(run)!r}, Single, netG='resnet_6blocks', direction='BtoA', device='cpu')"
+    )
+
+
+def test_directions_are_those_of_the_data(tmp_path: Path) -> None:
+    run = cycle_gan_run(tmp_path / "run", direction="BtoA")  # G_A translates B to A
+    assert pixlate.load(run, direction="BtoA", device="cpu")(noise_image(16, 16)).mode == "L"
+    assert pixlate.load(run, direction="AtoB", device="cpu")(noise_image(16, 16)).mode == "RGB"
+
+
+def test_a_direction_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    run = cycle_gan_run(tmp_path / "run")
+    (run / "latest_net_G_B.pth").unlink()
+    with pytest.raises(OptionError, match="does not translate BtoA"):
+        pixlate.load(run, direction="BtoA", device="cpu")
+    with pytest.raises(OptionError, match="must be 'AtoB' or 'BtoA'"):
+        pixlate.load(run, direction="atob", device="cpu")
+    with pytest.raises(OptionError, match="omit direction"):
+        pixlate.load(run / "latest_net_G_A.pth", direction="AtoB", device="cpu")
+
+
+def test_values_of_more_than_8_bits_have_the_range_of_the_run(tmp_path: Path) -> None:
+    translate = pixlate.load(cycle_gan_run(tmp_path / "run"), device="cpu")
+    levels = np.arange(256, dtype=np.uint16).reshape(16, 16)
+    deep = (levels.astype(np.float64) * 4095 / 255).round().astype(np.uint16)
+    assert np.array_equal(translate(deep), translate(levels.astype(np.uint8)))
+
+
+def test_reprs_tell_what_there_is(tmp_path: Path) -> None:
+    noise_image(8, 8).save(tmp_path / "a.png")
+    assert repr(pixlate.create_dataset("single", dataroot=tmp_path)).startswith("<SingleDataset: 1 image in ")
+    model = pixlate.create_model("pix2pix", netG="resnet_6blocks", ngf=1, ndf=1)
+    assert repr(model).startswith("<Pix2Pix: G ")
+    assert repr(model).endswith("parameters, on cpu>")

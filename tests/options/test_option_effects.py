@@ -111,6 +111,8 @@ EFFECTS: dict[str, Effect | str] = {
     "batch_size": Effect(batches, LOADED, "--batch_size 2"),
     "num_threads": Effect(batches, LOADED, "--num_threads 1"),
     "max_dataset_size": Effect(batches, LOADED, "--max_dataset_size 2"),
+    "ignore_metadata": Effect(batches, LOADED.replace("images", "turned"), "--ignore_metadata"),
+    "max_image_pixels": Effect(batches, LOADED, "--max_image_pixels 99"),
     "on_bad_image": Effect(batches, LOADED.replace("images", "damaged"), "--on_bad_image skip"),
     "max_bad_images": Effect(batches, LOADED.replace("images", "damaged --on_bad_image skip"), "--max_bad_images 0"),
     "cache": Effect(batches, LOADED, "--cache off"),
@@ -160,7 +162,7 @@ AT_TEST = {
 
 #: Options without which their command line is an error, and options with which it is.
 REFUSED_WITHOUT = {"overwrite", "continue_train", "resume", "on_bad_image"}
-REFUSED = {"max_bad_images"}
+REFUSED = {"max_bad_images", "max_image_pixels"}
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +180,10 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
             path = root / folder / phase / f"{number}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(rng.integers(0, 255, (40, 80, 3), dtype=np.uint8)).save(path)
+    upside_down = Image.Exif()
+    upside_down[0x0112] = 3
+    shutil.copytree(root / "images", root / "turned")
+    Image.open(root / "images" / "train" / "0.png").save(root / "turned" / "train" / "0.png", exif=upside_down)
     shutil.copytree(root / "images", root / "damaged")
     (root / "damaged" / "train" / "1.png").write_bytes(b"not an image")
     with pytest.MonkeyPatch.context() as patch:
