@@ -6,12 +6,13 @@ from typing import Any
 
 from torch import Tensor
 
-from pixlate.data.base import BaseDataset
+from pixlate.data.base import BaseDataset, Item
 from pixlate.data.create import make_dataset
-from pixlate.errors import DataError, PixlateError
+from pixlate.errors import PixlateError
 from pixlate.models.base import BaseModel
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.plugins.run import Sample
+from pixlate.util.text import one_line, quoted
 
 log = logging.getLogger(__name__)
 
@@ -22,44 +23,59 @@ COUNT = 4  # samples
 class HeldOutSamples:
     """Samples of the validation phase, or of the test phase where there is none, spread over the data set.
 
+    They are read once at the start: one that cannot be read is named and left out. What goes wrong with them later is
+    a warning too, once for each: nothing is learnt from them.
+
     - training_set: a phase that shares a file with it is not used, because it is not held out.
     """
 
     def __init__(self, resolved: ResolvedOptions, training_set: BaseDataset[Any]) -> None:
         self.phase = ""
         self._dataset: BaseDataset[Any] | None = None
-        self._unreadable: set[int] = set()  # indices of samples that were warned about
+        self._indices: list[int] = []
         training_files = set(training_set.files())
         for phase in PHASES:
             dataset = _dataset_of(resolved, phase)
             if dataset is not None and training_files.isdisjoint(dataset.files()):
                 dataset.use_value_ranges(training_set.value_ranges)
                 self.phase, self._dataset = phase, dataset
-                return
+                step = max(1, len(dataset) // COUNT)
+                self._indices = list(range(0, len(dataset), step)[:COUNT])
+                break
+        for index in list(self._indices):
+            self._item(index)
 
     def translated(self, model: BaseModel[Any]) -> list[Sample]:
-        """The samples as the model translates them now; none where the data has only its training phase.
-
-        A sample that cannot be read is left out, with one warning: nothing is learnt from it.
-        """
-        if self._dataset is None:
-            return []
-        step = max(1, len(self._dataset) // COUNT)
-        indices = range(0, len(self._dataset), step)[:COUNT]
-        samples = (self._sample(model, self._dataset, index) for index in indices)
+        """The samples as the model translates them now; none where the data has only its training phase."""
+        samples = [self._sample(model, index) for index in list(self._indices)]
         return [sample for sample in samples if sample is not None]
 
-    def _sample(self, model: BaseModel[Any], dataset: BaseDataset[Any], index: int) -> Sample | None:
+    def _item(self, index: int) -> Item | None:
+        """A sample as it is read; None, after a warning, for one that is left out from now on."""
+        assert self._dataset is not None
         try:
-            item = dataset[index]
-        except DataError as error:
-            if index not in self._unreadable:
-                log.warning(f"{error} This held-out image is not shown.")
-            self._unreadable.add(index)
+            return self._dataset[index]
+        except Exception as error:  # the data set may be a plugin's
+            self._leave_out(index, error)
+            return None
+
+    def _sample(self, model: BaseModel[Any], index: int) -> Sample | None:
+        item = self._item(index)
+        if item is None:
             return None
         batch = {name: value[None] if isinstance(value, Tensor) else [value] for name, value in item.items()}
-        images = {name: image.float().cpu() for name, image in model.translate(batch).items()}
+        try:
+            images = {name: image.float().cpu() for name, image in model.translate(batch).items()}
+        except Exception as error:  # a size that the networks do not take, or no memory for it
+            self._leave_out(index, error, str(item.get("A_paths", "")))
+            return None
         return Sample(self.phase, Path(str(item.get("A_paths", index))).stem, images)
+
+    def _leave_out(self, index: int, error: Exception, path: str = "") -> None:
+        self._indices.remove(index)
+        where = f"{quoted(path)} cannot be translated: " if path else ""
+        text = str(error) if isinstance(error, PixlateError) else f"{one_line(error)}."
+        log.warning(f"{where}{text} This held-out image is not shown.")
 
 
 def _dataset_of(resolved: ResolvedOptions, phase: str) -> BaseDataset[Any] | None:
@@ -78,4 +94,7 @@ def _dataset_of(resolved: ResolvedOptions, phase: str) -> BaseDataset[Any] | Non
         dataset = make_dataset(resolved.components["dataset_mode"], {**resolved.values, **test_values})
         return dataset if len(dataset) else None
     except PixlateError:
+        return None
+    except Exception as error:  # the data set may be a plugin's
+        log.warning(f"Held-out images of the phase '{phase}' are not shown: {one_line(error)}.")
         return None

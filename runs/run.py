@@ -106,4 +106,4 @@ class Clock:
         if restart:
             self._mark = (time.monotonic(), progress.images, self._waited)
         remaining = max(0, self.total_images - progress.images) / self._rate
-        return Timing(max(0.0, seconds / images - wait), wait, rate, remaining)
+        return Timing(max(0.0, seconds / images - wait), wait, self._rate, remaining)

@@ -55,12 +55,13 @@ class Trainer:
         self.batch_size = batch_size
         self.checkpoints = checkpoints
         self.held_out = held_out
-        self.guard = NonFiniteGuard(run.model, str(run.model.shared.nonfinite))
+        self.guard = NonFiniteGuard(run.model, str(run.model.shared.nonfinite), run.start)
         self._accumulating = False  # gradients of earlier batches are not applied yet
         self._bad_images: dict[str, str] = {}
         self._save_pending = False
         self._save_time = time.monotonic()
         self._last_saved: Progress | None = None
+        self._last_losses: Mapping[str, Tensor] = {}
         self.mean_losses = MeanLosses()
 
     def batches(self, progress: Progress) -> Iterator[tuple[Batch, Group]]:
@@ -90,6 +91,7 @@ class Trainer:
         progress = progress.after(len(batch["A"]), stepped=group.last)
         self._accumulating = not group.last
         self.mean_losses.add(losses)
+        self._last_losses = losses
         self.guard.step_ended(batch)
         self.run.progress = progress
         self._report_bad_images()
@@ -139,7 +141,10 @@ class Trainer:
             self.stop.raise_if_set("Everything is saved: the same command with --continue_train resumes the run.")
 
     def finish(self, progress: Progress) -> None:
-        """Show the held-out samples a last time, and wait for the last save. Raises DataError if it failed."""
+        """Show the held-out samples a last time, and wait for the last save.
+
+        Raises DataError if it failed, or if the run has learnt nothing.
+        """
         self.loader.close()
         if not self.stop and progress != self.run.start:
             self.show_held_out(self.run.progress)
@@ -149,6 +154,8 @@ class Trainer:
         self._report_saves(saves[:-1] if error else saves)
         if error:
             raise error
+        if not self.stop:
+            self.guard.finish(self.run.progress, self._last_losses)
 
     def close(self) -> None:
         """End the loading, and wait for a save under way. Needed after an error, harmless after `finish`."""

@@ -26,6 +26,28 @@ BIDI_CONTROLS = frozenset(
     "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )  # they change the order in which the text after them is displayed
 
+# Loads the page again, and keeps the reader's place: new sections come above those that are read.
+RELOAD = """
+history.scrollRestoration = "manual";
+addEventListener("load", () => {
+  const key = "place of " + location.pathname;
+  const sections = () => [...document.querySelectorAll("section[id]")];
+  try {
+    const [id, top] = JSON.parse(sessionStorage.getItem(key));
+    const section = sections().find((one) => one.id === id);
+    if (section) scrollBy({top: section.getBoundingClientRect().top - top, behavior: "instant"});
+  } catch {}
+  setTimeout(() => {
+    try {
+      const section = scrollY > 0 && sections().find((one) => one.getBoundingClientRect().bottom > 0);
+      const place = section ? [section.id, section.getBoundingClientRect().top] : ["", 0];
+      sessionStorage.setItem(key, JSON.stringify(place));
+    } catch {}
+    location.reload();
+  }, %d);
+});
+"""
+
 
 @dataclass(frozen=True)
 class PageImage:
@@ -68,7 +90,8 @@ def page(
         tags.style(raw(STYLE)),
     )
     if refresh:
-        document.head.add(tags.meta(http_equiv="refresh", content=str(refresh)))
+        fallback = tags.noscript(tags.meta(http_equiv="refresh", content=str(refresh)))
+        document.head.add(fallback, tags.script(raw(RELOAD % (1000 * refresh))))
     items = [tags.li(tags.span(visible(name)), visible(value)) for name, value in facts.items()]
     document.body["style"] = f"--page: {width}px"
     document.add(tags.header(tags.h1(visible(heading)), tags.ul(items, cls="facts")), tags.main(*body))

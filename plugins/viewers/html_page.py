@@ -18,6 +18,7 @@ from .plugin import HtmlPageOptions
 from .training_page import EpochRecord, ImageRow, TrainingPage
 
 PAGE = "web/index.html"
+TRAINING = "training"  # the state of a run in progress
 SHOWN = "web/shown.jsonl"  # an EpochRecord a line
 
 
@@ -36,7 +37,6 @@ class HtmlPage:
         self._epoch = EpochRecord(0)
         self._history = History(1)
         self._images_at_display = 0
-        self._progress: Progress | None = None
 
     @hookimpl
     def run_started(self, run: Run) -> None:
@@ -99,7 +99,7 @@ class HtmlPage:
     @hookimpl
     def run_finished(self, run: Run, error: BaseException | None) -> None:
         """Write the final page, which shows how the run ended and no longer reloads itself."""
-        self._save(run, None, state=final_state(error))
+        self._save(run, run.progress, state=final_state(error))
 
     def _epoch_of(self, progress: Progress) -> EpochRecord:
         if self._epoch.number != progress.epoch:
@@ -128,20 +128,18 @@ class HtmlPage:
             self._page.show(self._epoch)
             self._save(run, progress)
 
-    def _save(self, run: Run, progress: Progress | None, state: str = "training") -> None:
-        """Write the page; progress is None at the end of a run, whose position is that of the last call."""
-        self._progress = progress or self._progress
-        if self._page is None or self._progress is None:
+    def _save(self, run: Run, progress: Progress, state: str = TRAINING) -> None:
+        if self._page is None:
             return
         facts = {
             "state": state,
-            "epoch": f"{self._progress.epoch} of {run.n_epochs}",
-            "images seen": f"{self._progress.images:,}",
+            "epoch": f"{min(progress.epoch, run.n_epochs)} of {run.n_epochs}",
+            "images seen": f"{progress.images:,}",
             "model": str(run.options.get("model", "")),
             "data": run.data,
         }
         facts = {name: fact for name, fact in facts.items() if fact}
-        self._page.save(run.claim_file(PAGE), facts, running=progress is not None)
+        self._page.save(run.claim_file(PAGE), facts, running=state == TRAINING)
 
 
 def earlier_epochs(file: Path, until: int) -> list[EpochRecord]:

@@ -44,7 +44,7 @@ class Page(HTMLParser):
 
     def refreshes(self) -> bool:
         """Whether browsers load the page again by themselves."""
-        return any(meta.get("http-equiv") == "refresh" for meta in self.all("meta"))
+        return any(meta.get("http-equiv") == "refresh" for meta in self.all("meta")) and bool(self.all("script"))
 
 
 def size_of(file: Path) -> tuple[int, int]:

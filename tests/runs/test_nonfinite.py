@@ -10,6 +10,7 @@ import torch
 import pixlate
 from pixlate.errors import DataError
 from pixlate.plugins.run import Progress
+from pixlate.runs import nonfinite
 from pixlate.runs.checkpoints.store import CheckpointStore
 from pixlate.runs.logs import RunLogs
 from pixlate.runs.nonfinite import NonFiniteGuard
@@ -100,3 +101,68 @@ def test_what_a_resumed_state_counts_belongs_to_earlier_batches(
     assert "good" not in caplog.messages[0]
     assert "bad_A.png" in caplog.messages[0]
     checkpoints.close()
+
+
+def step(position: Progress) -> Progress:
+    return Progress(images=position.images + 1, step=position.step + 1)
+
+
+def steps(model: Any, guard: NonFiniteGuard, values: list[float]) -> Progress:
+    position = Progress()
+    for value in values:
+        images = batch(value)
+        model.training_step(images)
+        position = step(position)
+        guard.step_ended(images)
+    return position
+
+
+def test_a_run_without_one_finite_update_is_no_success(tmp_path: Path) -> None:
+    model, guard, _ = guarded(tmp_path, "skip")
+    position = steps(model, guard, [math.nan] * 3)
+    with pytest.raises(DataError, match="none of the 3 updates had finite gradients, so that the run has learnt nothi"):
+        guard.finish(position, {})
+
+
+@pytest.mark.parametrize("values", [[0.5, math.nan], [math.nan, 0.5]])
+def test_a_run_with_one_finite_update_is(tmp_path: Path, values: list[float], caplog: Any) -> None:
+    model, guard, _ = guarded(tmp_path, "skip")
+    guard.finish(steps(model, guard, values), {"G": torch.tensor(1.0)})
+    assert "were skipped" in caplog.text  # the last steps are reported too
+
+
+@pytest.mark.parametrize("reaction", ["skip", "rollback"])
+def test_a_run_that_learns_nothing_for_long_is_stopped(
+    tmp_path: Path, reaction: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nonfinite, "HOPELESS", 4)
+    model, guard, checkpoints = guarded(tmp_path, reaction)
+    position = Progress()
+    for step_number in range(1, 5):
+        images = batch(math.nan)
+        model.training_step(images)
+        position = step(position)
+        guard.step_ended(images)
+        if step_number == 2:
+            guard.check(position, checkpoints)
+    with pytest.raises(DataError, match="none of the last 4 updates"):
+        guard.check(position, checkpoints)
+
+
+def test_the_memory_of_batches_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    monkeypatch.setattr(nonfinite, "MAX_STEPS", 2)
+    model, guard, checkpoints = guarded(tmp_path, "skip")
+    for value, name in ((math.nan, "old"), (0.5, "good"), (math.nan, "new")):
+        images = batch(value, name)
+        model.training_step(images)
+        guard.step_ended(images)
+    guard.check(Progress(images=3), checkpoints)
+    assert "4 updates before image 3" in caplog.text
+    assert "('new_A.png', 'new_B.png')" in caplog.text
+
+
+def test_a_training_that_ends_in_nan_is_no_success(tmp_path: Path) -> None:
+    model, guard, _ = guarded(tmp_path, "skip")
+    position = steps(model, guard, [0.5, 0.5])
+    with pytest.raises(DataError, match=r"losses that are not finite \(D\)"):
+        guard.finish(position, {"G": torch.tensor(1.0), "D": torch.tensor(math.nan)})

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from trainings import PIX2PIX, make_images, train
 
 from pixlate.models.updater import Group
@@ -98,6 +99,26 @@ def test_unreadable_held_out_images_are_warned_about_once_and_training_continues
     make_images(tmp_path / "images")
     trained = train(tmp_path / "runs", *PIX2PIX, before=DAMAGE_HELD_OUT)
     assert trained.output.count("This held-out image is not shown.") == 2
+    assert "End of epoch 3" in trained.output
+
+
+def test_an_unreadable_held_out_image_is_named_at_the_start_and_left_out(tmp_path: Path) -> None:
+    images = make_images(tmp_path / "images")
+    (images / "val" / "00.png").write_bytes(b"damaged")
+    trained = train(tmp_path / "runs", *PIX2PIX)
+    warning = trained.output.index("00.png' as an image")
+    assert trained.output.count("This held-out image is not shown.") == 1
+    assert warning < trained.output.index("(epoch: 1")
+    shown = {path.name for path in (tmp_path / "runs" / "run" / "web" / "images").glob("held_out_*_fake_B.png")}
+    assert {name.split("_")[4] for name in shown} == {"01"}
+
+
+def test_a_held_out_image_that_the_networks_do_not_take_is_left_out(tmp_path: Path) -> None:
+    images = make_images(tmp_path / "images")
+    Image.new("RGB", (8, 4)).save(images / "val" / "00.png")
+    trained = train(tmp_path / "runs", *PIX2PIX, "--preprocess", "none")
+    assert "00.png' cannot be translated: " in trained.output
+    assert trained.output.count("This held-out image is not shown.") == 1
     assert "End of epoch 3" in trained.output
 
 

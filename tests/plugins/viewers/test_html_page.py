@@ -10,6 +10,7 @@ from pages import Page, browser, colour_of, needs_chromium
 
 from pixlate.errors import DataError, Interrupted
 from pixlate.plugins.run import Progress, Sample
+from pixlate.plugins.viewers import training_page
 from pixlate.plugins.viewers.html_page import HtmlPage
 from pixlate.plugins.viewers.loss_log import LossLog
 from pixlate.plugins.viewers.plugin import HtmlPageOptions
@@ -251,3 +252,31 @@ def test_the_page_reads_well_on_a_phone(tmp_path: Path) -> None:
         widths = page.evaluate("[...document.querySelectorAll('svg')].map(chart => chart.clientWidth)")
         assert [width > 100 for width in widths] == [True, True]
         assert all(url.startswith("file:") for url in page.requested)
+
+
+@needs_chromium
+def test_a_page_that_loads_again_keeps_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training_page, "REFRESH", 1)
+    run = make_run(tmp_path, epochs=9)
+    viewer = started(run)
+    for epoch in range(1, 5):
+        viewer.images_shown(run, progress(epoch, 100), images_by_label(size=200))
+    place = "Math.round(document.querySelector('#epoch2').getBoundingClientRect().top)"
+    with browser(run.folder / "web" / "index.html") as page:
+        page.evaluate("document.querySelector('#epoch2').scrollIntoView()")
+        before = page.evaluate(place)
+        viewer.images_shown(run, progress(5, 100), images_by_label(size=200))
+        page.wait_for_selector("#epoch5", state="attached")
+        page.wait_for_function(f"scrollY > 0 && {place} === {before}", timeout=5000)
+
+
+def test_a_stopped_run_shows_the_images_that_it_has_seen(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    viewer = started(run)
+    viewer.images_shown(run, progress(1, 100), images_by_label())
+    run.moved(progress(1, 137))
+    viewer.run_finished(run, Interrupted("Stopped.", 130))
+    text = (run.folder / "web" / "index.html").read_text()
+    assert "stopped" in text
+    assert "137" in text
+    assert not read(run).refreshes()
