@@ -9,8 +9,10 @@ The gallery is results/<name>/<phase>_<epoch>/index.html, its images in images/ 
 
 import sys
 
+from pixlate.data.folders import require_dataroot
 from pixlate.default_plugins import get_plugins
 from pixlate.entry import run_and_exit
+from pixlate.options.command.requirements import require_run
 from pixlate.options.command.resolve import resolve
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.util.output import optional_output, say
@@ -42,6 +44,9 @@ def command(args: list[str]) -> None:
     """Parse and translate; raises instead of exiting."""
     plugins = get_plugins()
     resolved = resolve("test", args, plugins)
+    require_run(resolved)
+    if resolved.components["dataset_mode"].plugin.is_builtin:  # others may read their images from elsewhere
+        require_dataroot(str(resolved.values["dataroot"]))
     with optional_output():
         test(resolved)
 

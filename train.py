@@ -9,9 +9,11 @@ resumes the run exactly where it stopped; `python test.py --name <name>` transla
 
 import sys
 
+from pixlate.data.folders import require_dataroot
 from pixlate.default_plugins import get_plugins
 from pixlate.entry import run_and_exit
 from pixlate.options.command.hints import test_command
+from pixlate.options.command.requirements import require_epochs, require_run
 from pixlate.options.command.resolve import resolve
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.plugins.manager import Plugins
@@ -67,6 +69,11 @@ def command(args: list[str]) -> None:
     """Parse and train; raises instead of exiting."""
     plugins = get_plugins()
     resolved = resolve("train", args, plugins)
+    if resolved.values["continue_train"]:
+        require_run(resolved)
+    require_epochs(resolved)
+    if resolved.components["dataset_mode"].plugin.is_builtin:  # others may read their images from elsewhere
+        require_dataroot(str(resolved.values["dataroot"]))
     with optional_output():
         train(resolved, plugins)
 

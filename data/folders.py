@@ -118,15 +118,21 @@ def dataroot_of(text: str) -> Path:
 
     Raises OptionError if none is named, DataError if there is no such folder.
     """
-    if not text:
-        raise OptionError("--dataroot is missing: give the folder of the images, or 'demo'.")
+    require_dataroot(text)
     if text == "demo":
         from pixlate.data.demo.demo import demo_folder  # imported only when needed
 
         return demo_folder()
+    return Path(text)
+
+
+def require_dataroot(text: str) -> None:
+    """Raise OptionError if `--dataroot` names nothing, DataError if there is no such folder; "demo" is one."""
+    if not text:
+        raise OptionError("--dataroot is missing: give the folder of the images, or 'demo'.")
     folder = Path(text)
-    if folder.is_dir():
-        return folder
+    if text == "demo" or folder.is_dir():
+        return
     if folder.exists():
         raise DataError(f"--dataroot {quoted(folder)} is a file; it must be the folder of the images.")
     from pixlate.data.download.catalogue import DATASETS

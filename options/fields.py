@@ -11,6 +11,7 @@ choice, int and float are finite numbers. The field's name is the option's name,
 
 import dataclasses
 import math
+import os
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
@@ -100,6 +101,15 @@ class Tag(click.ParamType[str]):
                 f"{value!r} is no checkpoint's tag: give latest, the number of an epoch, or iter_<N>.", param, ctx
             )
         return str(value)
+
+
+class FolderPath(click.ParamType[str]):
+    """The path of a folder, in which `~` is the user's home folder: shells expand it in some places only."""
+
+    name = "folder"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return os.path.expanduser(str(value))
 
 
 class OneOf(click.Choice[str]):

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 
 import click
 
-from .fields import FiniteFloat, NameOf, Scope, Tag, WholeOrInf, option
+from .fields import FiniteFloat, FolderPath, NameOf, Scope, Tag, WholeOrInf, option
 from .preprocess_modes import PreprocessMode
 
 COUNT = click.IntRange(min=1)
@@ -27,7 +27,9 @@ class ExperimentOptions:
 
     TITLE: ClassVar[str] = "Experiment"
 
-    dataroot: str = option("", "folder with the images; 'demo' draws a small data set first", metavar="FOLDER")
+    dataroot: str = option(
+        "", "folder with the images; 'demo' draws a small data set first", type=FolderPath(), metavar="FOLDER"
+    )
     name: str = option("", "name of the run [default: the data's and the model's names]", scope=Scope.INVOCATION)
     model: str = option("cycle_gan", "the method to train", type=NameOf("model"), on_change="refuse")
     dataset_mode: str = option(
@@ -35,7 +37,7 @@ class ExperimentOptions:
     )
     # A stored checkpoints_dir is not read back: the folder may have been moved, and its path is known when it is read.
     checkpoints_dir: str = option(
-        "./checkpoints", "folder that holds the runs", metavar="FOLDER", scope=Scope.INVOCATION
+        "./checkpoints", "folder that holds the runs", type=FolderPath(), metavar="FOLDER", scope=Scope.INVOCATION
     )
     suffix: str = option(
         "", "appended to the name, with the values of options: '{netG}_size{load_size}'", scope=Scope.INVOCATION
@@ -143,7 +145,7 @@ class DataOptions(Channels, Seeded):
 
     TITLE: ClassVar[str] = "Data"
 
-    dataroot: str = option("", "folder with the images", metavar="FOLDER")
+    dataroot: str = option("", "folder with the images", type=FolderPath(), metavar="FOLDER")
     phase: str = option(
         "train", "part of the data: the prefix of its folders", scope=Scope.TRAINING, on_change="refuse"
     )
@@ -186,7 +188,11 @@ class DataOptions(Channels, Seeded):
         "auto", "cache of resized images: memory, the disk, or memory and then the disk", scope=Scope.TRAINING
     )
     cache_dir: str = option(
-        "", "folder of the cache on disk [default: the user's cache folder]", metavar="FOLDER", scope=Scope.TRAINING
+        "",
+        "folder of the cache on disk [default: the user's cache folder]",
+        type=FolderPath(),
+        metavar="FOLDER",
+        scope=Scope.TRAINING,
     )
 
 
@@ -243,7 +249,7 @@ class InferenceOptions:
     TITLE: ClassVar[str] = "Testing"
     __test__: ClassVar[bool] = False
 
-    results_dir: str = option("./results", "folder for the galleries", metavar="FOLDER")
+    results_dir: str = option("./results", "folder for the galleries", type=FolderPath(), metavar="FOLDER")
     epoch: str = option(
         "latest", "checkpoint: latest, or the number of an epoch", type=Tag(), metavar="TAG", scope=Scope.INVOCATION
     )

@@ -1,5 +1,6 @@
 """The command `pixlate`: train, test, and the commands of plugins."""
 
+import os
 import sys
 from copy import copy
 
@@ -68,4 +69,7 @@ def add_commands(group: click.Group, plugins: Plugins) -> None:
 
 
 if __name__ == "__main__":
+    # `python -m` puts the current folder first: what lies there, such as another's data, must not count as installed.
+    if sys.path and sys.path[0] in ("", os.getcwd()):
+        del sys.path[0]
     main()

@@ -74,7 +74,7 @@ class NonFiniteGuard:
         updates = progress.step - self._start_step
         if updates and self._useless == updates:
             raise DataError(
-                f"none of the {counted(updates, 'update')} had finite gradients, so that the run has learnt nothing: "
+                f"the gradients of all updates ({updates}) were non-finite, so that the run has learnt nothing: "
                 f"{ADVICE}."
             )
         broken = [name for name, loss in losses.items() if not math.isfinite(float(loss))]

@@ -18,6 +18,7 @@ from pixlate.models.create import make_model
 from pixlate.models.execution.device import choose_device
 from pixlate.models.execution.plan import keep_freed_memory
 from pixlate.models.networks import describe_networks
+from pixlate.options.command.requirements import require_epochs
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.options.shared import DataOptions, ModelOptions, TrainingOptions
 from pixlate.plugins.manager import Plugins
@@ -34,7 +35,7 @@ from .logs import RunLogs
 from .memory import report
 from .run import Run
 from .signals import StopRequest
-from .starting import files_of, require_epochs, start_or_resume
+from .starting import files_of, start_or_resume
 from .training import Trainer
 
 log = logging.getLogger(__name__)

@@ -44,19 +44,6 @@ class StartingPoint(NamedTuple):
     log_sizes: Mapping[str, int] | None = None
 
 
-def require_epochs(resolved: ResolvedOptions) -> None:
-    """Raise OptionError where the options leave no epoch to train."""
-    schedule, first = resolved.options(ModelOptions), resolved.options(TrainingOptions).epoch_count
-    last = schedule.n_epochs + schedule.n_epochs_decay
-    if last == 0:
-        raise OptionError("there is nothing to train: --n_epochs and --n_epochs_decay are both 0.")
-    if first > last:
-        raise OptionError(
-            f"there is nothing to train: --epoch_count {first} is beyond the last epoch, {last}, which is --n_epochs "
-            "plus --n_epochs_decay."
-        )
-
-
 def files_of(resolved: ResolvedOptions) -> OwnFiles:
     """The record of the run's files.
 

@@ -5,14 +5,16 @@ import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
+from pixlate.data.base import BaseDataset
 from pixlate.data.check import check_dataset
 from pixlate.data.create import make_dataset
 from pixlate.data.loading import BatchLoader
 from pixlate.data.value_range import read_ranges
-from pixlate.errors import DataError, OptionError
+from pixlate.errors import DataError, PixlateError
 from pixlate.models.base import Batch
 from pixlate.models.context import ModelContext
 from pixlate.models.create import make_model
@@ -23,29 +25,28 @@ from pixlate.models.networks import describe_networks
 from pixlate.models.weights import saved_networks
 from pixlate.options.command.listing import write_listing
 from pixlate.options.command.resolved import ResolvedOptions
-from pixlate.options.shared import DataOptions, InferenceOptions
+from pixlate.options.shared import InferenceOptions
 from pixlate.util.owned import OwnFiles
+from pixlate.util.text import quoted
 
 from .gallery import Gallery
 
 log = logging.getLogger(__name__)
 
 LISTING = "test_opt.txt"
+FALLBACK = "val"  # the phase that is tested where there is no "test"
 REPORT_FREQ = 25  # images between two progress lines
 
 
 class Tester:
     """One test: its model, data and gallery.
 
-    Raises OptionError without a run to test, CheckpointError and DataError where model or data cannot be loaded.
+    Raises CheckpointError and DataError where model or data cannot be loaded.
     """
 
     def __init__(self, resolved: ResolvedOptions) -> None:
-        if not resolved.name:
-            raise OptionError("there is no run in '--checkpoints_dir' to test: train one first, or give --name.")
         self.resolved = resolved
         self.options = resolved.options(InferenceOptions)
-        self.data_options = resolved.options(DataOptions)
         keep_freed_memory()
         device = choose_device(str(resolved.values["device"]), str(resolved.values["gpu_ids"]))
         self.tag = f"iter_{self.options.load_iter}" if self.options.load_iter else self.options.epoch
@@ -56,7 +57,8 @@ class Tester:
         if resolved.values["verbose"]:
             log.info(describe_networks(self.model.networks, layers=True))
         saved.load(self.model)
-        self.dataset = make_dataset(resolved.components["dataset_mode"], resolved.values)
+        self.dataset = self._dataset()
+        self.data_options = self.dataset.shared
         log.info(f"Data: {self.dataset.describe()}.")
         if resolved.stored:
             self.dataset.use_value_ranges(read_ranges(resolved.stored.value_ranges))
@@ -65,6 +67,22 @@ class Tester:
         self._list_options()
         self.total = min(len(self.dataset), self.options.num_test or len(self.dataset))
         self._translated, self._start_time = 0, time.monotonic()
+
+    def _dataset(self) -> BaseDataset[Any]:
+        """The data set of the phase, by default "test"; of "val" where the data has no "test" and no phase is given."""
+        component, values = self.resolved.components["dataset_mode"], self.resolved.values
+        try:
+            return make_dataset(component, values)
+        except DataError as error:
+            root = Path(str(values["dataroot"]))
+            if self.resolved.is_given("phase") or any((*root.glob("test*"), *root.glob("*/test"))):
+                raise
+            try:
+                dataset = make_dataset(component, {**values, "phase": FALLBACK})
+            except PixlateError:
+                raise error from None
+            log.info(f"{quoted(root)} has no phase '{values['phase']}': testing on '{FALLBACK}'.")
+            return dataset
 
     def _list_options(self) -> None:
         """Write test_opt.txt into the run's folder, if possible: the folder may be somebody else's, or read-only."""

@@ -11,6 +11,8 @@ from pixlate.options.shared import OWNERS
 from pixlate.plugins.component import CONFIGURED, Component
 from pixlate.plugins.manager import Plugins
 
+from .prefixes import with_whole_names
+
 #: click's settings. Names are normalised, so that `--n_epochs` and `--n-epochs` are one option.
 SETTINGS = {
     "token_normalize_func": lambda token: token.replace("_", "-"),
@@ -45,6 +47,17 @@ FILES = (
         help="also load the plugin in this file, whose code runs",
     ),
 )
+#: The lists of names in `--help`: title, option, kind and role of the components.
+LISTS = (
+    ("Models (--model NAME; with --help it also lists the model's own options)", "model", "model", ""),
+    ("Data sets (--dataset_mode NAME; with --help also their own options)", "dataset_mode", "dataset", ""),
+    ("Generators (--netG)", "netG", "network", "generator"),
+    ("Discriminators (--netD)", "netD", "network", "discriminator"),
+    ("Normalisation layers (--norm)", "norm", "norm", ""),
+    ("Adversarial losses (--gan_mode)", "gan_mode", "loss", ""),
+    ("Initialisations (--init_type)", "init_type", "init", ""),
+    ("Learning-rate schedules (--lr_policy)", "lr_policy", "lr_policy", ""),
+)
 Section = tuple[str, Sequence[click.Option]]  # a title of `--help` and the options under it
 
 
@@ -73,6 +86,10 @@ class TitledCommand(click.Command):
     def defaults(self) -> dict[str, Any]:
         """The declared default of every option by name, those of plugins included."""
         return {str(option.name): option.default for _, options in self.sections for option in options}
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, in which options may be shortened as long as they are unambiguous."""
+        return super().parse_args(ctx, with_whole_names(args, self.params))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one section per title, then the lists of names."""
@@ -103,8 +120,7 @@ def build_parser(command: str, plugins: Plugins, components: Sequence[Component]
         sections.append((title, [option for option in options if option.name not in names]))
         names |= {str(option.name) for option in options}
     sections += _plugin_sections(command, plugins, [option for _, options in sections for option in options])
-    models = sorted((model.name, model.help) for model in plugins.registry("model"))
-    return TitledCommand(f"{command}.py", sections=sections, lists=[("Models", models)], help=HELP[command])
+    return TitledCommand(f"{command}.py", sections=sections, lists=_lists(command, plugins), help=HELP[command])
 
 
 def declared_options(plugins: Plugins) -> dict[str, ConfigOption]:
@@ -123,6 +139,18 @@ def _declared_sections(command: str, components: Iterable[Component]) -> Iterato
             plugin = component.plugin
             origin = f" ({plugin.distribution or plugin.file} {plugin.version})" if not plugin.is_builtin else ""
             yield f"{kind} {component.name}{origin}", options_of(component.config)
+
+
+def _lists(command: str, plugins: Plugins) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The registered names of each kind, with their help, under the option that chooses one."""
+    return [
+        (
+            title,
+            sorted((part.name, part.help) for part in plugins.registry(kind) if role in ("", part.role)),
+        )
+        for title, option, kind, role in LISTS
+        if option in options_by_name(OWNERS[command])
+    ]
 
 
 def _plugin_sections(command: str, plugins: Plugins, known: Sequence[click.Option]) -> list[Section]:

@@ -1,5 +1,6 @@
 """The first reading of a command line, of its shared options only; and the config file."""
 
+import os
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pixlate.util.foreign import foreign, read_small, reason
 from pixlate.util.text import quoted
 
 from .parser import FILES, SETTINGS, declared_options
+from .prefixes import with_whole_names
 
 
 def peek(command: str, args: list[str]) -> dict[str, Any]:
@@ -30,7 +32,11 @@ def peek(command: str, args: list[str]) -> dict[str, Any]:
         add_help_option=False,
     )
     # resilient_parsing: errors are left to the real parser, which knows all options and words them better.
-    context = parser.make_context(command, list(args), resilient_parsing=True)
+    try:
+        args = with_whole_names(args, parser.params)
+    except click.NoSuchOption:  # the beginning of several options
+        args = list(args)
+    context = parser.make_context(command, args, resilient_parsing=True)
     return {
         name: value
         for name, value in context.params.items()
@@ -43,7 +49,7 @@ def read_config(path: str | None, plugins: Plugins) -> dict[str, Any]:
     if not path:
         return {}
     try:
-        content = read_small(Path(path))
+        content = read_small(Path(os.path.expanduser(path)))
     except OSError as error:
         raise OptionError(f"--config {quoted(path)} cannot be read: {reason(error)}.") from None
     with foreign(lambda problem: OptionError(f"--config {quoted(path)} is not valid TOML: {problem}.")):

@@ -5,6 +5,7 @@ declared defaults.
 """
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -49,7 +50,7 @@ def resolve(command: str, args: list[str], plugins: Plugins) -> ResolvedOptions:
     layers = requested_layers(command, config, command_line)
 
     # The run's name decides which stored options there are: it cannot be one of them, nor depend on them.
-    runs = Path(requested.get("checkpoints_dir") or "./checkpoints")
+    runs = Path(os.path.expanduser(requested.get("checkpoints_dir") or "./checkpoints"))
     name = run_name(command, runs, requested, layers.chosen("model"))
     if requested.get("suffix") and name:
         name = f"{name}_{_filled_suffix(command, args, plugins, layers, name)}"

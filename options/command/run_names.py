@@ -3,6 +3,7 @@
 import logging
 import os
 import re
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,10 +22,10 @@ def run_name(command: str, runs: Path, requested: Mapping[str, Any], model: str)
     Raises OptionError for a name whose folder would lie outside of the folder of runs.
     """
     name = str(requested.get("name") or "")
-    if not name and command == "test":
+    if not name and (command == "test" or (requested.get("continue_train") and not requested.get("dataroot"))):
         name = newest_run(runs)
         if name:
-            log.info(f"No --name given: testing the newest run, '{name}'.")
+            log.info(f"No --name given: {'testing' if command == 'test' else 'continuing'} the newest run, '{name}'.")
     if not name and requested.get("dataroot"):
         name = default_name(str(requested["dataroot"]), model)
     if name:
@@ -34,8 +35,9 @@ def run_name(command: str, runs: Path, requested: Mapping[str, Any], model: str)
 
 def default_name(dataroot: str, model: str) -> str:
     """The default name of a run, from its data and its model: facades_pix2pix."""
-    data = Path(dataroot).expanduser().resolve().name or "data"
-    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', data)}_{model}"
+    data = unicodedata.normalize("NFC", Path(dataroot).expanduser().resolve().name)
+    data = re.sub(r"[^\w.-]+", "-", data).strip("-")  # \w includes the letters of all languages
+    return f"{data or 'data'}_{model}"
 
 
 def check_name(name: str, folder: Path) -> None:

@@ -60,15 +60,16 @@ Content = Curves | Panel | Labels
 class VisdomServer(threading.Thread):
     """A thread that keeps the newest content of each window, and sends it when a server answers.
 
-    When none answers, one warning is logged, and the connection is tried again every `retry` seconds. Newer content of
-    a window replaces older content, so that memory is bounded; a server that starts late or restarts receives every
-    window.
+    When none answers, one warning is logged unless `warn` is false, and the connection is tried again every `retry`
+    seconds. Newer content of a window replaces older content, so that memory is bounded; a server that starts late or
+    restarts receives every window.
     """
 
-    def __init__(self, server: str, port: int, env: str, *, retry: float = RETRY) -> None:
+    def __init__(self, server: str, port: int, env: str, *, retry: float = RETRY, warn: bool = True) -> None:
         super().__init__(name="visdom", daemon=True)  # a daemon: a server that hangs must not keep the process alive
         address = urlsplit(server if "//" in server else f"http://{server}")
         self._address = (address.hostname or "localhost", port)
+        self._level = logging.WARNING if warn else logging.DEBUG
         self._url, self._env, self._retry = f"{address.scheme}://{address.netloc}", env, retry
         self._condition = threading.Condition()  # guards the next three attributes, and wakes the thread
         self._windows: dict[str, Content] = {}
@@ -133,9 +134,10 @@ class VisdomServer(threading.Thread):
         if not self._offline:
             self._offline = True
             address = f"{self._address[0]}:{self._address[1]}"
-            log.warning(
+            log.log(
+                self._level,
                 f"no visdom server answers at {address} ({_cause(error)}): nothing is shown there until one does. "
-                "--display_id 0 turns this off."
+                "--display_id 0 turns this off.",
             )
         end = time.monotonic() + self._retry
         with self._condition:

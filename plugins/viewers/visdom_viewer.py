@@ -40,7 +40,9 @@ class VisdomViewer:
         self._width = int(run.options.get("display_winsize", 256))
         self._history = History(run.epoch_size).read(run.folder, until=run.start.images)
         config = self._config
-        self._server = VisdomServer(config.display_server, config.display_port, config.display_env)
+        # A server at the usual address is used where it answers; who names none is not told that it does not.
+        asked = config != VisdomOptions()
+        self._server = VisdomServer(config.display_server, config.display_port, config.display_env, warn=asked)
         self._server.start()
         self._send_curves(run)
 

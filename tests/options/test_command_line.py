@@ -14,6 +14,10 @@ import pytest
 from paths import ROOT
 from PIL import Image
 
+from pixlate import get_plugins
+from pixlate.options.command.resolve import resolve
+from pixlate.options.command.run_names import default_name
+
 TINY = "--netG unet_128 --load_size 128 --crop_size 128 --ngf 2 --ndf 2 --num_threads 0 --display_id 0 --device cpu"
 SHORT = "--n_epochs 1 --n_epochs_decay 1 --print_freq 1 --display_freq 2"
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -158,6 +162,7 @@ def test_continuing_and_extending(run: Command, trained: Path, folder: Path) -> 
 
 
 def test_continuing_where_nothing_was_saved_starts_at_the_beginning(run: Command, folder: Path) -> None:
+    (folder / "checkpoints" / "new").mkdir(parents=True)  # of a run that was killed at once
     process = run(
         "train.py",
         f"--model pix2pix --dataroot pairs {TINY} --n_epochs 1 --n_epochs_decay 0 --name new --continue_train",
@@ -194,7 +199,10 @@ def test_a_config_file_is_below_the_command_line(run: Command, folder: Path) -> 
         ("test.py --name pairs_pix2pix --norm instance", 2, "trained with norm = batch"),
         ("test.py --name pairs_pix2pix --epoch 77", 1, "it has"),
         ("test.py --name pairs_pix2pix --phase night", 1, "night"),
-        ("test.py --name nothing", 1, "no run folder"),
+        ("test.py --name nothing", 2, "there is no run 'nothing' in 'checkpoints'. There are: "),
+        ("test.py --name pairs_pix2pi", 2, "Did you mean 'pairs_pix2pix'?"),
+        ("train.py --continue_train --name nope", 2, "there is no run 'nope' in 'checkpoints'."),
+        ("train.py --n_ep 3", 2, "'--n_ep' may mean --n_epochs or --n_epochs_decay"),
     ],
 )
 def test_mistakes_are_one_sentence(
@@ -243,3 +251,80 @@ def test_every_option_has_help_and_both_spellings(run: Command) -> None:
         assert f"\n{title}" in text
     assert "--n_epochs" in text
     assert "unet_256" in text, "a component's default is shown"
+
+
+def test_without_a_name_the_newest_run_is_continued(run: Command, trained: Path, folder: Path) -> None:
+    os.utime(trained / "latest_net_G.pth")
+    process = run("train.py", "--continue_train", code=1)
+    assert process.stdout.startswith("No --name given: continuing the newest run, 'pairs_pix2pix'.")
+    assert "run 'pairs_pix2pix' is finished" in process.stderr
+
+
+@pytest.mark.parametrize(
+    ("dataroot", "name"),
+    [("日本の画像", "日本の画像_pix2pix"), ("été/", "été_pix2pix"), ("a b*c", "a-b-c_pix2pix"), ("...", "..._pix2pix")],
+)
+def test_runs_are_named_after_their_data_in_any_language(dataroot: str, name: str) -> None:
+    assert default_name(dataroot, "pix2pix") == name
+
+
+def test_the_home_folder_is_expanded_in_every_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    words = ["--dataroot=~/data", "--checkpoints_dir=~/runs", "--cache_dir=~/cache", "--name", "x"]
+    resolved = resolve("train", words, get_plugins())
+    assert [resolved.values[name] for name in ("dataroot", "checkpoints_dir", "cache_dir")] == [
+        "/home/somebody/data",
+        "/home/somebody/runs",
+        "/home/somebody/cache",
+    ]
+    assert resolved.folder == Path("/home/somebody/runs/x")
+
+
+def test_help_lists_every_registered_name(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        import_module("pixlate.train").main(["--help"])
+    shown = capsys.readouterr().out
+    for kind in ("model", "dataset", "network", "norm", "loss", "init", "lr_policy"):
+        assert all(f"\n  {name} " in shown for name in get_plugins().registry(kind).names())
+    assert "it also lists the model's own options" in shown
+
+
+def test_the_current_folder_is_no_place_of_plugins(tmp_path: Path) -> None:
+    (tmp_path / "trap.py").write_text("print('sprung')", "utf-8")
+    metadata = tmp_path / "trap-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: trap\nVersion: 1.0\n", "utf-8")
+    (metadata / "entry_points.txt").write_text("[pixlate]\ntrap = trap\n", "utf-8")
+    words = [sys.executable, "-m", "pixlate", "plugins"]
+    listed = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, env=plain_environment(), timeout=60)
+    assert listed.returncode == 0, listed.stderr
+    assert "trap" not in listed.stdout + listed.stderr
+    assert "sprung" not in listed.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "train --lr x",
+        "train --dataroot nowhere",
+        "train --model pix2pix",
+        "train --dataroot . --n_epochs 0 --n_epochs_decay 0",
+        "train --continue_train --name nope",
+        "test --name nope",
+        "test --netG nothing",
+    ],
+)
+def test_a_usage_error_needs_no_torch(words: str, tmp_path: Path) -> None:
+    script, *rest = words.split()
+    code = f"""
+import sys
+from pixlate.{script} import main
+try:
+    main({rest!r})
+except SystemExit as exit_request:
+    assert exit_request.code
+    print("torch" in sys.modules)
+"""
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, env=plain_environment())
+    assert done.stdout == "False\n", done.stderr

@@ -50,3 +50,14 @@ def test_a_translator_has_the_averaged_weights(folder: Path) -> None:
     averaged, plain = (torch.load(run_folder / f"latest_net_{name}.pth", weights_only=True) for name in ("G_ema", "G"))
     assert all(torch.equal(weights[name], averaged[name]) for name in averaged)
     assert not all(torch.equal(weights[name], plain[name]) for name in plain)
+
+
+def test_the_validation_images_are_tested_where_there_are_no_test_images(folder: Path) -> None:
+    words = ("test", "--name", "run", "--checkpoints_dir", folder / "runs", "--device", "cpu", "--num_threads", "0")
+    tested = run(*words, "--results_dir", folder / "val")
+    assert tested.code == 0, tested.output
+    assert f"'{folder / 'images'}' has no phase 'test': testing on 'val'." in tested.output
+    assert (folder / "val" / "run" / "val_latest" / "index.html").is_file()
+    refused = run(*words, "--results_dir", folder / "none", "--phase", "test")
+    assert refused.code == 1
+    assert "try --phase" in refused.output

@@ -154,6 +154,23 @@ def test_a_missing_server_costs_one_warning_and_no_time(
     assert "\n" not in message
 
 
+def test_nobody_who_did_not_ask_for_visdom_reads_of_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    if answers(8097):
+        pytest.skip("a visdom server runs on this machine")
+    caplog.set_level("INFO")
+    run = make_run(tmp_path)
+    viewer = VisdomViewer(VisdomOptions())
+    viewer.run_started(run)
+    viewer.losses_logged(run, progress(1, 1), LOSSES)
+    viewer.run_finished(run, None)
+    assert caplog.messages == []
+
+
+def test_the_page_of_a_server_can_be_opened(running: Server) -> None:
+    with urlopen(f"http://127.0.0.1:{running.port}/") as answer:
+        assert b"visdom" in answer.read()
+
+
 def test_a_server_that_starts_late_or_restarts_receives_every_window(
     absent: Server, caplog: pytest.LogCaptureFixture
 ) -> None:
