@@ -84,6 +84,7 @@ class Clock:
         self.total_images = total_images
         self._waited = 0.0  # seconds
         self._rate = 0.0  # images per second
+        self._smoothed = False  # whether the rate is a mean over several marks
         self._mark = (time.monotonic(), start.images, self._waited)
 
     def add_wait(self, seconds: float) -> None:
@@ -95,15 +96,18 @@ class Clock:
         mark_time, mark_images, mark_waited = self._mark
         seconds, images = time.monotonic() - mark_time, progress.images - mark_images
         if images <= 0 or seconds <= 0:
-            return Timing(rate=self._rate)
+            return Timing(rate=self._rate, left=self._left(progress))
         wait = (self._waited - mark_waited) / images
         rate = images / seconds
-        if not self._rate:
-            self._rate = rate
+        if not self._smoothed:
+            self._rate, self._smoothed = rate, restart
         elif restart:
             # An exponential moving average, so that the remaining time does not jump.
             self._rate = 0.7 * self._rate + 0.3 * rate
         if restart:
             self._mark = (time.monotonic(), progress.images, self._waited)
-        remaining = max(0, self.total_images - progress.images) / self._rate
-        return Timing(max(0.0, seconds / images - wait), wait, self._rate, remaining)
+        return Timing(max(0.0, seconds / images - wait), wait, self._rate, self._left(progress))
+
+    def _left(self, progress: Progress) -> float:
+        """The seconds to the end of the run at the current rate; 0 as long as none is known."""
+        return max(0, self.total_images - progress.images) / self._rate if self._rate else 0.0
