@@ -35,7 +35,12 @@ addEventListener("load", () => {
   try {
     const [id, top] = JSON.parse(sessionStorage.getItem(key));
     const section = sections().find((one) => one.id === id);
-    if (section) scrollBy({top: section.getBoundingClientRect().top - top, behavior: "instant"});
+    // Again in the next frames: a section has its own height, in place of the estimated one, only once it is drawn.
+    const scroll = (frames) => {
+      scrollBy({top: section.getBoundingClientRect().top - top, behavior: "instant"});
+      if (frames) requestAnimationFrame(() => scroll(frames - 1));
+    };
+    if (section) scroll(5);
   } catch {}
   setTimeout(() => {
     try {

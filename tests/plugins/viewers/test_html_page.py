@@ -263,8 +263,8 @@ def test_a_page_that_loads_again_keeps_its_place(tmp_path: Path, monkeypatch: py
         viewer.images_shown(run, progress(epoch, 100), images_by_label(size=200))
     place = "Math.round(document.querySelector('#epoch2').getBoundingClientRect().top)"
     with browser(run.folder / "web" / "index.html") as page:
-        page.evaluate("document.querySelector('#epoch2').scrollIntoView()")
-        before = page.evaluate(place)
+        # In one call: the page may load again between two.
+        before = page.evaluate(f"document.querySelector('#epoch2').scrollIntoView(), {place}")
         viewer.images_shown(run, progress(5, 100), images_by_label(size=200))
         page.wait_for_selector("#epoch5", state="attached")
         page.wait_for_function(f"scrollY > 0 && {place} === {before}", timeout=5000)
