@@ -50,6 +50,11 @@ def copy_of(folder: Path, name: str) -> Path:
     return folder / name / "run"
 
 
+def contents(run_folder: Path) -> dict[str, bytes]:
+    """The files of a run's folder, without the lock, which holds the number of the last process."""
+    return {path.name: path.read_bytes() for path in run_folder.iterdir() if path.is_file() and path.name != ".lock"}
+
+
 def test_a_state_has_its_checksum_beside_it_and_one_before_it(tmp_path: Path) -> None:
     path, previous = tmp_path / "latest_state.pt", tmp_path / "previous_state.pt"
     for number in range(3):
@@ -301,6 +306,8 @@ def test_states_of_other_programs_are_refused_in_a_sentence(folder: Path) -> Non
         ({"model": {"networks": {}}}, "does not fit the model"),
     ):
         torch.save(state | change, run_folder / "latest_state.pt")
-        failed = train(run_folder.parent, "--continue_train", expect=1)
+        files = contents(run_folder)
+        failed = train(run_folder.parent, "--continue_train", "--n_epochs", "5", expect=1)
         assert sentence in failed.output
         assert failed.output.splitlines()[-1].startswith("Error: ")
+        assert contents(run_folder) == files
