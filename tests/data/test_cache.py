@@ -204,6 +204,7 @@ def npy(array: Any) -> bytes:
         lambda whole: npy(np.zeros((3, 24, 24), np.float32)),
         lambda whole: npy(np.zeros((1, 24, 24), np.uint8)),
         lambda whole: npy(np.zeros(7, np.uint8)),
+        lambda whole: npy(np.zeros((3, 24, 24, 1), np.uint8)),
         lambda whole: npy(np.array([{}, {}], object)),
         lambda whole: b"PK\3\4" + whole,
     ],

@@ -16,6 +16,8 @@ from pixlate.data.demo.demo import draw, write_demo
 from pixlate.data.demo.street import LABELS
 from pixlate.errors import DataError
 
+GOLDEN = Path(__file__).parents[1] / "golden"
+DRAWN = [*(("train", number) for number in range(1, 7)), ("trainA", 1), ("trainB", 1), ("trainB", 2)]
 FEW = {"train": 3, "val": 1, "test": 2, "trainA": 2, "trainB": 3, "testA": 1, "testB": 1}
 
 
@@ -57,6 +59,20 @@ def test_it_is_always_the_same(tmp_path: Path) -> None:
     assert one == two
     assert len(one) == sum(FEW.values())
     assert len(set(one.values())) == len(one)
+
+
+def brightness(image: Image.Image) -> np.ndarray:
+    """The mean of each block of 8 x 8 pixels, in levels of 255."""
+    width, height = image.size
+    return np.asarray(image, np.float32).reshape(height // 8, 8, width // 8, 8, 3).mean(axis=(1, 3))
+
+
+@pytest.mark.parametrize(("name", "number"), DRAWN)
+def test_it_is_that_of_every_version(name: str, number: int) -> None:
+    """Figures that were measured on it can be compared. Blocks allow for another version of Pillow."""
+    with np.load(GOLDEN / "demo.npz") as golden:
+        expected = golden[f"{name}/{number}"].astype(np.float32)
+    assert np.abs(brightness(draw(name, number)) - expected).max() < 0.5
 
 
 def test_an_interrupted_drawing_is_continued_and_not_visible(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

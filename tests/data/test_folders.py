@@ -139,6 +139,14 @@ def test_what_is_said(tmp_path: Path) -> None:
     assert text.endswith("201 files of no supported image format (000.json, 001.json and 199 more)")
 
 
+def test_what_is_said_of_two_sides(tmp_path: Path) -> None:
+    write(tmp_path / "trainA" / "1.png"), write(tmp_path / "trainB" / "1.png"), write(tmp_path / "trainB" / ".2.png")
+    (tmp_path / "trainA" / "notes.txt").write_text("text")
+    said = str(create_dataset("unaligned", dataroot=tmp_path).inventory)
+    assert "1 hidden file" in said
+    assert "notes.txt" in said
+
+
 NAMES = st.sampled_from(
     ["a", "b", "é", "e\u0301", "학점", ".h", "._x", "x\n", "__MACOSX", "Thumbs.db", "\udcff", "1", "train", "A"]
 )

@@ -210,9 +210,10 @@ def test_a_killed_process_is_recognised_although_its_connection_ends_first() -> 
     assert no_children()
 
 
-def test_images_of_different_sizes_in_a_batch_are_an_error_of_one_sentence() -> None:
+@pytest.mark.parametrize("threads", [0, 2])
+def test_images_of_different_sizes_in_a_batch_are_an_error_of_one_sentence(threads: int) -> None:
     with pytest.raises(DataError, match=r"'0' is 1 x 1, '1' is 4 x 1\. Use --batch_size 1"):
-        list(batches(AnyItems(None, DataOptions(batch_size=2, serial_batches=True)), 2))
+        list(batches(AnyItems(None, DataOptions(batch_size=2, serial_batches=True)), threads))
 
 
 def test_a_data_set_that_cannot_be_pickled_is_an_error_of_one_sentence() -> None:

@@ -13,6 +13,7 @@ from PIL import Image
 from pixlate import create_dataset
 from pixlate.data.check import check_dataset
 from pixlate.data.inventory import shown
+from pixlate.data.shapes import single_photographs
 from pixlate.errors import DataError
 
 
@@ -113,6 +114,24 @@ def test_pairs_of_any_shape_are_recognised_by_their_seam(tmp_path: Path, size: t
 def test_several_folders_that_may_be_a_side_are_not_guessed(tmp_path: Path) -> None:
     write_all(tmp_path, [f"train/{folder}/{i}.png" for folder in ("images", "labels", "masks") for i in range(2)])
     assert "images, labels, masks" in refusal(tmp_path)
+    write_all(tmp_path, [f"train/{folder}/0.png" for folder in ("input", "output", "target")])
+    assert "images, input, labels, masks and 2 more" in refusal(tmp_path)
+
+
+def test_files_that_cannot_be_read_are_no_single_photographs(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    assert single_photographs([tmp_path / "a.png"]) == []
+
+
+def test_each_of_two_folders_is_its_side(tmp_path: Path) -> None:
+    for number in range(2):
+        for side, high in (("A", 1000), ("B", 200)):
+            values = np.linspace(0, high, 32 * 32).reshape(32, 32).astype(np.uint16 if high > 255 else np.uint8)
+            (tmp_path / side / "train").mkdir(parents=True, exist_ok=True)
+            Image.fromarray(values).save(tmp_path / side / "train" / f"{number}.png")
+    dataset = create_dataset("aligned", dataroot=tmp_path, load_size=16, crop_size=16)
+    assert check_dataset(dataset, dataset.shared) == []
+    assert set(dataset.value_ranges) == {"A"}  # the one with more than 8 bits
 
 
 def test_a_photograph_among_pairs_is_warned_about(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

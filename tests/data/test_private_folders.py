@@ -106,3 +106,15 @@ def test_no_place_at_all_is_an_oserror(memory: Path, tmp_path: Path) -> None:
     (tmp_path / "temporary").rmdir()
     with pytest.raises(OSError, match="no folder"):
         PrivateFolder("cache")
+
+
+def test_those_of_other_users_are_left_alone(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (memory / "pixlate-cache-1").mkdir()
+    (memory / "pixlate-cache-1.lock").touch()
+    status = (memory / "pixlate-cache-1.lock").stat()
+    with monkeypatch.context() as other_user:
+        other_user.setattr(private_folders.os, "getuid", lambda: status.st_uid + 1)
+        PrivateFolder("cache").remove()
+    assert (memory / "pixlate-cache-1").is_dir()
+    PrivateFolder("cache").remove()
+    assert os.listdir(memory) == []

@@ -12,13 +12,14 @@ from pixlate import create_dataset
 from pixlate.data.reading import BadImageError, Reading, image_size, read_header, read_image
 
 
-def tiff(path: Path, bands: int, bits: int = 8, compression: int = 1) -> Path:
+def tiff(path: Path, bands: int, bits: int = 8, compression: int = 1, number: int = 1) -> Path:
     """A TIFF file of 4 x 4 pixels with any number of bands."""
     data = bytes(16 * bands * bits // 8)
     start = 8 + len(data)
     tags = [
         *((256, 3, 1, 4), (257, 3, 1, 4), (258, 3, bands, start), (259, 3, 1, compression), (262, 3, 1, 1)),
         *((273, 4, 1, 8), (277, 3, 1, bands), (278, 3, 1, 4), (279, 4, 1, len(data)), (284, 3, 1, 1)),
+        (339, 3, 1, number),
     ]
     counts = struct.pack(f"<{bands}H", *[bits] * bands)
     directory = struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags) + bytes(4)
@@ -26,12 +27,12 @@ def tiff(path: Path, bands: int, bits: int = 8, compression: int = 1) -> Path:
     return path
 
 
-def jpeg(path: Path, marker: int, bits: int) -> Path:
+def jpeg(path: Path, marker: int, bits: int, bands: int = 3) -> Path:
     """A JPEG file whose frame header is changed."""
     noise_image((16, 16)).save(path, quality=90)
     data = bytearray(path.read_bytes())
     frame = data.index(b"\xff\xc0")
-    data[frame + 1], data[frame + 4] = marker, bits
+    data[frame + 1], data[frame + 4], data[frame + 9] = marker, bits, bands
     path.write_bytes(data)
     return path
 
@@ -48,6 +49,14 @@ def test_bands_are_counted(tmp_path: Path, bands: int) -> None:
     assert f"TIFF with {bands} bands of 8 bits" in reason(tiff(tmp_path / "a.tif", bands))
 
 
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [(1, "unsigned"), (2, "signed"), (3, "floating-point"), (4, "other"), (5, "complex"), (6, "complex")],
+)
+def test_the_kind_of_number_is_named(tmp_path: Path, number: int, kind: str) -> None:
+    assert f"({kind} numbers)" in reason(tiff(tmp_path / "a.tif", 5, number=number))
+
+
 def test_other_compressions_are_named(tmp_path: Path) -> None:
     assert "TIFF" in reason(tiff(tmp_path / "a.tif", 1, compression=34887))
 
@@ -55,6 +64,12 @@ def test_other_compressions_are_named(tmp_path: Path) -> None:
 def test_other_kinds_of_jpeg_are_named(tmp_path: Path) -> None:
     assert "JPEG without loss" in reason(jpeg(tmp_path / "a.jpg", 0xC3, 8))
     assert "JPEG with 12 bits" in reason(jpeg(tmp_path / "b.jpg", 0xC1, 12))
+    assert "JPEG with 2 bands" in reason(jpeg(tmp_path / "c.jpg", 0xC0, 8, bands=2))
+
+
+@pytest.mark.parametrize("marker", [0xC5, 0xC6, 0xCD, 0xCE])
+def test_hierarchical_jpeg_files_are_named(tmp_path: Path, marker: int) -> None:
+    assert "JPEG of several resolutions" in reason(jpeg(tmp_path / "a.jpg", marker, 8))
 
 
 @pytest.mark.parametrize(

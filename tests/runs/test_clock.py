@@ -1,8 +1,11 @@
 """The speed of a run, and the time that is left at this speed."""
 
-import pytest
+from pathlib import Path
 
-from pixlate.plugins.run import Progress
+import pytest
+from fakes import make_run, progress
+
+from pixlate.plugins.run import Progress, Timing
 from pixlate.runs import run
 from pixlate.runs.run import Clock
 
@@ -52,3 +55,17 @@ def test_nothing_is_known_before_the_first_image(monkeypatch: pytest.MonkeyPatch
     Time(monkeypatch)
     timing = Clock(Progress(), total_images=100).read(Progress())
     assert (timing.rate, timing.left) == (0, 0)
+
+
+def test_a_run_ends_after_its_last_epoch(tmp_path: Path) -> None:
+    assert make_run(tmp_path / "new", epochs=3).clock.total_images == 1200
+    resumed = make_run(tmp_path / "resumed", epochs=3, start=progress(2, 100))
+    assert resumed.clock.total_images == 1200
+
+
+def test_looking_at_the_speed_does_not_restart_its_measurement(tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    run.moved(progress(1, 100))
+    for _ in range(2):
+        timing = run.timing()
+        assert timing != Timing(rate=timing.rate, left=timing.left)

@@ -161,3 +161,12 @@ def test_requests_are_remembered_and_raised_when_asked() -> None:
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     assert isinstance(stop, StopRequest)
+
+
+def test_only_a_second_ctrl_c_ends_at_once() -> None:
+    request = StopRequest()
+    request.handle(signal.SIGTERM, None)
+    request.handle(signal.SIGTERM, None)
+    assert request.signal_number == signal.SIGTERM
+    with pytest.raises(KeyboardInterrupt):
+        request.handle(signal.SIGINT, None)

@@ -108,6 +108,27 @@ def test_a_save_reaches_the_disk_in_the_order_that_survives_a_power_failure(
     ]
 
 
+@pytest.mark.parametrize(
+    "error", [MemoryError(), RuntimeError("DefaultCPUAllocator: not enough memory"), CheckpointError("not now.")]
+)
+def test_a_state_that_cannot_be_copied_is_a_failed_save(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    model = pixlate.create_model("pix2pix", netG="resnet_6blocks", ngf=1, ndf=1)
+    store, logs = CheckpointStore(tmp_path, model, facts={}), RunLogs(tmp_path)
+
+    def failing() -> dict[str, object]:
+        raise error
+
+    monkeypatch.setattr(model, "state_dict", failing)
+    store.save(Progress(), logs)
+    (saved,) = store.finished()
+    assert saved.error is not None
+    store.close()
+    logs.close()
+    assert not list(tmp_path.glob("*_state.pt"))
+
+
 def with_a_flipped_bit(data: bytes) -> bytes:
     """The data with one bit changed in the middle of the largest record."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
