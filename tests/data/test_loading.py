@@ -5,6 +5,7 @@ import multiprocessing
 import multiprocessing.process
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -251,6 +252,21 @@ def test_a_loader_that_is_not_closed_leaves_no_process(pairs: BaseDataset) -> No
     assert len(pids) == 2
     del loader
     assert gone(pids)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_hang_up_that_the_run_ignores_is_ignored_by_its_processes(pairs: BaseDataset) -> None:
+    for handler, ignored in ((signal.SIG_IGN, 1), (signal.SIG_DFL, 0)):
+        earlier = signal.signal(signal.SIGHUP, handler)
+        try:
+            with BatchLoader(pairs, replace(pairs.shared, num_threads=1)) as loader:
+                next(loader.epoch(1))
+                [child] = multiprocessing.active_children()
+                status = Path(f"/proc/{child.pid}/status").read_text()
+        finally:
+            signal.signal(signal.SIGHUP, earlier)
+        [mask] = re.findall(r"SigIgn:\t(\w+)", status)
+        assert int(mask, 16) & 1 == ignored  # the lowest bit is that of signal 1, SIGHUP
 
 
 TRAINING = """

@@ -9,6 +9,7 @@ from image_files import noise_image
 from PIL import Image, ImageCms, ImageOps
 
 from pixlate import create_dataset
+from pixlate.data.check import check_dataset
 from pixlate.data.reading import Reading, image_size, read_image
 
 STORED = Reading(ignore_metadata=True)
@@ -121,3 +122,13 @@ def test_text_after_the_pixels_does_not_matter(tmp_path: Path) -> None:
     end = whole.getvalue().index(b"IEND") - 4
     (tmp_path / "a.png").write_bytes(whole.getvalue()[:end] + chunk + whole.getvalue()[end:])
     assert np.array_equal(np.asarray(read_image(tmp_path / "a.png")), np.asarray(noise_image((20, 10))))
+
+
+def test_a_few_profiles_are_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    for number in range(4):
+        noise_image((30, 20), seed=number).save(tmp_path / f"{number}.png", icc_profile=profile() + bytes(4 * number))
+    dataset = create_dataset("single", dataroot=tmp_path)
+    assert check_dataset(dataset, dataset.shared) == []
+    assert "4 are converted to sRGB" in caplog.text
+    assert " and 1 more" in caplog.text
