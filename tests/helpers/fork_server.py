@@ -6,6 +6,7 @@ new process's number; {"wait": number, "seconds": …} with its exit status, neg
 
 import json
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -69,6 +70,8 @@ def status(number: int, seconds: float) -> int | None:
 
 def main() -> None:
     """Answer orders until the input ends."""
+    if hasattr(signal, "SIGHUP"):
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests were started with nohup
     torch.set_num_threads(1)
     torch.optim.Adam([torch.zeros(1, requires_grad=True)])  # imports the larger part of PyTorch
     for viewer in get_plugins().registry("viewer"):

@@ -49,6 +49,12 @@ def test_value_ranges_are_stored_and_used_by_tests_and_by_load(scans: Path) -> N
     assert np.array_equal(translate(np.full((8, 8), 4095, np.uint16)), translate(np.full((8, 8), 9999, np.uint16)))
 
 
+def test_held_out_images_are_shown_in_the_ranges_of_the_training(scans: Path) -> None:
+    shown = scans / "run" / "web" / "images" / "held_out_epoch002_test_bright_real_A.png"
+    real = Image.open(shown).convert("L")
+    assert list(np.asarray(real)[0, [0, 15, 16, 31]]) == [0, 241, 255, 255]
+
+
 def test_a_continued_run_keeps_its_ranges(scans: Path) -> None:
     more = train(scans, "--continue_train", "--dataroot", scans / "data", "--n_epochs", "2")
     assert "A from 0 to 4095" in more.output
