@@ -4,6 +4,7 @@ A file is checked before torch reads it: the checksums of its records, which tor
 of what its pickle builds. Afterwards its tensors are checked: a view with stride 0 of one number can claim gigabytes.
 """
 
+import io
 import os
 import pickletools
 import warnings
@@ -65,11 +66,12 @@ def read_tensors(path: Path) -> dict[str, Any]:
         raise cannot_read(path, error) from error
 
 
-def load_tensors(file: BinaryIO, path: Path, *, verified: bool = False) -> dict[str, Any]:
+def load_tensors(file: BinaryIO, path: Path, *, verified: bool | None = None) -> dict[str, Any]:
     """Read a dict of tensors and plain values from an open file.
 
     - path: its path, for errors.
-    - verified: a checksum of the whole file was compared: those inside of it need not be.
+    - verified: whether a checksum of the whole file was right; those inside of it need not be compared then. None where
+      there is none.
 
     Raises the errors of `read_tensors`, and OSError.
     """
@@ -93,12 +95,15 @@ def cannot_read(path: Path, error: OSError) -> CheckpointError:
     return CheckpointError(f"{quoted(path)} cannot be read: {reason(error)}.")
 
 
-def _check_structure(file: BinaryIO, size: int, path: Path, *, verified: bool) -> None:
+def _check_structure(file: BinaryIO, size: int, path: Path, *, verified: bool | None) -> None:
     """Check the records of a file before torch reads it."""
     # A file whose checksum is right is not damaged, whatever it holds.
     broken = CheckpointError if verified else DamagedError
+    unproven = DamagedError(f"{quoted(path)} is damaged: its checksum is not the one beside it.")
     start = file.read(4)
     if start[:1] == b"\x80":  # the format before PyTorch 1.6: pickles one after another, without checksums
+        if verified is False:
+            raise unproven
         file.seek(0)
         _check_pickle(file, path)
         return
@@ -112,7 +117,13 @@ def _check_structure(file: BinaryIO, size: int, path: Path, *, verified: bool) -
                 f"{quoted(path)} is compressed: load it with torch.load, and save it with torch.save."
             )
         # Without checksums (torch.serialization.set_crc32_options), all of them are 0.
-        if not verified and any(record.CRC for record in records):
+        has_checksums = any(record.CRC for record in records)
+        if verified is False and not has_checksums:
+            raise unproven
+        if not has_checksums:
+            for record in records:
+                del record.CRC  # zipfile would compare with 0
+        elif not verified:
             for record in records:
                 with archive.open(record) as content:
                     while content.read(_CHUNK):  # raises BadZipFile at its end if the checksum differs
@@ -120,7 +131,7 @@ def _check_structure(file: BinaryIO, size: int, path: Path, *, verified: bool) -
         for record in records:
             if record.filename.lower().endswith(".pkl"):  # torch ignores the case of names
                 with archive.open(record) as content:
-                    _check_pickle(content, path)
+                    _check_pickle(io.BytesIO(content.read()), path)  # without checksums zipfile cannot seek
 
 
 def _check_pickle(file: IO[bytes], path: Path) -> None:

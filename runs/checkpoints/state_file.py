@@ -49,7 +49,7 @@ def read_state(path: Path) -> dict[str, Any]:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             stored = _digests(path)
             file.seek(0)
-            state = load_tensors(file, path, verified=digest in stored)
+            state = load_tensors(file, path, verified=digest in stored if stored else None)
     except OSError as error:
         raise cannot_read(path, error) from error
     if stored and digest not in stored:  # but the checksums inside of it are right

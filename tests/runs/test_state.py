@@ -11,7 +11,7 @@ import torch
 from trainings import PIX2PIX, differences, make_images, state_of, train
 
 import pixlate
-from pixlate.errors import CheckpointError
+from pixlate.errors import CheckpointError, DamagedError
 from pixlate.plugins.run import Progress
 from pixlate.runs.checkpoints.state import Snapshot
 from pixlate.runs.checkpoints.state_file import read_state, write_state
@@ -312,6 +312,22 @@ def test_reading_says_what_is_wrong(tmp_path: Path) -> None:
         read_state(tmp_path / "none.pt")
     with pytest.raises(CheckpointError, match="Is a directory"):
         read_state(tmp_path)
+
+
+@pytest.mark.parametrize("form", ["old format", "no checksums inside"])
+def test_a_state_that_nothing_proves_whole_is_damaged_where_the_checksum_beside_it_differs(
+    tmp_path: Path, form: str
+) -> None:
+    path = tmp_path / "state.pt"
+    write_state(path, {"a": torch.ones(3)})
+    computes = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    torch.save({"a": torch.zeros(3)}, path, _use_new_zipfile_serialization=form != "old format")
+    torch.serialization.set_crc32_options(computes)
+    with pytest.raises(DamagedError, match="its checksum is not the one beside it"):
+        read_state(path)
+    path.with_name("state.pt.sha256").unlink()
+    assert read_state(path)["a"].tolist() == [0, 0, 0]
 
 
 def test_states_of_other_programs_are_refused_in_a_sentence(folder: Path) -> None:
