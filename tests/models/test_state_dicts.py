@@ -118,3 +118,13 @@ def test_a_networks_own_names_are_no_prefixes(prefix: str, tmp_path: Path) -> No
 def test_other_differences_remain() -> None:
     expected = {"a.weight": torch.zeros(1), "a.num_batches_tracked": torch.tensor(0)}
     assert fit({"b.weight": torch.ones(1)}, expected).keys() == {"b.weight", "a.num_batches_tracked"}
+
+
+def test_values_beside_the_weights_are_ignored() -> None:
+    weights = {"a.weight": torch.ones(2)}
+    for content in (
+        {"epoch": 5, "state_dict": weights},
+        {"G": 5, "state_dict": weights},
+        {3: {}, "state_dict": weights},
+    ):
+        assert find_state_dict(content, "G").keys() == weights.keys()  # type: ignore[arg-type]
