@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from trainings import PIX2PIX, make_images, train
+from trainings import PIX2PIX, make_images, run, train
 
 from pixlate.models.updater import Group
 from pixlate.runs.training import accumulation_groups
@@ -129,3 +129,18 @@ def test_epochs_and_iterations_are_kept_apart(folder: Path) -> None:
     iterations = sorted(int(tag.removeprefix("iter_")) for tag in tags if tag.startswith("iter_"))
     assert len(iterations) == 2
     assert iterations[-1] >= 24
+
+
+#: A demo of few images.
+FEW = """
+from pixlate.data.demo import demo
+demo.write_demo.__defaults__ = ({"train": 2, "val": 1, "test": 1, "trainA": 1, "trainB": 1, "testA": 1, "testB": 1},)
+"""
+
+
+def test_drawing_the_demo_is_said_when_it_is_drawn(tmp_path: Path) -> None:
+    for name, drawn in (("first", True), ("second", False)):
+        options = (*PIX2PIX, "--n_epochs", "1", "--n_epochs_decay", "0", "--name", name, "--checkpoints_dir", "runs")
+        trained = run("train", "--dataroot", "demo", *options, before=FEW, cwd=tmp_path)
+        assert trained.code == 0, trained.output
+        assert ("Drawing the demo data in datasets/demo." in trained.output) is drawn
