@@ -120,7 +120,10 @@ def test_several_folders_that_may_be_a_side_are_not_guessed(tmp_path: Path) -> N
 
 def test_files_that_cannot_be_read_are_no_single_photographs(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
-    assert single_photographs([tmp_path / "a.png"]) == []
+    Image.new("RGB", (64, 64)).save(tmp_path / "c.png")
+    (tmp_path / "c.png").write_bytes((tmp_path / "c.png").read_bytes()[:60])  # a size, and no pixels
+    for name in ("a.png", "c.png"):
+        assert single_photographs([tmp_path / name]) == []
 
 
 def test_each_of_two_folders_is_its_side(tmp_path: Path) -> None:

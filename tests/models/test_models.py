@@ -313,3 +313,13 @@ def test_recomputing_activations_changes_nothing(name: str, norm: str) -> None:
             torch.manual_seed(step)
             model.training_step(batch(name, step))
     assert same(*map(weights, models))
+
+
+def test_dropout_at_test_depends_on_the_file_s_name_without_its_folders() -> None:
+    model = tiny("pix2pix")
+    pair = {side: torch.rand(1, 3, 128, 128) for side in "AB"}
+    paths = ("one/1.png", "other/folder/1.png", "C:\\one\\1.png", "one/2.png")
+    first, moved, windows, other = (model.translate({**pair, "A_paths": [path]})["fake_B"] for path in paths)
+    assert torch.equal(first, moved)
+    assert torch.equal(first, windows)
+    assert not torch.equal(first, other)

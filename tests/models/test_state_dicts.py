@@ -128,3 +128,17 @@ def test_values_beside_the_weights_are_ignored() -> None:
         {3: {}, "state_dict": weights},
     ):
         assert find_state_dict(content, "G").keys() == weights.keys()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (torch.ones(3, 2), r"has the shape \(3, 2\) in the file and \(2, 3\) in the network"),
+        (torch.ones(2, 3, dtype=torch.int64), "has the type torch.int64 in the file and torch.float32 in the network"),
+    ],
+)
+def test_a_tensor_that_does_not_fit_is_named(value: Tensor, problem: str, tmp_path: Path) -> None:
+    network = nn.Linear(3, 2)
+    torch.save({"weight": value, "bias": torch.zeros(2)}, tmp_path / "weights.pth")
+    with pytest.raises(CheckpointError, match=problem):
+        load_weights(network, tmp_path / "weights.pth")
