@@ -231,6 +231,7 @@ def test_the_last_save_failing_is_an_error(folder: Path) -> None:
     failed = train(runs, *PIX2PIX, before=FULL.format(first=-6, last=-10000), expect=1)
     assert failed.output.splitlines()[-1].startswith("Error: '")
     assert "No space left on device" in failed.output.splitlines()[-1]
+    assert "The previous checkpoint is intact" not in failed.output.splitlines()[-2]  # said once, as the error
     more = train(runs, "--continue_train")
     assert "Resuming 'run'" in more.output
     assert differences(folder / "whole" / "run", runs / "run") == []
