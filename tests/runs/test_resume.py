@@ -188,7 +188,7 @@ def test_a_new_rate_is_used_when_a_run_is_continued(folder: Path) -> None:
 
 
 def test_repeated_minutes_save_as_well_as_images(folder: Path) -> None:
-    never = ("--save_latest_freq", "100000", "--save_epoch_freq", "100", "--n_epochs", "100000")
+    never = ("--save_latest_freq", "100000", "--save_epoch_freq", "100000", "--n_epochs", "100000")
     command = start(
         "train", "--dataroot", folder / "images", "--checkpoints_dir", folder / "minutes", "--name", "run",
         *PIX2PIX, *never, "--save_every_minutes", "0.005",
