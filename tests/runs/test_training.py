@@ -144,3 +144,19 @@ def test_drawing_the_demo_is_said_when_it_is_drawn(tmp_path: Path) -> None:
         trained = run("train", "--dataroot", "demo", *options, before=FEW, cwd=tmp_path)
         assert trained.code == 0, trained.output
         assert ("Drawing the demo data in datasets/demo." in trained.output) is drawn
+
+
+#: Every batch holds NaN.
+NAN = """
+from pixlate.models.base import BaseModel
+step = BaseModel.training_step
+def step_on_nan(self, batch, *, group=None):
+    return step(self, {**batch, "A": batch["A"] * float("nan")}, group=group)
+BaseModel.training_step = step_on_nan
+"""
+
+
+def test_a_training_that_learns_nothing_ends_as_an_error(folder: Path) -> None:
+    failed = train(folder / "nan", *PIX2PIX, before=NAN, expect=1)
+    assert failed.output.splitlines()[-1].startswith("Error: the gradients of all updates (")
+    assert "the run has learnt nothing" in failed.output
