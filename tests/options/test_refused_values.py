@@ -16,7 +16,7 @@ NUMBERS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     **dict.fromkeys(("n_epochs", "n_epochs_decay", "pool_size", "num_threads", "max_bad_images", "keep"), WHOLE),
     **dict.fromkeys(("lr_decay_iters", "accumulate", "load_size", "crop_size", "batch_size", "epoch_count"), COUNT),
     **dict.fromkeys(("print_freq", "display_freq", "save_latest_freq", "save_epoch_freq"), COUNT),
-    **dict.fromkeys(("input_nc", "output_nc", "ngf", "ndf", "max_image_pixels"), COUNT),
+    **dict.fromkeys(("input_nc", "output_nc", "ngf", "ndf", "max_image_pixels", "display_winsize"), COUNT),
     **dict.fromkeys(("lr", "init_gain", "clip_grad", "lambda_gp", "save_every_minutes"), NOT_NEGATIVE),
     "n_layers_D": (("0", "33", "x"), ("1", "32")),
     "ema_decay": (("-0.1", "1.1", "nan", "x"), ("0", "1")),

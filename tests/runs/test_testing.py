@@ -38,6 +38,12 @@ def test_averaged_weights_are_used_unless_told_otherwise(folder: Path) -> None:
     assert not np.array_equal(averaged["00_fake_B.png"], plain["00_fake_B.png"])
 
 
+def test_another_model_than_the_run_s_is_refused(folder: Path) -> None:
+    refused = run("test", "--name", "run", "--checkpoints_dir", folder / "runs", "--model", "cycle_gan")
+    assert refused.code == 2
+    assert "--model cycle_gan contradicts run 'run', which is a pix2pix" in refused.output
+
+
 def test_a_batch_is_cut_to_the_number_of_images(folder: Path) -> None:
     images, output = translated(folder, "three", "--num_test", "3", "--batch_size", "2")
     assert sorted(images) == [f"0{i}_{label}.png" for i in range(3) for label in ("fake_B", "real_A", "real_B")]
