@@ -220,6 +220,7 @@ def test_the_command(server: Server, facades: bytes, tmp_path: Path, monkeypatch
     first = CliRunner().invoke(download_command, ["facades"], catch_exceptions=False)
     assert first.exit_code == 0
     assert "train --model pix2pix --dataroot datasets/facades" in first.stdout
+    assert "cycle_gan takes" in first.stdout  # the name of the unpaired form
     assert "MB downloaded" in first.stderr
     assert (tmp_path / "datasets" / "facades" / "train" / "1.jpg").exists()
     again = CliRunner().invoke(download_command, ["facades"], catch_exceptions=False)

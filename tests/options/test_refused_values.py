@@ -42,3 +42,9 @@ def test_outside_of_the_range(name: str, text: str) -> None:
 def test_at_the_ends_of_the_range(name: str, text: str) -> None:
     value = value_of(name, text)
     assert value == (None if text == "inf" else float(text) if isinstance(value, float) else int(text))
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\x1bb", "../a", "a/../b", "a/../../b"])
+def test_a_name_is_a_plain_path(name: str) -> None:
+    with pytest.raises(PixlateError, match="must be a plain name"):
+        value_of("name", name)
