@@ -48,3 +48,10 @@ def test_at_the_ends_of_the_range(name: str, text: str) -> None:
 def test_a_name_is_a_plain_path(name: str) -> None:
     with pytest.raises(PixlateError, match="must be a plain name"):
         value_of("name", name)
+
+
+@pytest.mark.parametrize("name", ["display_winsize", "num_test"])
+def test_outside_of_the_range_of_a_test_s_option(name: str) -> None:
+    with pytest.raises(click.ClickException) as caught:
+        resolve("test", ["--dataroot", "x", f"--{name}", "0"], get_plugins())
+    assert f"--{name}" in caught.value.format_message()
