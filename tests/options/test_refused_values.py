@@ -55,3 +55,15 @@ def test_outside_of_the_range_of_a_test_s_option(name: str) -> None:
     with pytest.raises(click.ClickException) as caught:
         resolve("test", ["--dataroot", "x", f"--{name}", "0"], get_plugins())
     assert f"--{name}" in caught.value.format_message()
+
+
+@pytest.mark.parametrize(
+    ("model", "name"),
+    [("pix2pix", "lambda_L1"), ("cycle_gan", "lambda_A"), ("cycle_gan", "lambda_B"), ("cycle_gan", "lambda_identity")],
+)
+def test_weights_of_losses_are_not_negative(model: str, name: str) -> None:
+    for text in ("-1", "nan"):
+        with pytest.raises(click.ClickException) as caught:
+            resolve("train", ["--dataroot", "x", "--model", model, f"--{name}", text], get_plugins())
+        assert f"--{name}" in caught.value.format_message()
+    assert resolve("train", ["--dataroot", "x", "--model", model, f"--{name}", "0"], get_plugins()).values[name] == 0
