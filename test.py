@@ -15,23 +15,29 @@ from pixlate.entry import run_and_exit
 from pixlate.options.command.requirements import require_run
 from pixlate.options.command.resolve import resolve
 from pixlate.options.command.resolved import ResolvedOptions
+from pixlate.plugins.manager import Plugins
 from pixlate.util.output import optional_output, say
 
 
-def test(resolved: ResolvedOptions) -> None:
+def test(resolved: ResolvedOptions, plugins: Plugins) -> None:
     """Translate the images of the test phase. Raises PixlateError for a user's mistake, Interrupted after a signal."""
     # Imported here, because these import torch, which `--help` does without.
     from pixlate.runs.signals import stop_on_signals
     from pixlate.runs.testing import Tester
 
-    tester = Tester(resolved)
-    with tester.gallery() as gallery, stop_on_signals() as stop:
+    tester = Tester(resolved, plugins)
+    with tester.gallery() as gallery, stop_on_signals() as stop, (run := tester.run(gallery)).finishing():
         for batch in tester.batches():
             images = tester.model.translate(batch, running_statistics=tester.options.eval)
+            run.translated(batch, images)
             for i, path in enumerate(tester.input_paths(batch)):
                 gallery.add(path, {label: batched[i] for label, batched in images.items()})
             tester.report_progress(batch)
             stop.raise_if_set("The gallery shows what was translated.")
+            if run.stop_reason:
+                break
+    if run.stop_reason:
+        say(f"Stopped after {run.progress.images} images: {run.stop_reason.rstrip('.')}.")
     say(f"The gallery is {gallery.page}")
 
 
@@ -48,7 +54,7 @@ def command(args: list[str]) -> None:
     if resolved.components["dataset_mode"].plugin.is_builtin:  # others may read their images from elsewhere
         require_dataroot(str(resolved.values["dataroot"]))
     with optional_output():
-        test(resolved)
+        test(resolved, plugins)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def train(resolved: ResolvedOptions, plugins: Plugins) -> None:
             model.start_epoch(epoch)
             for batch, group in trainer.batches(progress):
                 previous = progress
-                trainer.reseed(progress)
+                trainer.start_step(progress)
                 result = model.training_step(batch, group=group)
                 progress = trainer.end_step(progress, batch, group, result.losses)
 
@@ -52,6 +52,8 @@ def train(resolved: ResolvedOptions, plugins: Plugins) -> None:
             progress = progress.next_epoch()
             if epoch % options.save_epoch_freq == 0 or epoch == run.n_epochs:
                 trainer.save(progress, str(epoch))
+            elif trainer.save_is_requested:
+                trainer.save(progress)
             trainer.stop_if_requested(progress)
 
         trainer.finish(progress)

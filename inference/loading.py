@@ -1,6 +1,6 @@
 """Loads a trained model as a Translator, from a run's folder or from one network file."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,8 @@ from pixlate.options.command.listing import read_run_options
 from pixlate.options.command.parser import declared_options
 from pixlate.options.command.stored import StoredRun
 from pixlate.options.fields import defaults_of
-from pixlate.options.shared import NetworkOptions, Seeded
+from pixlate.options.optimisation import Seeded
+from pixlate.options.shared import NetworkOptions
 from pixlate.plugins.manager import Plugins
 from pixlate.util.text import quoted
 
@@ -70,10 +71,13 @@ def _from_folder(plugins: Plugins, saved: _Saved, device: str, direction: str, s
     stored = read_run_options(saved.folder, declared_options(plugins))
     options = stored.options if stored else {}
     own_direction = str(options.get("direction", "AtoB"))
+    load: Callable[[BaseModel[Any]], None] | None = None
     if direction and direction != own_direction:
         model = _other_direction(plugins, saved, device, direction, options)
     else:
         model = _own_direction(plugins, saved, device, stored)
+        if model.is_prepared_by_data:
+            load = saved_networks(saved.folder, saved.tag, use_ema=True).load
     side = "A" if (direction or own_direction) == "AtoB" else "B"
     pixels = options.get("max_image_pixels", Reading.max_pixels)
     return Translator(
@@ -82,6 +86,7 @@ def _from_folder(plugins: Plugins, saved: _Saved, device: str, direction: str, s
         value_range=read_ranges(stored.value_ranges).get(side) if stored else None,
         source=source,
         direction=direction or own_direction,
+        load=load,
     )
 
 

@@ -1,6 +1,8 @@
 """A trained model as a function from image to image."""
 
 import os
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, overload
 
@@ -30,6 +32,7 @@ class Translator:
     - reading: how images are read; value_range: the values of more than 8 bits that are black and white, those of the
       training data; None for those of each image's type.
     - source: what it was loaded from; direction: "AtoB" or "BtoA". Both are for its repr.
+    - load: loads the weights of a model whose networks depend on data, once its first image is known.
     """
 
     def __init__(
@@ -40,12 +43,12 @@ class Translator:
         value_range: ValueRange | None = None,
         source: str = "",
         direction: str = "AtoB",
+        load: Callable[[BaseModel[Any]], None] | None = None,
     ) -> None:
         self.model = model
+        self._load, self._lock = load, threading.Lock()
         self._reading, self._value_range = reading, value_range
         self._source, self._direction = source, direction
-        generators = [module for name, module in model.networks.items() if name.startswith("G")]
-        self._side_rule = SideRule.of(generators)
 
     def __repr__(self) -> str:
         shared = self.model.shared
@@ -55,54 +58,94 @@ class Translator:
         )
 
     @overload
-    def __call__(self, image: Image.Image | StrPath, *, name: str = "") -> Image.Image: ...
+    def __call__(self, image: Image.Image | StrPath, *, name: str = "", **others: Any) -> Image.Image: ...
     @overload
-    def __call__(self, image: NDArray[Any], *, name: str = "") -> NDArray[np.uint8]: ...
+    def __call__(self, image: NDArray[Any], *, name: str = "", **others: Any) -> NDArray[np.uint8]: ...
     @overload
-    def __call__(self, image: list[Image.Image | StrPath], *, name: str = "") -> list[Image.Image]: ...
+    def __call__(self, image: list[Image.Image | StrPath], *, name: str = "", **others: Any) -> list[Image.Image]: ...
     @overload
-    def __call__(self, image: list[NDArray[Any]], *, name: str = "") -> list[NDArray[np.uint8]]: ...
+    def __call__(self, image: list[NDArray[Any]], *, name: str = "", **others: Any) -> list[NDArray[np.uint8]]: ...
 
-    def __call__(self, image: Any, *, name: str = "") -> Any:
-        """Translate an image; the result has its size, and is RGB, or grey if the output has one channel.
+    def __call__(self, image: Any, *, name: str = "", **others: Any) -> Any:
+        """Translate an image; the result is RGB, or grey if the output has one channel.
+
+        Its size is that of the image, times the model's `output_scale`.
 
         - image: a PIL image of any mode, or the path of a file: the result is a PIL image. An array, H×W or H×W×C with
           1, 3 or 4 channels, of 8-bit values, 16-bit grey, or floating-point numbers: the result is an 8-bit array. A
           list of any of these: the result is a list.
         - name: seeds the dropout of models that use it at test time: with the name of its file, without folders, an
           image is translated as by test.py. For a path it is known.
+        - others: what the model takes beside "A", by the names of the data's fields: images in the same forms as
+          `image`, numbers, and tensors of one sample, without the dimension of the batch.
 
         If the networks do not accept the size, the image is padded by reflection and the result is cropped. Raises
         BadImageError for a file that cannot be read, DataError for anything that is no image.
         """
         if isinstance(image, list | tuple):
-            return [self(one, name=name) for one in image]
-        if isinstance(image, np.ndarray):
-            return np.asarray(self._translated(image_of_array(image), name))
-        if isinstance(image, Image.Image):
-            return self._translated(image if self._reading.ignore_metadata else with_metadata(image), name)
+            return [self(one, name=name, **others) for one in image]
         if isinstance(image, str | os.PathLike):
-            return self._translated(read_original(image, self._reading), name or Path(image).name)
+            name = name or Path(image).name
+        further = {field: self._field(value) for field, value in others.items()}
+        y = self.tensor(self._tensor_of(self._opened(image)), names=[name], **further)[0]
+        translated = ((y.float().cpu().clamp(-1, 1) + 1) / 2 * 255).to(torch.uint8).permute(1, 2, 0).numpy()
+        result = Image.fromarray(translated[..., 0] if translated.shape[2] == 1 else translated)
+        return np.asarray(result) if isinstance(image, np.ndarray) else result
+
+    def tensor(self, x: Tensor, *, names: list[str] | None = None, **others: Any) -> Tensor:
+        """Translate N×C×H×W in [-1, 1]; returns the height and width times the model's `output_scale`.
+
+        - names: a name for each image.
+        - others: further fields of the batch; N×C×H×W tensors as large as x are padded as it is.
+        """
+        height, width = x.shape[-2:]
+        batch = {**others, "A": x, "A_paths": names or [""] * len(x)}
+        self._prepare(batch)
+        rule, scale = SideRule.of(self.model.networks.values()), self.model.output_scale
+        sides = rule.at_least(height), rule.at_least(width)
+        for name, value in batch.items():
+            if isinstance(value, Tensor) and value.dim() == 4 and value.shape[-2:] == (height, width):
+                batch[name] = _reflect_to(value, *sides)
+        return self.model.fake(batch)[..., : round(height * scale), : round(width * scale)]
+
+    def _prepare(self, batch: Mapping[str, Any]) -> None:
+        """Build the networks that depend on data, at the first image, and load their weights."""
+        if self._load is None:
+            return
+        with self._lock:  # another thread waits until they are loaded
+            if self._load is not None:
+                self.model.prepare_once(self.model.directed(batch))
+                self._load(self.model)
+                self._load = None
+
+    def _field(self, value: Any) -> Any:
+        """A further field as a batch of one sample."""
+        if isinstance(value, bool | int | float):
+            return torch.tensor([value])
+        if isinstance(value, Tensor):
+            return value[None]
+        return self._tensor_of(self._opened(value))
+
+    def _opened(self, image: Any) -> Image.Image:
+        """The image in any of the accepted forms. Raises DataError for anything else."""
+        if isinstance(image, np.ndarray):
+            return image_of_array(image)
+        if isinstance(image, Image.Image):
+            return image if self._reading.ignore_metadata else with_metadata(image)
+        if isinstance(image, str | os.PathLike):
+            return read_original(image, self._reading)
         raise DataError(
             f"a {type(image).__name__} is no image: give a path, a PIL image, an array H x W x C, or a list of these; "
             "`tensor` translates a tensor."
         )
 
-    def _translated(self, image: Image.Image, name: str) -> Image.Image:
+    def _tensor_of(self, image: Image.Image) -> Tensor:
+        """1×C×H×W in [-1, 1], with the channels of the model's input."""
         mode = "L" if self.model.shared.input_nc == 1 else "RGB"
         pixels = np.asarray(to_rgb(image, self._value_range).convert(mode), dtype=np.float32)
         # reshape gives grey pixels their third dimension: H×W×C to C×H×W
         x = torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1).copy())
-        y = self.tensor(x[None] / 255 * 2 - 1, names=[name])[0]
-        translated = ((y.float().cpu().clamp(-1, 1) + 1) / 2 * 255).to(torch.uint8).permute(1, 2, 0).numpy()
-        return Image.fromarray(translated[..., 0] if translated.shape[2] == 1 else translated)
-
-    def tensor(self, x: Tensor, *, names: list[str] | None = None) -> Tensor:
-        """Translate N×C×H×W in [-1, 1]; returns the same height and width. `names` has a name for each image."""
-        height, width = x.shape[-2:]
-        padded = _reflect_to(x, self._side_rule.at_least(height), self._side_rule.at_least(width))
-        batch = {"A": padded, "A_paths": names or [""] * len(x)}
-        return self.model.fake(batch)[..., :height, :width]
+        return x[None] / 255 * 2 - 1
 
 
 def _reflect_to(x: Tensor, height: int, width: int) -> Tensor:

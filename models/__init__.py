@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pixlate.models.networks.norms import NormFactory
     from pixlate.options.shared import ModelOptions
 
-    from .base import BaseModel, Batch, StepResult
+    from .base import BaseModel
+    from .batch import Batch, StepResult
     from .context import ModelContext
     from .gan_loss import GANLoss, gradient_penalty
     from .image_pool import ImagePool
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BaseModel": "pixlate.models.base",
-    "Batch": "pixlate.models.base",
+    "Batch": "pixlate.models.batch",
     "Dropout": "pixlate.models.networks.layers",
     "GANLoss": "pixlate.models.gan_loss",
     "ImagePool": "pixlate.models.image_pool",
@@ -33,7 +34,7 @@ _HOMES = {
     "NormFactory": "pixlate.models.networks.norms",
     "Policy": "pixlate.models.lr_policies",
     "Schedule": "pixlate.models.lr_policies",
-    "StepResult": "pixlate.models.base",
+    "StepResult": "pixlate.models.batch",
     "current_mode": "pixlate.models.networks.mode",
     "frozen": "pixlate.models.execution.net",
     "gradient_penalty": "pixlate.models.gan_loss",

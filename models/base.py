@@ -26,51 +26,40 @@ here. A model never prints, touches paths or displays anything.
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor
 
 from pixlate.models.networks.mode import InferenceMode, set_inference_mode
 from pixlate.options.shared import ModelOptions
-from pixlate.util.randomness import seed_of
+from pixlate.plugins.run import Progress
 
+from .batch import Batch, StepResult, generators, swapped, to_device
 from .builder import Config, ModelBuilder
 from .context import ModelContext
 from .lr_policies import LearningRate, Schedule
-from .updater import Group, Updater, load_optimizer
-
-#: {"A": N×C×H×W in [-1, 1], "B": …, "A_paths": [N strings], "B_paths": …} and whatever else the data set adds.
-Batch = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """The result of one training step.
-
-    - losses: scalar tensors by name, in the order in which they are logged.
-    - images: N×C×H×W tensors in [-1, 1] by name, in the order in which they are shown.
-    """
-
-    losses: dict[str, Tensor]
-    images: dict[str, Tensor]
-
-    def detach(self) -> "StepResult":
-        """The same values without the graph that computed them."""
-        losses = {name: loss.detach() for name, loss in self.losses.items()}
-        return StepResult(losses, {name: image.detach() for name, image in self.images.items()})
+from .optimizers import load_optimizer
+from .updater import Group, Updater
 
 
 class BaseModel(ModelBuilder[Config], ABC):
     """An image-translation method: its networks, its losses and the order of its updates.
 
     Inherited from `ModelBuilder` for `__init__`: `generator`, `discriminator`, `network`, `add_network`,
-    `add_optimizer`, `average`, `norm` and `gan_loss`, and for `step`: `penalty`.
+    `add_optimizer`, `average`, `norm` and `gan_loss`, for `step`: `penalty`, and for both `step` and `translation`:
+    `noise`.
     """
 
     #: The names, in a StepResult, of the losses whose sum the learning-rate policy "plateau" monitors.
     watched_losses: ClassVar[tuple[str, ...]] = ()
+    #: Optimizers that are updated every n-th step only, by name: {"G": 5}. A loss given to `update` in another step
+    #: has no effect.
+    updates_every: Mapping[str, int] = MappingProxyType({})
+    #: Pixels of the output per pixel of the input: 2 for super-resolution by 2.
+    output_scale: int | Fraction = 1
 
     def __init__(self, config: Config, shared: ModelOptions, context: ModelContext) -> None:
         super().__init__(config, shared, context)
@@ -78,8 +67,11 @@ class BaseModel(ModelBuilder[Config], ABC):
         # A model built for inference has no learning rate: a run whose policy came from a plugin that is no longer
         # installed can still be tested.
         if self.train:
-            schedule = Schedule(shared.n_epochs, shared.n_epochs_decay, shared.lr_decay_iters)
+            schedule = Schedule(shared.n_epochs, shared.n_epochs_decay, shared.lr_decay_iters, shared.lr_warmup)
             self.learning_rate = LearningRate(context.load("lr_policy")(schedule), self.watched_losses, self.device)
+        # Steps of the run so far; accumulated batches count as one.
+        self._steps = 0
+        self._updated: set[str] = set()  # the optimizers that were updated in this step
         self._prepared = False
 
     def __repr__(self) -> str:
@@ -107,7 +99,24 @@ class BaseModel(ModelBuilder[Config], ABC):
         return next(image for name, image in images.items() if name.startswith("fake"))
 
     def prepare(self, batch: Batch) -> None:
-        """Build the parts whose shape comes from data; called once, with the first batch, before the first step."""
+        """Build the parts whose shape comes from data; called once, with the first batch, before the first step.
+
+        In a test and in `pixlate.load` it is called before weights are loaded, where the batch may lack "B".
+        """
+
+    def extra_generator_losses(self, batch: Batch, images: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Further terms of the generators' objective, weighted, by name; they are logged too.
+
+        pix2pix and CycleGAN call it in every step with their batch and images, so that a subclass can add a term, such
+        as a perceptual loss, without copying the step.
+        """
+        return {}
+
+    def after_update(self, name: str) -> None:
+        """Called after each update of an optimizer, so not between accumulated batches: for averages of a model's own.
+
+        That an update was skipped because of non-finite gradients is not known here.
+        """
 
     def extra_state(self) -> dict[str, Any]:
         """State beside networks and optimizers: tensors, numbers, strings, lists and dicts."""
@@ -119,7 +128,17 @@ class BaseModel(ModelBuilder[Config], ABC):
     def update(self, names: str | Sequence[str], loss: Tensor) -> None:
         """Backpropagate a loss and update the weights of one optimizer, or of several that share the loss."""
         names = [names] if isinstance(names, str) else names
+        if not all(self.is_due(name) for name in names):
+            return
         self.updater.update([self.optimizers[name] for name in names], loss)
+        if self.updater.group.last:
+            self._updated.update(names)
+            for name in names:
+                self.after_update(name)
+
+    def is_due(self, name: str) -> bool:
+        """Whether an optimizer is updated in this step, see `updates_every`."""
+        return (self._steps + 1) % self.updates_every.get(name, 1) == 0
 
     # --- what a run calls --------------------------------------------------------------------------------------
 
@@ -135,10 +154,19 @@ class BaseModel(ModelBuilder[Config], ABC):
         result = self.step(batch).detach()
         self.updater.step_ended()
         if self.updater.group.last:  # the weights change only with the last batch of a group
-            for name in self._averaged:
-                self.nets[name].average(self.shared.ema_decay)
+            self._update_averages()
+            self._steps += 1
         self.learning_rate.observe(result.losses)
         return result
+
+    def _update_averages(self) -> None:
+        """Average the networks that were updated in this step."""
+        idle = {id(net) for name, nets in self._optimized.items() if name not in self._updated for net in nets}
+        updated = {id(net) for name in self._updated for net in self._optimized[name]}
+        for name in self._averaged:
+            if id(self.nets[name]) in updated or id(self.nets[name]) not in idle:
+                self.nets[name].average(self.shared.ema_decay)
+        self._updated.clear()
 
     def prepare_once(self, batch: Batch) -> None:
         """Call `prepare` and start the weight averages, the first time only; `batch` comes from `directed`."""
@@ -146,8 +174,13 @@ class BaseModel(ModelBuilder[Config], ABC):
             return
         self._prepared = True
         self.prepare(batch)
-        if self.shared.ema:  # after `prepare`, so that averages include the parts that it builds
+        if self.shared.ema and self.train:  # after `prepare`, so that averages include the parts that it builds
             self.restart_averages()
+
+    @property
+    def is_prepared_by_data(self) -> bool:
+        """Whether the model builds parts in `prepare`."""
+        return type(self).prepare is not BaseModel.prepare
 
     def restart_averages(self) -> None:
         """With `--ema`, start the averages again from the current weights, as after loading other ones."""
@@ -178,18 +211,18 @@ class BaseModel(ModelBuilder[Config], ABC):
 
         In a batch without "B", "A" is the input whatever the direction.
         """
-        on_device = {
-            name: value.to(self.device, non_blocking=True) if isinstance(value, Tensor) else value
-            for name, value in batch.items()
-        }
-        if self.shared.direction == "AtoB" or "B" not in batch:
-            return on_device
-        swapped = {"A": "B", "B": "A", "A_paths": "B_paths", "B_paths": "A_paths"}
-        return {swapped.get(name, name): value for name, value in on_device.items()}
+        on_device = to_device(batch, self.device)
+        return swapped(on_device) if self.shared.direction == "BtoA" and "B" in batch else on_device
 
     def start_epoch(self, epoch: int) -> None:
         """Set every optimizer's learning rate for an epoch, counted from 1."""
-        self.learning_rate.start_epoch(epoch, self.optimizers.values())
+        self.learning_rate.set(Progress(epoch), self.optimizers.values())
+
+    def start_step(self, progress: Progress) -> None:
+        """Set the position of the next step, and the learning rate where the policy works per step."""
+        self._steps = progress.step
+        if self.learning_rate.policy.per_step:
+            self.learning_rate.set(progress, self.optimizers.values())
 
     def end_epoch(self) -> None:
         """Give the learning-rate policy the epoch's mean of the watched losses."""
@@ -202,6 +235,7 @@ class BaseModel(ModelBuilder[Config], ABC):
             "ema": {name: module.state_dict() for name, module in self.averages.items()},
             "optimizers": {name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "updater": self.updater.state_dict(),
+            "steps": self._steps,
             **self.learning_rate.state_dict(),
             "rng": self.rng.getstate(),
             "extra": self.extra_state(),
@@ -218,24 +252,13 @@ class BaseModel(ModelBuilder[Config], ABC):
         for name, optimizer_state in state["optimizers"].items():
             load_optimizer(self.optimizers[name], optimizer_state)
         self.updater.load_state_dict(state["updater"])
+        self._steps = int(state.get("steps", 0))
         self.learning_rate.load_state_dict(state)
         version, internal_state, gauss_next = state["rng"]  # setstate needs tuples; a file may hold lists
         self.rng.setstate((version, tuple(internal_state), gauss_next))
         self.load_extra_state(state["extra"])
 
     def _inference(self, batch: Batch, *, running_statistics: bool = False) -> AbstractContextManager[None]:
-        if running_statistics:
-            return set_inference_mode(InferenceMode("running", None))
-        noise = [
-            torch.Generator().manual_seed(seed_of(self.shared.seed, "test", name)) for name in _sample_names(batch)
-        ]
-        return set_inference_mode(InferenceMode("image", noise))
-
-
-def _sample_names(batch: Batch) -> list[str]:
-    """A name for each sample that stays the same between runs: its file name without folders, else its index."""
-    paths = batch.get("A_paths")
-    if paths is None:
-        return [str(index) for index in range(len(batch["A"]))]
-    # Without folders, so that moving the data changes no translation. Backslashes: paths stored on Windows.
-    return [str(path).replace("\\", "/").rsplit("/", 1)[-1] for path in paths]
+        noise = generators(batch, self.shared.seed)
+        statistics: Literal["running", "image"] = "running" if running_statistics else "image"
+        return set_inference_mode(InferenceMode(statistics, noise, dropout=not running_statistics))

@@ -2,22 +2,25 @@
 
 import random
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from pixlate.models.execution.net import Net
 from pixlate.models.execution.plan import choose_execution
 from pixlate.models.networks.init import initialise
+from pixlate.models.networks.mode import current_mode
 from pixlate.models.networks.norms import NormFactory
 from pixlate.options.shared import ModelOptions
 from pixlate.util.randomness import seed_of
+from pixlate.util.signatures import takes_argument
 
 from .context import ModelContext
 from .gan_loss import GANLoss, gradient_penalty
+from .optimizers import OptimizerFactory, ParamGroup
 
 Config = TypeVar("Config")
 
@@ -39,10 +42,13 @@ class ModelBuilder(Generic[Config]):
         self.device = context.device
         self.execution = choose_execution(shared, self.device, train=self.train)
         self.nets: dict[str, Net] = {}
+        #: Networks that are not trained: neither saved with the model, nor among `networks`.
+        self.frozen_nets: dict[str, Net] = {}
         self.optimizers: dict[str, Optimizer] = {}
         #: The generator for random numbers drawn outside torch, such as those of image pools; saved with the state.
         self.rng = random.Random(shared.seed)
         self._averaged: tuple[str, ...] = ()
+        self._optimized: dict[str, list[Net]] = {}  # the networks of each optimizer
 
     @property
     def networks(self) -> dict[str, nn.Module]:
@@ -68,6 +74,8 @@ class ModelBuilder(Generic[Config]):
 
     def discriminator(self, name: str, input_nc: int) -> Net:
         """Build the discriminator of `--netD` under a name such as "D_A"."""
+        build = self.context.load("netD")
+        scales = {"num_D": self.shared.num_D} if takes_argument(build, "num_D") else {}
         return self.network(
             name,
             "netD",
@@ -75,35 +83,68 @@ class ModelBuilder(Generic[Config]):
             ndf=self.shared.ndf,
             n_layers=self.shared.n_layers_D,
             norm=self.norm(),
+            **scales,
         )
 
     def network(self, name: str, option: str, **arguments: Any) -> Net:
         """Build the network that an option of type `NameOf("network", …)` names, from keyword arguments."""
         return self.add_network(name, lambda: self.context.load(option)(**arguments))
 
-    def add_network(self, name: str, build: Callable[[], nn.Module]) -> Net:
-        """Build and initialise a network; its initial weights depend on the seed and its name alone."""
+    def add_network(self, name: str, build: Callable[[], nn.Module], *, init: bool = True, trained: bool = True) -> Net:
+        """Build a network; random weights depend on the seed and its name alone, those of a helper on its name.
+
+        - init: initialise it as `--init_type` says. False keeps the weights that `build` gives it: pretrained ones, or
+          layers that are initialised to zero.
+        - trained: False for a helper such as the network of a perceptual loss: it is frozen and in evaluation mode, and
+          neither saved nor counted, so that `build` must give it the same weights each time.
+        """
         # fork_rng restores the global generator afterwards. Weights are drawn on the CPU, so that a seed gives the same
         # ones on every device.
         with torch.random.fork_rng(devices=[]):
-            self._check(name, build)
-            torch.manual_seed(seed_of(self.shared.seed, "init", name))
+            if trained:
+                self._check(name, build)
+            # A helper is the same function in every run: its weights are not saved.
+            torch.manual_seed(seed_of(self.shared.seed if trained else 0, "init", name))
             module = build()
-            initialise(module, self.context.load("init_type"), self.shared.init_gain)
-        self.nets[name] = Net(module.train(), self.execution)
-        return self.nets[name]
+            if init:
+                initialise(module, self.context.load("init_type"), self.shared.init_gain)
+        net = Net(module, self.execution, trained=trained)
+        (self.nets if trained else self.frozen_nets)[name] = net
+        return net
 
-    def add_optimizer(self, name: str, *nets: Net, lr: float | None = None) -> Optimizer:
-        """Add an Adam optimizer for the networks' weights; its initial learning rate is `lr`, by default `--lr`."""
-        weights = [weight for net in nets for weight in net.module.parameters()]
-        initial_lr = self.shared.lr if lr is None else lr
-        # The fused kernel makes one pass over weights and moments instead of ten, and lets Updater skip non-finite
-        # updates without waiting for the device. It has not been tested on MPS.
-        fused = self.device.type != "mps"
-        optimizer = Adam(weights, lr=initial_lr, betas=(self.shared.beta1, 0.999), fused=fused)
+    def add_optimizer(
+        self,
+        name: str,
+        *nets: Net | ParamGroup,
+        lr: float | None = None,
+        betas: tuple[float, float] | None = None,
+        weight_decay: float | None = None,
+        build: OptimizerFactory | None = None,
+    ) -> Optimizer:
+        """Add an optimizer for the networks' weights.
+
+        - nets: networks, or parameter groups as in torch.optim: `{"params": [tensors], "lr": 0.0001}`.
+        - lr: the initial learning rate; by default `--lr_G` if the name begins with "G", `--lr_D` if it begins with
+          "D", and otherwise `--lr`.
+        - betas: by default `--beta1` and `--beta2`; weight_decay: by default `--weight_decay`.
+        - build: builds it in place of `--optimizer`, called as those are (see `OptimizerFactory`).
+        """
+        if lr is None:
+            own = {"G": self.shared.lr_G, "D": self.shared.lr_D}.get(name[:1])
+            lr = self.shared.lr if own is None else own
+        settings = {
+            "lr": lr,
+            "betas": (self.shared.beta1, self.shared.beta2) if betas is None else betas,
+            "weight_decay": self.shared.weight_decay if weight_decay is None else weight_decay,
+        }
+        weights = [weight for net in nets if isinstance(net, Net) for weight in net.module.parameters()]
+        groups = [{**net, "params": list(net["params"])} for net in nets if not isinstance(net, Net)]
+        factory: OptimizerFactory = build or self.context.load("optimizer")
+        optimizer = factory([*([{"params": weights}] if weights else []), *groups], **settings)
         self.optimizers[name] = optimizer
+        self._optimized[name] = [net for net in nets if isinstance(net, Net)]
         for group in optimizer.param_groups:
-            group["initial_lr"] = initial_lr  # what LearningRate multiplies by the policy's factor
+            group["initial_lr"] = group["lr"]  # what LearningRate multiplies by the policy's factor
         return optimizer
 
     def norm(self) -> NormFactory:
@@ -124,6 +165,18 @@ class ModelBuilder(Generic[Config]):
         if not (self.context.load("gan_mode").gradient_penalty and self.shared.lambda_gp):
             return 0.0
         return gradient_penalty(D.uncompiled, real, fake, lambda_gp=self.shared.lambda_gp)
+
+    def noise(self, batch: Mapping[str, Any], *shape: int) -> Tensor:
+        """Standard normal noise, N×shape, for the samples of a batch: the random numbers of a model's `translation`.
+
+        In training it is drawn from the step's generator. In a translation that of a sample depends on the seed and
+        the name of its file alone, and further calls draw further numbers.
+        """
+        A, mode = batch["A"], current_mode()
+        if mode is None or mode.noise is None:
+            return torch.randn(len(A), *shape, device=self.device, dtype=A.dtype)
+        # Drawn on the CPU, so that it does not depend on the device.
+        return torch.stack([torch.randn(shape, generator=generator) for generator in mode.noise]).to(A)
 
     def average(self, *nets: Net) -> None:
         """Declare the networks whose weights `--ema` averages: usually the generators."""

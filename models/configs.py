@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from pixlate.options.fields import option
-from pixlate.options.shared import WEIGHT
+from pixlate.options.ranges import WEIGHT
 
 
 @dataclass(frozen=True)

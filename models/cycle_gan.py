@@ -16,7 +16,8 @@ from pixlate.errors import OptionError
 from pixlate.models.execution.net import Net, frozen
 from pixlate.options.shared import ModelOptions
 
-from .base import BaseModel, Batch, StepResult
+from .base import BaseModel
+from .batch import Batch, StepResult
 from .configs import CycleGANConfig
 from .context import ModelContext
 from .image_pool import ImagePool
@@ -43,6 +44,7 @@ class CycleGAN(BaseModel[CycleGANConfig]):
             self.loss_GAN = self.gan_loss()
             self.fake_A_pool = ImagePool(shared.pool_size, self.rng)
             self.fake_B_pool = ImagePool(shared.pool_size, self.rng)
+            self.updates_every = {"G": shared.n_D_steps}
             self.add_optimizer("G", self.G_A, self.G_B)
             self.add_optimizer("D", self.D_A, self.D_B)
 
@@ -65,7 +67,15 @@ class CycleGAN(BaseModel[CycleGANConfig]):
         if identity:  # G should map an image of its target domain to itself (section 5.2, L_identity)
             loss_idt_A = lambda_B * lambda_idt * l1_loss(identity["idt_A"], real_B)  # ||G_A(B) - B||
             loss_idt_B = lambda_A * lambda_idt * l1_loss(identity["idt_B"], real_A)  # ||G_B(A) - A||
-        self.update("G", loss_G_A + loss_G_B + loss_cycle_A + loss_cycle_B + loss_idt_A + loss_idt_B)
+        objective = loss_G_A + loss_G_B + loss_cycle_A + loss_cycle_B + loss_idt_A + loss_idt_B
+        images = (
+            {"real_A": real_A, "fake_B": fake_B, "rec_A": rec_A}
+            | {name: image for name, image in identity.items() if name == "idt_B"}
+            | {"real_B": real_B, "fake_A": fake_A, "rec_B": rec_B}
+            | {name: image for name, image in identity.items() if name == "idt_A"}
+        )
+        extra = self.extra_generator_losses(batch, images)
+        self.update("G", sum(extra.values(), start=objective))
 
         # The discriminators see a history of generated images, not the newest alone (section 4).
         loss_D_A, objective_A = self._discriminate(self.D_A, real_B, self.fake_B_pool.query(fake_B))
@@ -82,11 +92,9 @@ class CycleGAN(BaseModel[CycleGANConfig]):
                 "G_B": loss_G_B,
                 "cycle_B": loss_cycle_B,
                 "idt_B": loss_idt_B,
+                **extra,
             },
-            {"real_A": real_A, "fake_B": fake_B, "rec_A": rec_A}
-            | {name: image for name, image in identity.items() if name == "idt_B"}
-            | {"real_B": real_B, "fake_A": fake_A, "rec_B": rec_B}
-            | {name: image for name, image in identity.items() if name == "idt_A"},
+            images,
         )
 
     def translation(self, batch: Batch) -> dict[str, Tensor]:

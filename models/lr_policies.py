@@ -1,28 +1,36 @@
-"""Learning-rate policies, functions from the epoch to a factor, and their application to optimizers.
+"""Learning-rate policies, functions from the position in a run to a factor, and their application to optimizers.
 
-A rate is constant within an epoch, so that resuming in the middle of one needs no state beyond the epoch's number.
+A rate is constant within an epoch, or set before every step by policies that work per step. In both cases it follows
+from the position alone, so that resuming needs no further state.
 """
 
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 from pixlate.errors import PixlateError, did_you_mean
+from pixlate.plugins.run import Progress
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """The lengths of a run's phases, in epochs: at the full rate, of its decay, and between the steps of "step"."""
+    """The lengths of a run's phases.
+
+    - n_epochs, n_epochs_decay: epochs at the full rate, and of its decay.
+    - lr_decay_iters: epochs between the steps of "step".
+    - lr_warmup: steps over which a warm-up raises the rate.
+    """
 
     n_epochs: int
     n_epochs_decay: int
     lr_decay_iters: int = 50
+    lr_warmup: int = 1000
 
     @property
     def total(self) -> int:
@@ -31,14 +39,21 @@ class Schedule:
 
 
 class Policy(ABC):
-    """The factor of the learning rate in each epoch. A run has one instance."""
+    """The factor of the learning rate at each position of a run. A run has one instance."""
+
+    #: Whether the rate is set before every step. Otherwise it is set at the start of an epoch, and constant within it.
+    per_step: ClassVar[bool] = False
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule = schedule
 
     @abstractmethod
-    def factor(self, epoch: int) -> float:
-        """The factor of the initial learning rate in an epoch, counted from 1."""
+    def factor(self, progress: Progress) -> float:
+        """The factor of the initial learning rate.
+
+        - progress: the position before the next step. Its epoch is counted from 1; the images and steps before it are
+          known only where the policy works per step.
+        """
 
     def epoch_ended(self, loss: float) -> None:
         """Called after each epoch with its mean of the model's watched losses."""
@@ -54,15 +69,15 @@ class Policy(ABC):
 class Linear(Policy):
     """1 for `n_epochs`, then falling in equal steps; epoch total + 1 would reach 0."""
 
-    def factor(self, epoch: int) -> float:
-        return 1.0 - max(0, epoch - self.schedule.n_epochs) / (self.schedule.n_epochs_decay + 1)
+    def factor(self, progress: Progress) -> float:
+        return 1.0 - max(0, progress.epoch - self.schedule.n_epochs) / (self.schedule.n_epochs_decay + 1)
 
 
 class Step(Policy):
     """Multiplied by 0.1 after every `lr_decay_iters` epochs."""
 
-    def factor(self, epoch: int) -> float:
-        return float(0.1 ** ((epoch - 1) // self.schedule.lr_decay_iters))
+    def factor(self, progress: Progress) -> float:
+        return float(0.1 ** ((progress.epoch - 1) // self.schedule.lr_decay_iters))
 
 
 class Cosine(Policy):
@@ -71,8 +86,26 @@ class Cosine(Policy):
     The reference anneals over `n_epochs` alone, so that its rate rises again during the decay epochs.
     """
 
-    def factor(self, epoch: int) -> float:
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, (epoch - 1) / max(1, self.schedule.total))))
+    def factor(self, progress: Progress) -> float:
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress.epoch - 1) / max(1, self.schedule.total))))
+
+
+class WarmUp(Linear):
+    """Rising in equal parts over the first `lr_warmup` steps, and otherwise as "linear"."""
+
+    per_step = True
+
+    def factor(self, progress: Progress) -> float:
+        return min(1.0, (progress.step + 1) / max(1, self.schedule.lr_warmup)) * super().factor(progress)
+
+
+class WarmUpCosine(Cosine):
+    """Rising in equal parts over the first `lr_warmup` steps, and otherwise as "cosine"."""
+
+    per_step = True
+
+    def factor(self, progress: Progress) -> float:
+        return min(1.0, (progress.step + 1) / max(1, self.schedule.lr_warmup)) * super().factor(progress)
 
 
 class Plateau(Policy):
@@ -89,7 +122,7 @@ class Plateau(Policy):
         super().__init__(schedule)
         self._factor, self._best, self._bad_epochs = 1.0, math.inf, 0
 
-    def factor(self, epoch: int) -> float:
+    def factor(self, progress: Progress) -> float:
         return self._factor
 
     def epoch_ended(self, loss: float) -> None:
@@ -122,11 +155,12 @@ class LearningRate:
         self._sum = torch.zeros((), dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
         self._steps = 0
 
-    def start_epoch(self, epoch: int, optimizers: Iterable[Optimizer]) -> None:
-        """Set the optimizers' rates for an epoch: each one's initial rate times the policy's factor."""
+    def set(self, progress: Progress, optimizers: Iterable[Optimizer]) -> None:
+        """Set the optimizers' rates: each one's initial rate times the policy's factor at a position of the run."""
+        factor = self.policy.factor(progress)
         for optimizer in optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * self.policy.factor(epoch)
+                group["lr"] = group["initial_lr"] * factor
 
     def observe(self, losses: Mapping[str, Tensor]) -> None:
         """Add a step's watched losses to the epoch's sum."""

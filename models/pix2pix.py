@@ -12,7 +12,8 @@ from torch.nn.functional import l1_loss
 from pixlate.models.execution.net import frozen
 from pixlate.options.shared import ModelOptions
 
-from .base import BaseModel, Batch, StepResult
+from .base import BaseModel
+from .batch import Batch, StepResult
 from .configs import Pix2PixConfig
 from .context import ModelContext
 
@@ -29,6 +30,7 @@ class Pix2Pix(BaseModel[Pix2PixConfig]):
         if self.train:
             self.D = self.discriminator("D", shared.input_nc + shared.output_nc)
             self.loss_GAN = self.gan_loss()
+            self.updates_every = {"G": shared.n_D_steps}
             self.add_optimizer("G", self.G)
             self.add_optimizer("D", self.D)
 
@@ -47,10 +49,11 @@ class Pix2Pix(BaseModel[Pix2PixConfig]):
         with frozen(self.D):
             G_GAN = self.loss_GAN.generator(self.D(torch.cat([x, G_x], 1)))
         G_L1 = self.config.lambda_L1 * l1_loss(G_x, y)
-        self.update("G", G_GAN + G_L1)
+        images = {"real_A": x, "fake_B": G_x, "real_B": y}
+        extra = self.extra_generator_losses(batch, images)
+        self.update("G", sum(extra.values(), start=G_GAN + G_L1))
 
-        losses = {"G_GAN": G_GAN, "G_L1": G_L1, "D_real": D_real, "D_fake": D_fake}
-        return StepResult(losses, {"real_A": x, "fake_B": G_x, "real_B": y})
+        return StepResult({"G_GAN": G_GAN, "G_L1": G_L1, **extra, "D_real": D_real, "D_fake": D_fake}, images)
 
     def translation(self, batch: Batch) -> dict[str, Tensor]:
         images = {"real_A": batch["A"], "fake_B": self.G(batch["A"])}

@@ -1,4 +1,4 @@
-"""Registers the built-in models, networks, norms, losses, initialisations and learning-rate policies."""
+"""Registers the built-in models, networks, norms, losses, initialisations, optimizers and learning-rate policies."""
 
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.registry import Register
@@ -50,6 +50,7 @@ def register_networks(register: Register) -> None:
         "basic": "PatchGAN that classifies 70x70 patches",
         "n_layers": "PatchGAN of --n_layers_D layers",
         "pixel": "PixelGAN: classifies every pixel by itself",
+        "multiscale": "PatchGANs of --n_layers_D layers on --num_D scales (Wang et al. 2018)",
     }
     for name, help in generator.items():
         register(name, f"{networks}:{name}", help=help, role="generator")
@@ -91,3 +92,16 @@ def register_lr_policies(register: Register) -> None:
     register("step", f"{policies}:Step", help="times 0.1 every --lr_decay_iters epochs")
     register("plateau", f"{policies}:Plateau", help="times 0.2 when the loss has not fallen for 5 epochs")
     register("cosine", f"{policies}:Cosine", help="cosine annealing to zero over the whole run")
+    register("warmup", f"{policies}:WarmUp", help="rising over the first --lr_warmup steps, then as linear")
+    register(
+        "warmup_cosine", f"{policies}:WarmUpCosine", help="rising over the first --lr_warmup steps, then as cosine"
+    )
+
+
+@hookimpl
+def register_optimizers(register: Register) -> None:
+    optimizers = "pixlate.models.optimizers"
+    register("adam", f"{optimizers}:adam", help="Adam (Kingma and Ba 2015)")
+    register("adamw", f"{optimizers}:adamw", help="Adam with decoupled weight decay (Loshchilov and Hutter 2019)")
+    register("sgd", f"{optimizers}:sgd", help="stochastic gradient descent with momentum --beta1")
+    register("rmsprop", f"{optimizers}:rmsprop", help="RMSprop (Tieleman and Hinton 2012)")

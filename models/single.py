@@ -5,7 +5,8 @@ from torch import Tensor
 from pixlate.errors import OptionError
 from pixlate.options.shared import ModelOptions
 
-from .base import BaseModel, Batch, StepResult
+from .base import BaseModel
+from .batch import Batch, StepResult
 from .configs import SingleConfig
 from .context import ModelContext
 

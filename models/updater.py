@@ -1,15 +1,14 @@
 """Optimizer updates: backward pass, accumulation, protection against non-finite gradients, clipping, the step."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
-
-from pixlate.util.text import shown
+from torch.optim import Optimizer
 
 
 @dataclass
@@ -30,6 +29,9 @@ class Updater:
     - scaled: whether losses are scaled against underflow, as fp16 requires.
     - clip_grad: the largest allowed norm of the gradients; 0 is no limit.
 
+    An optimizer may be updated several times in a step. With accumulated gradients, the first updates of all batches of
+    a group are one, so are the second ones, and so on: the gradients of each are kept apart until the last batch.
+
     With fused optimizers, an update does not synchronise with the device: the number of skipped updates is a tensor,
     which is read only when losses are logged.
     """
@@ -39,6 +41,10 @@ class Updater:
         self.clip_grad = clip_grad
         self.skipped = torch.zeros((), device=device)
         self.group = Group()
+        self._updates: Counter[Optimizer] = Counter()  # of each optimizer, in this step
+        self._selected: dict[Optimizer, int] = {}  # the number of the update that the present gradients belong to
+        self._kept: dict[tuple[Optimizer, int], list[Tensor | None]] = {}  # those of its other updates
+        self._unscaled: list[SimpleNamespace] = []  # what the scaler has seen since its last update
 
     def update(self, optimizers: Sequence[Optimizer], loss: Tensor) -> None:
         """Accumulate the loss's gradients; in the last step of a group, apply and clear them.
@@ -46,6 +52,9 @@ class Updater:
         Optimizers that share a loss share the norm by which their gradients are clipped. An update with a NaN or
         infinite gradient is skipped: weights and moments stay as they were.
         """
+        for optimizer in optimizers:
+            self._select_gradients(optimizer, self._updates[optimizer])
+            self._updates[optimizer] += 1
         # Losses are means over a batch. Divided by the group's size, their gradients add up to the gradient of the mean
         # over one large batch.
         self.scaler.scale(loss / self.group.size if self.group.size > 1 else loss).backward()  # type: ignore[no-untyped-call]
@@ -55,9 +64,29 @@ class Updater:
                 optimizer.zero_grad(set_to_none=True)
 
     def step_ended(self) -> None:
-        """Adapt the loss scale, once after all updates of a step, as GradScaler requires."""
-        if self.group.last and self.scaler.is_enabled():
+        """Prepare the next step, and after the last batch of a group adapt the loss scale.
+
+        The scale must not change between the backward passes of a group, whose gradients are added.
+        """
+        self._updates.clear()
+        if not self.group.last:
+            return
+        self._selected.clear()
+        self._kept.clear()
+        if self._unscaled:
             self.scaler.update()
+            self._unscaled.clear()
+
+    def _select_gradients(self, optimizer: Optimizer, number: int) -> None:
+        """Give the weights the gradients accumulated for an optimizer's update of this number in a step."""
+        selected = self._selected.get(optimizer, 0)
+        if number == selected:
+            return
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+        self._kept[optimizer, selected] = [weight.grad for weight in weights]
+        for weight, gradient in zip(weights, self._kept.pop((optimizer, number), [None] * len(weights)), strict=True):
+            weight.grad = gradient
+        self._selected[optimizer] = number
 
     def take_skipped(self) -> int:
         """Return the number of updates skipped since the last call, and reset it; synchronises with the device."""
@@ -82,7 +111,10 @@ class Updater:
             return
         if self.scaler.is_enabled():
             for optimizer in optimizers:
-                self.scaler.unscale_(optimizer)  # also records for `scaler.update` whether a gradient is not finite
+                # Also records for `scaler.update` whether a gradient is not finite. Once for each optimizer, says
+                # GradScaler; an optimizer that is updated again in this step is another one to it.
+                self._unscaled.append(SimpleNamespace(param_groups=optimizer.param_groups))
+                self.scaler.unscale_(self._unscaled[-1])  # type: ignore[arg-type]
         norm = nn.utils.get_total_norm([w.grad for w in weights if w.grad is not None], foreach=True)
         if self.clip_grad:
             nn.utils.clip_grads_with_norm_(weights, self.clip_grad, norm, foreach=True)
@@ -110,53 +142,3 @@ def step_unless(optimizer: Optimizer, non_finite: Tensor) -> None:
         del optimizer.found_inf, optimizer.grad_scale  # type: ignore[attr-defined]
     elif not non_finite:  # waits for the device
         optimizer.step()
-
-
-def load_optimizer(optimizer: Optimizer, state: Mapping[str, Any]) -> None:
-    """Restore an optimizer's moments, but keep its current initial learning rate and betas.
-
-    `--lr` and `--beta1` may have been changed for the resumed run; torch would restore the stored values. Raises
-    ValueError where values do not fit, which torch would notice in the next step or never.
-    """
-    preserved = ("initial_lr", "betas")
-    current = [{key: value for key, value in group.items() if key != "params"} for group in optimizer.param_groups]
-    _check_settings(current, state["param_groups"])
-    optimizer.load_state_dict(dict(state))
-    for group, settings in zip(optimizer.param_groups, current, strict=True):
-        # A state of an older PyTorch may lack a setting; torch keeps none of the current ones.
-        group.update({key: value for key, value in settings.items() if key in preserved or key not in group})
-    if isinstance(optimizer, Adam):
-        _check_moments(optimizer)
-
-
-def _check_settings(current: Sequence[Mapping[str, Any]], stored: Sequence[Mapping[str, Any]]) -> None:
-    """Raise ValueError for a stored setting of another kind than the current one: a text instead of a number."""
-    for settings, group in zip(current, stored, strict=True):
-        for name, value in settings.items():
-            if name in group and not _same_kind(value, group[name]):
-                raise ValueError(f"an optimizer's '{name}' is {shown(group[name])!r}")
-
-
-def _same_kind(value: Any, stored: Any) -> bool:
-    if isinstance(value, bool) or value is None:  # foreach and fused: None leaves the choice to torch
-        return stored is None or isinstance(stored, bool)
-    if isinstance(value, int | float):
-        return isinstance(stored, int | float) and not isinstance(stored, bool) and math.isfinite(stored)
-    if isinstance(value, tuple):
-        return isinstance(stored, tuple | list) and len(stored) == len(value) and all(map(_same_kind, value, stored))
-    return isinstance(stored, type(value))
-
-
-def _check_moments(optimizer: Adam) -> None:
-    """Raise ValueError where Adam could not use what it holds for a weight."""
-    known = {id(weight) for group in optimizer.param_groups for weight in group["params"]}
-    for weight, values in optimizer.state.items():
-        if id(weight) not in known:
-            raise ValueError("an optimizer has moments of unknown weights")
-        for name in ("exp_avg", "exp_avg_sq"):
-            moment = values[name]
-            if not isinstance(moment, Tensor) or moment.shape != weight.shape or not moment.is_floating_point():
-                raise ValueError(f"an optimizer's '{name}' has not the shape of its weight, {tuple(weight.shape)}")
-        step = values["step"]
-        if not isinstance(step, Tensor) or step.numel() != 1 or not 0 <= float(step) < math.inf:
-            raise ValueError("an optimizer's 'step' is no number of steps")

@@ -10,15 +10,10 @@ from typing import ClassVar, Literal
 
 import click
 
-from .fields import FiniteFloat, FolderPath, NameOf, Scope, Tag, WholeOrInf, option
+from .fields import FolderPath, NameOf, Scope, Tag, WholeOrInf, option
+from .optimisation import OptimisationOptions, Seeded
 from .preprocess_modes import PreprocessMode
-
-COUNT = click.IntRange(min=1)
-WHOLE = click.IntRange(min=0)
-CHANNELS = click.IntRange(1, 2**16)
-ITERATION = click.IntRange(0, 2**53)
-WEIGHT = FiniteFloat(min=0)
-RATIO = FiniteFloat(min=0, min_open=True)
+from .ranges import CHANNELS, COUNT, ITERATION, RATIO, WEIGHT, WHOLE
 
 
 @dataclass(frozen=True)
@@ -50,18 +45,6 @@ class ExperimentOptions:
 
 
 @dataclass(frozen=True)
-class Seeded:
-    """The seed of all randomness."""
-
-    seed: int = option(
-        0,
-        "random seed: the same options and seed give the same run",
-        type=click.IntRange(0, 2**63 - 1),
-        scope=Scope.RUN,
-    )
-
-
-@dataclass(frozen=True)
 class Channels:
     """The options that models and data sets share."""
 
@@ -84,52 +67,21 @@ class NetworkOptions(Channels):
     netD: str = option("basic", "discriminator", type=NameOf("network", role="discriminator"), scope=Scope.RUN)
     ngf: int = option(64, "channels of the generator's first layer", type=CHANNELS, scope=Scope.ARCHITECTURE)
     ndf: int = option(64, "channels of the discriminator's first layer", type=CHANNELS, scope=Scope.RUN)
-    n_layers_D: int = option(3, "depth of the discriminator 'n_layers'", type=click.IntRange(1, 32), scope=Scope.RUN)
+    n_layers_D: int = option(
+        3, "depth of the discriminators 'n_layers' and 'multiscale'", type=click.IntRange(1, 32), scope=Scope.RUN
+    )
+    num_D: int = option(
+        3,
+        "scales of the discriminator 'multiscale': the image, half of its size, …",
+        type=click.IntRange(1, 8),
+        scope=Scope.RUN,
+    )
     norm: str = option("instance", "normalisation layer", type=NameOf("norm"), scope=Scope.ARCHITECTURE)
     # Not of the architecture: a U-Net's weights do not depend on it, and others are compared when they are loaded.
     dropout: bool = option(True, "dropout in the generator", flag="--no_dropout", scope=Scope.RUN)
     # Only listed on resume: the weights come from the checkpoint, so that another initialisation has no effect.
     init_type: str = option("normal", "weight initialisation", type=NameOf("init"), scope=Scope.RUN, on_change="list")
     init_gain: float = option(0.02, "scale of the initial weights", type=WEIGHT, scope=Scope.RUN, on_change="list")
-
-
-@dataclass(frozen=True)
-class OptimisationOptions(Seeded):
-    """How networks are optimised."""
-
-    TITLE: ClassVar[str] = "Optimisation"
-
-    n_epochs: int = option(100, "epochs at the full learning rate", type=WHOLE, also=("--niter",))
-    n_epochs_decay: int = option(
-        100, "epochs over which the learning rate falls to zero", type=WHOLE, also=("--niter_decay",)
-    )
-    lr: float = option(0.0002, "learning rate of Adam", type=WEIGHT)
-    beta1: float = option(0.5, "Adam's beta1 (beta2 is 0.999)", type=FiniteFloat(0, 1, max_open=True))
-    gan_mode: str = option("lsgan", "adversarial loss", type=NameOf("loss"))
-    lambda_gp: float = option(
-        10.0, "weight of the gradient penalty of wgangp; 0 is the reference's behaviour", type=WEIGHT
-    )
-    pool_size: int = option(
-        50, "size of the pool of earlier generated images that the discriminator is trained on", type=WHOLE
-    )
-    lr_policy: str = option("linear", "learning-rate schedule", type=NameOf("lr_policy"))
-    lr_decay_iters: int = option(50, "epochs between the steps of --lr_policy step", type=COUNT)
-    precision: Literal["auto", "fp32", "bf16", "fp16"] = option(
-        "auto", "arithmetic of the networks; auto is bf16 where the hardware supports it", scope=Scope.TRAINING
-    )
-    compile: Literal["auto", "on", "off"] = option("auto", "torch.compile the networks; auto leaves it off")
-    accumulate: int = option(1, "batches whose gradients are summed for one update", type=COUNT)
-    clip_grad: float = option(0.0, "limit of the gradient's norm at each update; 0 is none", type=WEIGHT)
-    # The averages are part of a run's state: they cannot be added or dropped on resume.
-    ema: bool = option(
-        False, "keep an exponential moving average of the generators and test with it", on_change="refuse"
-    )
-    ema_decay: float = option(0.999, "weight of the previous average at each update", type=FiniteFloat(0, 1))
-    nonfinite: Literal["skip", "stop", "rollback"] = option(
-        "skip", "after an update with NaN or infinite gradients, which is never applied: continue, stop, or reload"
-    )
-    checkpoint_gradients: bool = option(False, "recompute activations instead of storing them: less memory")
-    deterministic: bool = option(False, "use deterministic algorithms only (slower on a GPU)")
 
 
 @dataclass(frozen=True)
@@ -204,6 +156,13 @@ class TrainingOptions:
 
     print_freq: int = option(100, "images between loss lines", type=COUNT)
     display_freq: int = option(400, "images between displays of the results", type=COUNT)
+    num_previews: int = option(4, "held-out samples that are translated at each display; 0: none", type=WHOLE)
+    preview: tuple[str, ...] = option(
+        (),
+        "an image that is translated at each display, in place of held-out samples (repeatable)",
+        multiple=True,
+        metavar="FILE",
+    )
     save_latest_freq: int = option(5000, "images between saves of 'latest'", type=COUNT)
     save_epoch_freq: int = option(5, "epochs between saves under the epoch's number", type=COUNT)
     save_by_iter: bool = option(False, "save under iter_<images> beside 'latest'")
@@ -234,7 +193,7 @@ class TrainingOptions:
     )
     epoch: str = option(
         "latest",
-        "checkpoint to resume from, where there is no state",
+        "checkpoint to resume from: one that a plugin saved with its state, such as best; any, where there is no state",
         type=Tag(),
         metavar="TAG",
         scope=Scope.INVOCATION,

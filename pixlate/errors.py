@@ -36,6 +36,10 @@ class NothingToDo(PixlateError):
         self.exit_code = 0 if repeatable else 1
 
 
+class StoppedEarly(Exception):
+    """A plugin has ended a training; everything is saved, and the command succeeds."""
+
+
 class Interrupted(Exception):
     """The command was ended by a signal, after an orderly stop; `exit_code` is 128 plus the signal's number."""
 

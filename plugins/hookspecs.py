@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
@@ -58,6 +58,11 @@ def register_lr_policies(register: Register) -> None:
 
 
 @hookspec
+def register_optimizers(register: Register) -> None:
+    """Register optimizers: callables `(params, *, lr, betas, weight_decay)`, such as the classes of torch.optim."""
+
+
+@hookspec
 def register_viewers(register: Register) -> None:
     """Register viewers: classes constructed once per run, whose methods marked `hookimpl` are event hooks."""
 
@@ -74,7 +79,12 @@ def command_options(command: str) -> Sequence[click.Option]:  # type: ignore[emp
 
 @hookspec
 def run_started(run: Run) -> None:
-    """Called when model and data have been built, before the first step."""
+    """Called when model and data have been built, before the first step; in a test before the first batch."""
+
+
+@hookspec
+def step_started(run: Run, progress: Progress) -> None:
+    """Called before every training step, with the position before it; must be quick."""
 
 
 @hookspec
@@ -104,12 +114,17 @@ def epoch_ended(run: Run, progress: Progress, losses: Mapping[str, float]) -> No
 
 @hookspec
 def metrics_measured(run: Run, progress: Progress, metrics: Mapping[str, float]) -> None:
-    """Called when metrics were computed on held-out images."""
+    """Called with the metrics that a plugin gave to `run.report`."""
 
 
 @hookspec
 def checkpoint_saved(run: Run, progress: Progress, paths: Sequence[Path]) -> None:
     """Called when a checkpoint has been written completely; `paths` are its files."""
+
+
+@hookspec
+def translated(run: Run, batch: Mapping[str, Any], images: Mapping[str, Tensor]) -> None:
+    """Called in a test after every batch, with its images: N×C×H×W in [-1, 1], by label."""
 
 
 @hookspec

@@ -17,6 +17,7 @@ KINDS: Mapping[str, str] = {
     "loss": "register_losses",
     "init": "register_inits",
     "lr_policy": "register_lr_policies",
+    "optimizer": "register_optimizers",
     "viewer": "register_viewers",
 }
 #: Packages for some names that are not built in: the error of an unknown name says which one to install.

@@ -44,7 +44,8 @@ class Progress:
 class Sample:
     """A translated held-out sample.
 
-    - phase: of the data, "val" or "test"; name: of the input file, without its suffix.
+    - phase: of the data, "val" or "test", or "preview" for an image of `--preview`.
+    - name: of the input file, without its suffix.
     - images: float32, 1×C×H×W in [-1, 1], on the CPU, by label.
     """
 
@@ -93,10 +94,10 @@ class RunModel(Protocol):
 class Run(Protocol):
     """The run that hooks receive.
 
-    - name, folder: `checkpoints/<name>`; command: "train" or "test".
+    - name; folder: `checkpoints/<name>`, and in a test the folder of its results; command: "train" or "test".
     - options: every resolved option by name.
     - model: the model.
-    - n_epochs: the number of the last epoch; epoch_size: images in an epoch.
+    - n_epochs: the number of the last epoch, 1 in a test; epoch_size: images in an epoch, or in the test.
     - data: what the data set consists of, on one line: "12 pairs, side by side in 'facades/train'".
     - start: the position at which this process started (its `images` is 0 in a new run).
     - progress: the position after the last step.
@@ -134,3 +135,20 @@ class Run(Protocol):
 
     def timing(self) -> Timing:
         """The speed since the losses were last logged."""
+
+    def stop(self, reason: str) -> None:
+        """End the run after this step, as if it were finished: everything is saved, and the command succeeds.
+
+        `--continue_train` trains on. A test ends after this batch.
+        """
+
+    def save(self, tag: str) -> None:
+        """Save the weights and the training state under a tag such as "best", in place of those of that tag.
+
+        They are those after the current step; after the last step of an epoch, those at the start of the next one.
+        `pixlate test --epoch best` uses them, and `--continue_train --epoch best` goes back to them. Raises OptionError
+        for what is no tag, and in a test.
+        """
+
+    def report(self, metrics: Mapping[str, float]) -> None:
+        """Show metrics in every viewer: calls the hook `metrics_measured`."""

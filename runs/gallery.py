@@ -29,6 +29,8 @@ class Gallery:
     Image files are written in the background and the page every few seconds, so that an interrupted test leaves a page
     of the images that exist. Use it in a `with` block, which completes both. Raises DataError
     where a file cannot be written.
+
+    `files` is the record of the files in the folder.
     """
 
     def __init__(
@@ -55,25 +57,35 @@ class Gallery:
         self.page = folder / PAGE
         make_folder(folder / IMAGES)
         remove_stale_files(folder)
-        self._folder, self._files = folder, OwnFiles(folder)
-        self._files.claim(PAGE)
-        self._title, self._heading, self._facts = title, heading or title, facts
+        self._folder, self.files = folder, OwnFiles(folder)
+        self.files.claim(PAGE)
+        self._title, self._heading, self._facts = title, heading or title, dict(facts)
+        self._replaced = False  # the results of an earlier test
         self._width, self._aspect_ratio = width, aspect_ratio
         self._names = ResultNames()
         self._writer = ImageWriter()
         self._rows: list[tuple[dom_tag, list[Path]]] = []
         self._next_page = 0.0
 
+    def remove_earlier(self) -> None:
+        """Remove the results of an earlier test, once: when this one has results to show."""
+        if not self._replaced:
+            self._replaced = True
+            self.files.remove()
+
+    def show_metrics(self, metrics: Mapping[str, float]) -> None:
+        """Show metrics of the results among the facts of the page."""
+        self._facts.update({name: f"{value:.4g}" for name, value in metrics.items()})
+
     def add(self, path: str, images: Mapping[str, Tensor]) -> dict[str, Path]:
         """Add the row of one input: its images (C×H×W or 1×C×H×W, in [-1, 1]) by label, in this order.
 
         Returns the files that the images are written to.
         """
-        if not self._rows:
-            self._files.remove()  # an earlier test's, once this one has results to show
+        self.remove_earlier()
         name = self._names.name(path)
         paths = {label: f"{IMAGES}/{name}_{safe_name(label)}.png" for label in images}
-        self._files.claim(PAGE, *paths.values())
+        self.files.claim(PAGE, *paths.values())
         files = {label: self._folder / path for label, path in paths.items()}
         row = []
         for label, tensor in images.items():

@@ -1,4 +1,7 @@
-"""Held-out samples: a few images that are not trained on, translated during a training to show its progress."""
+"""Held-out samples: a few images that are not trained on, translated during a training to show its progress.
+
+In their place, images that `--preview` names.
+"""
 
 import logging
 from pathlib import Path
@@ -8,40 +11,54 @@ from torch import Tensor
 
 from pixlate.data.base import BaseDataset, Item
 from pixlate.data.create import make_dataset
+from pixlate.data.previews import PreviewImages
 from pixlate.errors import PixlateError
 from pixlate.models.base import BaseModel
 from pixlate.options.command.resolved import ResolvedOptions
+from pixlate.options.fields import build
+from pixlate.options.shared import DataOptions, TrainingOptions
 from pixlate.plugins.run import Sample
 from pixlate.util.text import one_line, quoted
 
 log = logging.getLogger(__name__)
 
 PHASES = ("val", "test")  # in the order of preference
-COUNT = 4  # samples
+PREVIEW = "preview"  # the name of the phase of images that the user names
 
 
 class HeldOutSamples:
-    """Samples of the validation phase, or of the test phase where there is none, spread over the data set.
+    """`--num_previews` samples of the validation phase, or of the test phase where there is none, spread over the data
+    set; with `--preview` the images that it names.
 
     They are read once at the start: one that cannot be read is named and left out. What goes wrong with them later is
     a warning too, once for each: nothing is learnt from them.
 
     - training_set: a phase that shares a file with it is not used, because it is not held out.
+
+    Raises BadImageError for an image of `--preview` that cannot be read.
     """
 
     def __init__(self, resolved: ResolvedOptions, training_set: BaseDataset[Any]) -> None:
         self.phase = ""
         self._dataset: BaseDataset[Any] | None = None
         self._indices: list[int] = []
+        options = resolved.options(TrainingOptions)
+        if options.preview:
+            values = build(DataOptions, {**resolved.values, **_as_tested(resolved, PREVIEW)})
+            self._use(PREVIEW, PreviewImages(options.preview, values), training_set, len(options.preview))
+            return
         training_files = set(training_set.files())
-        for phase in PHASES:
+        for phase in PHASES if options.num_previews else ():
             dataset = _dataset_of(resolved, phase)
             if dataset is not None and training_files.isdisjoint(dataset.files()):
-                dataset.use_value_ranges(training_set.value_ranges)
-                self.phase, self._dataset = phase, dataset
-                step = max(1, len(dataset) // COUNT)
-                self._indices = list(range(0, len(dataset), step)[:COUNT])
+                self._use(phase, dataset, training_set, options.num_previews)
                 break
+
+    def _use(self, phase: str, dataset: BaseDataset[Any], training_set: BaseDataset[Any], count: int) -> None:
+        dataset.use_value_ranges(training_set.value_ranges)
+        self.phase, self._dataset = phase, dataset
+        step = max(1, len(dataset) // count)
+        self._indices = list(range(0, len(dataset), step)[:count])
         for index in list(self._indices):
             self._item(index)
 
@@ -82,19 +99,24 @@ def _dataset_of(resolved: ResolvedOptions, phase: str) -> BaseDataset[Any] | Non
     """The data set of a phase as test.py reads it: whole images in order; None where the data has no such phase."""
     if resolved.values["phase"] == phase:
         return None
-    test_values = {
-        "phase": phase,
-        "flip": False,
-        "serial_batches": True,
-        "load_size": resolved.values["crop_size"],  # nothing is cropped away
-        "max_dataset_size": None,
-        "cache": "off",  # four images gain nothing, and would displace training images
-    }
+    values = {**resolved.values, **_as_tested(resolved, phase)}
     try:
-        dataset = make_dataset(resolved.components["dataset_mode"], {**resolved.values, **test_values})
+        dataset = make_dataset(resolved.components["dataset_mode"], values)
         return dataset if len(dataset) else None
     except PixlateError:
         return None
     except Exception as error:  # the data set may be a plugin's
         log.warning(f"Held-out images of the phase '{phase}' are not shown: {one_line(error)}.")
         return None
+
+
+def _as_tested(resolved: ResolvedOptions, phase: str) -> dict[str, Any]:
+    """The options with which a test reads a phase: whole images in order."""
+    return {
+        "phase": phase,
+        "flip": False,
+        "serial_batches": True,
+        "load_size": resolved.values["crop_size"],  # nothing is cropped away
+        "max_dataset_size": None,
+        "cache": "off",  # a few images gain nothing, and would displace training images
+    }

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
 
-from pixlate.models.base import BaseModel, Batch
+from pixlate.models.base import BaseModel
+from pixlate.models.batch import Batch
 
 MIB = 1 << 20
 

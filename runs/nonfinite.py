@@ -9,7 +9,8 @@ from typing import Any, Final
 from torch import Tensor
 
 from pixlate.errors import CheckpointError, DataError
-from pixlate.models.base import BaseModel, Batch
+from pixlate.models.base import BaseModel
+from pixlate.models.batch import Batch
 from pixlate.plugins.run import Progress
 from pixlate.util.text import counted, quoted
 

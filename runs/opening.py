@@ -12,6 +12,7 @@ from pixlate.data.create import make_dataset
 from pixlate.data.demo.demo import FOLDER as DEMO_FOLDER
 from pixlate.data.loading import BatchLoader
 from pixlate.data.value_range import read_ranges, stored_ranges
+from pixlate.errors import StoppedEarly
 from pixlate.models.base import BaseModel
 from pixlate.models.context import ModelContext
 from pixlate.models.create import make_model
@@ -59,6 +60,8 @@ def open_training(resolved: ResolvedOptions, plugins: Plugins, stop: StopRequest
         error: BaseException | None = None
         try:
             yield trainer
+        except StoppedEarly as stopped:
+            log.info(f"{stopped} The same command with --continue_train trains on.")
         except BaseException as raised:
             error = raised
             raise
@@ -90,7 +93,7 @@ def _build(resolved: ResolvedOptions, files: OwnFiles, events: Events, stop: Sto
         log.info(report(model, first_batch, data_options.batch_size))
     start = start_or_resume(resolved, checkpoints, options)
     logs = RunLogs(resolved.folder, start.log_sizes, files=files)
-    run = _new_run(resolved, model, logs, start.progress, epoch_size=len(dataset), data=dataset.describe())
+    run = _new_run(resolved, model, logs, start.progress, events, epoch_size=len(dataset), data=dataset.describe())
     position = (run.start.epoch, run.start.epoch_images)
     loader = BatchLoader(dataset, data_options, start=position, epochs=run.n_epochs, device=model.device)
     return Trainer(
@@ -106,7 +109,14 @@ def _build(resolved: ResolvedOptions, files: OwnFiles, events: Events, stop: Sto
 
 
 def _new_run(
-    resolved: ResolvedOptions, model: BaseModel[Any], logs: RunLogs, start: Progress, *, epoch_size: int, data: str
+    resolved: ResolvedOptions,
+    model: BaseModel[Any],
+    logs: RunLogs,
+    start: Progress,
+    events: Events,
+    *,
+    epoch_size: int,
+    data: str,
 ) -> Run:
     schedule = resolved.options(ModelOptions)
     return Run(
@@ -119,6 +129,7 @@ def _new_run(
         n_epochs=schedule.n_epochs + schedule.n_epochs_decay,
         epoch_size=epoch_size,
         data=data,
+        events=events,
     )
 
 

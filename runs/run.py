@@ -1,14 +1,23 @@
 """The run that hooks receive: its name, folder, options, model and logs, its progress and its speed."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pixlate.errors import OptionError
 from pixlate.models.base import BaseModel
+from pixlate.options.fields import is_tag
 from pixlate.plugins.run import Progress, Timing
+from pixlate.util.text import shown
 
 from .logs import RunLog, RunLogs
+
+RESERVED_TAGS = ("latest", "previous", "damaged")  # whose files have a meaning of their own
+
+
+def _no_events(hook: str, **arguments: Any) -> None:
+    """Calls nothing."""
 
 
 class Run:
@@ -20,6 +29,7 @@ class Run:
     - logs: the logs of the folder.
     - n_epochs: the number of the last epoch; epoch_size: images in an epoch.
     - data: what the data set consists of, on one line.
+    - events: calls the hooks of viewers and plugins.
     - start: the position at which this process started; its `images` is 0 in a new run.
     - progress: the position after the last step.
     """
@@ -38,6 +48,7 @@ class Run:
         n_epochs: int,
         epoch_size: int,
         data: str = "",
+        events: Callable[..., None] = _no_events,
     ) -> None:
         self.name = name
         self.folder = folder
@@ -48,6 +59,9 @@ class Run:
         self.n_epochs = n_epochs
         self.epoch_size = epoch_size
         self.data = data
+        self.stop_reason = ""  # why a plugin ends the run
+        self.requested_tags: dict[str, None] = {}  # under which plugins save the next state, in order
+        self._events = events
         remaining = (n_epochs - start.epoch + 1) * epoch_size - start.epoch_images
         self.clock = Clock(start, start.images + remaining)
 
@@ -71,6 +85,21 @@ class Run:
     def timing(self, *, restart: bool = False) -> Timing:
         """The speed since the losses were last logged; `restart` starts the next measurement."""
         return self.clock.read(self.progress, restart=restart)
+
+    def stop(self, reason: str) -> None:
+        """End the run after this step: everything is saved, and the command succeeds. The first reason counts."""
+        self.stop_reason = self.stop_reason or str(reason) or "a plugin stopped it"
+
+    def save(self, tag: str) -> None:
+        """Save the weights and the state under a tag, after this step. Raises OptionError for what is no tag."""
+        if not is_tag(str(tag)) or tag in RESERVED_TAGS:
+            raise OptionError(f"run.save: {shown(tag)!r} cannot be the tag of a checkpoint: use 'best', say.")
+        self.requested_tags[str(tag)] = None
+
+    def report(self, metrics: Mapping[str, float]) -> None:
+        """Call the hook `metrics_measured` of every viewer and plugin."""
+        values = {str(name): float(value) for name, value in metrics.items()}
+        self._events("metrics_measured", run=self, progress=self.progress, metrics=values)
 
 
 class Clock:

@@ -92,12 +92,16 @@ def start_or_resume(resolved: ResolvedOptions, checkpoints: CheckpointStore, opt
 
 def _resume(resolved: ResolvedOptions, checkpoints: CheckpointStore, options: TrainingOptions) -> StartingPoint:
     """Restore the newest state; warn about differences that keep the resumed run from being exact."""
-    state, problem = checkpoints.read()
+    tagged = checkpoints.read_tagged(options.epoch) if options.epoch != "latest" else None
+    state, problem = (tagged, "") if tagged else checkpoints.read()
     if problem:
         log.warning(problem)
     check_same_run(state["facts"], checkpoints.facts, resolved.name)
-    check_position(resolved, Progress(**state["position"]))
+    if not tagged:
+        check_position(resolved, Progress(**state["position"]))
     check_same_data(state["facts"], checkpoints.facts, resolved.name)
+    if tagged:
+        checkpoints.go_back(options.epoch)
     progress = checkpoints.restore(state, previous=bool(problem))
     _require_epochs_left(resolved, progress)
     if content_changed(state["facts"], checkpoints.facts):

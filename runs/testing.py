@@ -10,12 +10,13 @@ from typing import Any
 import torch
 
 from pixlate.data.base import BaseDataset
+from pixlate.data.batches import fetch
 from pixlate.data.check import check_dataset
 from pixlate.data.create import make_dataset
 from pixlate.data.loading import BatchLoader
 from pixlate.data.value_range import read_ranges
 from pixlate.errors import DataError, PixlateError
-from pixlate.models.base import Batch
+from pixlate.models.batch import Batch
 from pixlate.models.context import ModelContext
 from pixlate.models.create import make_model
 from pixlate.models.execution.device import choose_device
@@ -26,10 +27,13 @@ from pixlate.models.weights import saved_networks
 from pixlate.options.command.listing import write_listing
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.options.shared import InferenceOptions
+from pixlate.plugins.manager import Plugins
 from pixlate.util.owned import OwnFiles
 from pixlate.util.text import quoted
 
+from .events import Events
 from .gallery import Gallery
+from .inference_run import InferenceRun
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +48,9 @@ class Tester:
     Raises CheckpointError and DataError where model or data cannot be loaded.
     """
 
-    def __init__(self, resolved: ResolvedOptions) -> None:
+    def __init__(self, resolved: ResolvedOptions, plugins: Plugins) -> None:
         self.resolved = resolved
+        self._events = Events(plugins, viewers=())
         self.options = resolved.options(InferenceOptions)
         keep_freed_memory()
         device = choose_device(str(resolved.values["device"]), str(resolved.values["gpu_ids"]))
@@ -54,15 +59,18 @@ class Tester:
         context = ModelContext(device, train=False, components=resolved.components, check=saved.check)
         self.model = make_model(resolved.components["model"], resolved.values, context)
         log.info(f"Testing on {self.model.execution}.")
-        if resolved.values["verbose"]:
-            log.info(describe_networks(self.model.networks, layers=True))
-        saved.load(self.model)
         self.dataset = self._dataset()
         self.data_options = self.dataset.shared
         log.info(f"Data: {self.dataset.describe()}.")
         if resolved.stored:
             self.dataset.use_value_ranges(read_ranges(resolved.stored.value_ranges))
         self.dataset.take_each_input_once(self.options.num_test)
+        if self.model.is_prepared_by_data:
+            first_batch, _ = fetch(self.dataset, [(1, 0)])
+            self.model.prepare_once(self.model.directed(first_batch))
+        saved.load(self.model)
+        if resolved.values["verbose"]:
+            log.info(describe_networks(self.model.networks, layers=True))
         check_dataset(self.dataset, self.data_options, self.model.networks, same_size=False)
         self._list_options()
         self.total = min(len(self.dataset), self.options.num_test or len(self.dataset))
@@ -104,6 +112,18 @@ class Tester:
             facts={"phase": phase, "epoch": tag, "model": model, "data": self.dataset.describe()},
             width=self.options.display_winsize,
             aspect_ratio=self.options.aspect_ratio,
+        )
+
+    def run(self, gallery: Gallery) -> InferenceRun:
+        """The run that hooks receive, with the gallery's folder."""
+        return InferenceRun(
+            self.resolved.name,
+            gallery,
+            self.resolved.values,
+            model=self.model,
+            epoch_size=self.total,
+            data=self.dataset.describe(),
+            events=self._events,
         )
 
     def batches(self) -> Iterator[Batch]:

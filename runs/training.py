@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from torch import Tensor
 
 from pixlate.data.loading import BatchLoader
-from pixlate.errors import PixlateError
-from pixlate.models.base import Batch
+from pixlate.errors import PixlateError, StoppedEarly
+from pixlate.models.batch import Batch
 from pixlate.models.updater import Group
 from pixlate.options.shared import TrainingOptions
 from pixlate.plugins.run import Progress
@@ -82,8 +82,13 @@ class Trainer:
             self._save_before_error()
             raise
 
-    def reseed(self, progress: Progress) -> None:
-        """Seed the global generators for the next step: its draws depend on the run's seed and the position alone."""
+    def start_step(self, progress: Progress) -> None:
+        """Prepare the next step: its learning rate, and the global generators.
+
+        What the step draws depends on the run's seed and the position alone, whatever the hook `step_started` draws.
+        """
+        self.events("step_started", run=self.run, progress=progress)
+        self.model.start_step(progress)
         reseed(self.model.shared.seed, "step", progress.images, RANK)
 
     def end_step(self, progress: Progress, batch: Batch, group: Group, losses: Mapping[str, Tensor]) -> Progress:
@@ -119,26 +124,35 @@ class Trainer:
             self.events("samples_shown", run=self.run, progress=progress, samples=samples)
 
     def save_is_due(self, progress: Progress, previous: Progress) -> bool:
-        """Whether to save now: a save is due by images or minutes, and possible at this position."""
+        """Whether to save now: a save is due by images or minutes or requested, and possible at this position."""
         minutes = self.options.save_every_minutes
         overdue = minutes > 0 and time.monotonic() - self._save_time >= 60 * minutes
         self._save_pending |= overdue or progress.crossed(self.options.save_latest_freq, previous)
-        return self._save_pending and self._can_save(progress)
+        return (self._save_pending or self.save_is_requested) and self._can_save(progress)
+
+    @property
+    def save_is_requested(self) -> bool:
+        """Whether a plugin has asked for a checkpoint since the last one."""
+        return bool(self.run.requested_tags)
 
     def save(self, progress: Progress, *tags: str) -> None:
         """Save the latest state, and each tag, in the background. A later step warns if it has failed."""
         if self.options.save_by_iter and not tags:
             tags = (f"iter_{progress.images}",)
         self._save_pending, self._save_time, self._last_saved = False, time.monotonic(), progress
-        self.checkpoints.save(progress, self.run.logs, *tags)
+        with_state = tuple(self.run.requested_tags)
+        self.run.requested_tags.clear()
+        self.checkpoints.save(progress, self.run.logs, *tags, with_state=with_state)
 
     def stop_if_requested(self, progress: Progress) -> None:
-        """Save and raise Interrupted, if a signal has arrived and the position can be saved."""
-        if self.stop and self._can_save(progress):
-            if self._last_saved != progress:
-                self.save(progress)
-            self.finish(progress)
-            self.stop.raise_if_set("Everything is saved: the same command with --continue_train resumes the run.")
+        """Save and raise Interrupted after a signal, or StoppedEarly for a plugin, if the position can be saved."""
+        if not (self.stop or self.run.stop_reason) or not self._can_save(progress):
+            return
+        if self._last_saved != progress or self.save_is_requested:
+            self.save(progress)
+        self.finish(progress)
+        self.stop.raise_if_set("Everything is saved: the same command with --continue_train resumes the run.")
+        raise StoppedEarly(f"Stopped at {progress.images} images: {self.run.stop_reason.rstrip('.')}.")
 
     def finish(self, progress: Progress) -> None:
         """Show the held-out samples a last time, and wait for the last save.

@@ -37,6 +37,7 @@ class CUT(BaseModel[CutConfig]):
             self.D = self.discriminator("D", shared.output_nc)
             self.loss_GAN = self.gan_loss()
             self.fake_pool = ImagePool(shared.pool_size, self.rng)
+            self.updates_every = dict.fromkeys("GF", shared.n_D_steps)
             self.add_optimizer("G", self.G)
             self.add_optimizer("D", self.D)
         #: A step's random draws, in this order: whether to flip the inputs, and which locations to compare.
@@ -45,7 +46,7 @@ class CUT(BaseModel[CutConfig]):
 
     def prepare(self, batch: Batch) -> None:
         """Build F, whose input channels are those of G's features."""
-        if not self.config.lambda_NCE:
+        if not (self.train and self.config.lambda_NCE):
             return
         with torch.no_grad(), set_inference_mode(InferenceMode("image", None)):  # running statistics stay unchanged
             channels = [features.shape[1] for features in self.G(batch["A"][:1], layers=self.layers)]

@@ -17,6 +17,8 @@ from torch.utils.checkpoint import checkpoint
 from pixlate.models.networks.convolutions import InnerConv2d, InnerConvTranspose2d, NarrowConv2d
 from pixlate.models.networks.mode import current_mode
 
+from .evaluation import evaluation_view
+from .nested import map_tensors, split_batch, tensors_in
 from .plan import Execution
 
 #: Layers that use their weights as they are. Subclasses and parametrised layers (with spectral norm, for instance) may
@@ -28,12 +30,16 @@ class Net:
     """A network as its model calls it: `fake_B = self.G(real_A)`.
 
     - module: the bare network.
+    - trained: False for a frozen network: in evaluation mode, without gradients of its weights.
     - ema: its averaged copy, None until `start_average` is called.
     - per_sample: whether its norms treat the images of a batch independently.
     """
 
-    def __init__(self, module: nn.Module, execution: Execution) -> None:
-        self.module = module.to(execution.device)
+    def __init__(self, module: nn.Module, execution: Execution, *, trained: bool = True) -> None:
+        self.module = module.to(execution.device).train(trained)
+        self.trained = trained
+        if not trained:
+            self.module.requires_grad_(False)
         if execution.channels_last:
             self.module = self.module.to(memory_format=torch.channels_last)
         self.ema: nn.Module | None = None
@@ -44,29 +50,39 @@ class Net:
         self.per_sample = not any(_mixes_images(part) for part in module.modules())
         self._has_dropout = any(isinstance(part, nn.modules.dropout._DropoutNd) and part.p for part in module.modules())
 
-    def __call__(self, *inputs: Tensor, **settings: Any) -> Any:
-        """The network's output, converted to the dtype of the first input.
+    def __call__(self, *inputs: Any, **settings: Any) -> Any:
+        """The network's output: a tensor, or tensors in lists, tuples and dicts.
 
-        `settings` are passed on to the network's forward: `layers=(0, 4)`, for instance, if it can return features.
+        - inputs: tensors, which may lie in lists, tuples and dicts too.
+        - settings: further arguments of the network's forward, such as a condition, or `layers=(0, 4)` if it can
+          return features.
+
+        Floating-point tensors of the output have the dtype of the first floating-point input (of the weights where
+        there is none); others keep theirs.
         """
         network = self._network()
+        floating = next((x.dtype for x in tensors_in((inputs, settings)) if x.is_floating_point()), None)
+        weights = next((w.dtype for w in self.module.parameters() if w.is_floating_point()), torch.float32)
+        if not self.trained:  # its precision is its own: a model may be converted to float64, and it is not part of it
+            inputs, settings = map_tensors(lambda x: _to_dtype(x, weights), (inputs, settings))
         with self._autocast():
             if self._execution.channels_last:
-                inputs = tuple(_channels_last(x) for x in inputs)
+                inputs = map_tensors(_channels_last, inputs)
             # Only the non-reentrant variant allows inputs without gradients, such as real images.
             if self._execution.checkpointed and torch.is_grad_enabled():
                 contexts = self._recomputation_contexts
                 output = checkpoint(network, *inputs, use_reentrant=False, context_fn=contexts, **settings)
             else:
                 output = network(*inputs, **settings)
-        return _to_dtype(output, inputs[0].dtype)
+        return map_tensors(lambda x: _to_dtype(x, floating or weights), output)
 
-    def each(self, *images: Tensor) -> tuple[Tensor, ...]:
+    def each(self, *inputs: Tensor) -> tuple[Any, ...]:
         """The outputs for several N×C×H×W inputs, in one batched call if that is mathematically the same."""
-        if self.batchable and len({image.shape[1:] for image in images}) == 1:
-            outputs: tuple[Tensor, ...] = self(torch.cat(images)).split([len(x) for x in images])
-            return outputs
-        return tuple(self(image) for image in images)
+        if self.batchable and len({x.shape[1:] for x in inputs}) == 1:
+            outputs = split_batch(self(torch.cat(inputs)), [len(x) for x in inputs])
+            if outputs is not None:
+                return tuple(outputs)
+        return tuple(self(x) for x in inputs)
 
     @property
     def batchable(self) -> bool:
@@ -83,7 +99,10 @@ class Net:
 
     def start_average(self) -> None:
         """Start the exponential moving average from the current weights."""
-        self.ema = copy.deepcopy(self.module).requires_grad_(False)
+        # The older spectral_norm keeps the weight that it computed, which is no leaf and cannot be copied otherwise.
+        computed = [x for part in self.module.modules() for x in vars(part).values() if isinstance(x, Tensor)]
+        copies = {id(x): x.detach().clone() for x in computed if not x.is_leaf}
+        self.ema = copy.deepcopy(self.module, copies).requires_grad_(False)
 
     @torch.no_grad()
     def average(self, decay: float) -> None:
@@ -102,9 +121,9 @@ class Net:
         # Inference is uncompiled: a compiled graph cannot depend on the inference mode.
         module = self.module if self.ema is None else self.ema
         # In training a rounded copy would have to be renewed after every step.
-        if self._execution.dtype is None or self._execution.train:
-            return module
-        return self._rounded.of(module, self._execution.dtype)
+        if self._execution.dtype is not None and not self._execution.train:
+            module = self._rounded.of(module, self._execution.dtype)
+        return evaluation_view(module)
 
     def _recomputation_contexts(self) -> tuple[AbstractContextManager[None], AbstractContextManager[None]]:
         """Contexts of the forward pass and of its recomputation, which must not update running statistics again."""
@@ -160,10 +179,8 @@ def _channels_last(x: Tensor) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last) if x.dim() == 4 else x
 
 
-def _to_dtype(output: Any, dtype: torch.dtype) -> Any:
-    if isinstance(output, Tensor):
-        return output.to(dtype)
-    return [_to_dtype(part, dtype) for part in output]
+def _to_dtype(x: Tensor, dtype: torch.dtype) -> Tensor:
+    return x.to(dtype) if x.is_floating_point() else x
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import torch
 
-from pixlate.options.shared import OptimisationOptions
+from pixlate.options.optimisation import OptimisationOptions
 from pixlate.util.text import counted
 
 from .device import autocast_dtype

@@ -14,6 +14,7 @@ from .architecture import (
 from .init import InitFunction, initialise
 from .layers import Dropout, ReflectionPad
 from .mode import InferenceMode, current_mode, set_inference_mode
+from .multiscale import MultiscaleDiscriminator, multiscale
 from .norms import BatchNorm, InstanceNorm, NoNorm, NormFactory, SyncBatchNorm, conv_bias
 from .patchgan import NLayerDiscriminator, PixelDiscriminator, basic, n_layers, pixel
 from .resnet import ResnetBlock, ResnetGenerator, resnet_6blocks, resnet_9blocks
@@ -26,6 +27,7 @@ __all__ = [
     "InferenceMode",
     "InitFunction",
     "InstanceNorm",
+    "MultiscaleDiscriminator",
     "NLayerDiscriminator",
     "NoNorm",
     "NormFactory",
@@ -42,6 +44,7 @@ __all__ = [
     "describe_networks",
     "infer_generator",
     "initialise",
+    "multiscale",
     "n_layers",
     "pixel",
     "resnet_6blocks",

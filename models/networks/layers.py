@@ -16,7 +16,7 @@ class Dropout(nn.Dropout):
         mode = current_mode()
         if mode is None:
             return super().forward(x)
-        if mode.noise is None:
+        if mode.noise is None or not mode.dropout:
             return x
         # torch.rand on the CPU draws the same numbers on every machine; bernoulli_ depends on the maths library.
         masks = [

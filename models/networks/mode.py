@@ -19,12 +19,14 @@ class InferenceMode:
 
     - statistics: "image" normalises each image by its own statistics, as pix2pix does at test time (section 3.3 of
       the paper); "running" normalises by the running averages of training.
-    - noise: a CPU generator for each image of the batch, so that an image's masks depend neither on the other images
-      nor on the device; None turns dropout off.
+    - noise: a CPU generator for each image of the batch, so that what is drawn for an image depends neither on the
+      other images nor on the device; None where nothing is drawn.
+    - dropout: whether dropout draws its masks from `noise`; otherwise it is off.
     """
 
     statistics: Literal["image", "running"] = "image"
     noise: Sequence[torch.Generator] | None = None
+    dropout: bool = True
 
 
 # A ContextVar, because layers deep inside a network need the mode and their `forward` signatures are torch's; it is

@@ -3,14 +3,16 @@
 import copy
 import io
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pixlate.models.base import BaseModel, StepResult
+from pixlate.models.base import BaseModel
+from pixlate.models.batch import StepResult, swapped
 from pixlate.models.create import create_model
 from pixlate.models.execution.device import choose_device
 from pixlate.models.updater import Group
@@ -18,6 +20,7 @@ from pixlate.options.command.parser import build_parser
 from pixlate.options.fields import checked, options_of
 from pixlate.options.shared import DataOptions, ExperimentOptions, ModelOptions, TrainingOptions
 from pixlate.plugins.manager import Plugins
+from pixlate.plugins.run import Progress
 from pixlate.util.randomness import reseed
 from pixlate.util.sizes import SideRule
 
@@ -27,7 +30,6 @@ Batch = dict[str, Any]
 MakeBatch = Callable[[int, int], Batch]
 TINY: Mapping[str, Any] = {"ngf": 4, "ndf": 4}  # options that keep the networks small
 MIN_SIDE = 32  # of the test images, in pixels
-SWAPPED = {"A": "B", "B": "A", "A_paths": "B_paths", "B_paths": "A_paths"}
 
 
 class ModelContract:
@@ -75,9 +77,11 @@ class ModelContract:
             self.require(in_help, f"does not show --{option.name} in --help")
 
     def check_training_step(self) -> None:
-        """A step changes every trained network, and returns losses and images under the same names each time."""
+        """Steps change every trained network, and return losses and images under the same names each time."""
         model = self.make()
+        updated = _recorded_updates(model)
         first = self._step(model, 0, n=2)
+        self._check_result(first, 2)  # before the weights: with a loss that is not finite they do not move
         trained = {weight for optimizer in model.optimizers.values() for weight in _weights(optimizer)}
         for name, network in model.networks.items():
             weights = [weight for weight in network.parameters() if weight.requires_grad]
@@ -85,21 +89,27 @@ class ModelContract:
                 all(weight in trained for weight in weights),
                 f"has weights of '{name}' in no optimizer: freeze them, or call add_optimizer",
             )
-        before = {name: copy.deepcopy(network) for name, network in model.networks.items()}
-        second = self._step(model, 1, n=1)
+        # Not copies of the networks: a hook of theirs may hold tensors that cannot be copied.
+        before = {name: _copies(network) for name, network in model.networks.items()}
+        for number in range(1, 1 + max(model.updates_every.values(), default=1)):
+            result = self._step(model, number, n=1)
+            self._check_result(result, 1)
+            self.require(list(first.losses) == list(result.losses), "returns losses of other names in a later step")
+            self.require(list(first.images) == list(result.images), "returns images of other names in a later step")
+        self.require(bool(updated), "never calls self.update(name, loss), so that nothing is trained")
+        idle = model.optimizers.keys() - updated
+        self.require(not idle, f"never updates the optimizer {', '.join(map(repr, sorted(idle)))}")
         for name, network in model.networks.items():
-            pairs = [(a, b) for a, b in zip(before[name].parameters(), network.parameters(), strict=True)]
+            pairs = list(zip(before[name], network.parameters(), strict=True))
             changed = any(not torch.equal(a, b) for a, b in pairs)
             self.require(changed or not any(b in trained for _, b in pairs), f"does not change '{name}' in a step")
-        for count, result in ((2, first), (1, second)):
-            self._check_result(result, count)
-        self.require(list(first.losses) == list(second.losses), "returns losses of other names in the second step")
-        self.require(list(first.images) == list(second.images), "returns images of other names in the second step")
 
     def check_accumulation(self) -> None:
         """Weights change through `update` only, which accumulates the gradients of `--accumulate` batches."""
         model = self._trained()
         before = copy.deepcopy(model.state_dict()["networks"])
+        # So that every optimizer is due in the step that follows.
+        model.start_step(Progress(step=math.lcm(*model.updates_every.values()) - 1))
         reseed(0, "step", 0, 0)
         model.training_step(self.batch(1, 0), group=Group(2, last=False))
         weights = {name: dict(network.named_parameters()) for name, network in model.networks.items()}
@@ -124,24 +134,26 @@ class ModelContract:
         self.require(exact, "continues differently after loading its state: return what is missing in extra_state()")
 
     def check_translation(self) -> None:
-        """A translation keeps the size, depends on its image alone, and changes no state and no random generator."""
+        """A translation has the size that `output_scale` says, depends on its sample alone, and changes nothing."""
         model = self._trained()
         batch = self.batch(2, 5)
         before = copy.deepcopy(_all_state(model))
         images = model.translate(batch)
         self.require(identical(before, _all_state(model)), "changes its state or a random generator in translate")
         self.require(identical(images, model.translate(batch)), "translates the same images differently a second time")
-        size = batch["A"].shape[-2:]
+        size = tuple(int(side * model.output_scale) for side in self._input_of(model, batch).shape[-2:])
         for name, image in images.items():
             self._check_image(name, image, 2)
-            self.require(image.shape[-2:] == size, f"returns '{name}' of {tuple(image.shape[-2:])}, not {tuple(size)}")
+            if name.startswith("fake"):
+                found = tuple(image.shape[-2:])
+                self.require(found == size, f"returns '{name}' of {found}, not {size}; see output_scale")
         for i in range(2):
-            alone = model.translate({name: values[i : i + 1] for name, values in batch.items()})
+            alone = model.translate({name: _sample(values, i) for name, values in batch.items()})
             # Not bit for bit: convolutions of one image and of a batch add in another order.
             close = all(torch.allclose(images[name][i : i + 1], alone[name], atol=1e-4) for name in images)
             self.require(close, "translates an image differently in a batch: a norm may use the batch's statistics")
-        inputs = {name: value for name, value in batch.items() if not name.startswith("B")}
-        output = model.fake({**inputs, **({"A": batch["B"]} if model.shared.direction == "BtoA" else {})})
+        inputs = {name: value for name, value in batch.items() if name not in ("B", "B_paths")}
+        output = model.fake({**inputs, "A": self._input_of(model, batch)})
         shape = (2, model.shared.output_nc, *size)
         self.require(
             tuple(output.shape) == shape, f"returns {tuple(output.shape)} for a batch without 'B', not {shape}"
@@ -150,9 +162,12 @@ class ModelContract:
     def check_inference_model(self) -> None:
         """Built with train=False and the trained weights, it translates identically."""
         model, inference_model = self._trained(), self.make(train=False)
+        if inference_model.is_prepared_by_data:
+            inference_model.prepare_once(inference_model.directed(self.batch(1, 0)))
+        trained = {**model.networks, **model.averages}  # the averages are what a test uses
         for name, network in inference_model.networks.items():
-            self.require(name in model.networks, f"has a network '{name}' with train=False only")
-            network.load_state_dict(model.networks[name].state_dict())
+            self.require(name in trained, f"has a network '{name}' with train=False only")
+            network.load_state_dict(trained[name].state_dict())
         batch = self.batch(1, 6)
         same = identical(model.translate(batch), inference_model.translate(batch))
         self.require(same, "translates differently with train=False")
@@ -163,8 +178,11 @@ class ModelContract:
             return
         forward, backward = self.make(direction="AtoB"), self.make(direction="BtoA")
         batch = self.batch(1, 7)
-        swapped = {SWAPPED.get(name, name): value for name, value in batch.items()}
-        same = identical(forward.translate(batch), backward.translate(swapped))
+        exchanged = swapped(batch)
+        for model in (forward, backward):
+            if model.is_prepared_by_data:
+                model.prepare_once(model.directed(batch if model is forward else exchanged))
+        same = identical(forward.translate(batch), backward.translate(exchanged))
         self.require(same, "swaps A and B itself with BtoA: the batch is already swapped")
 
     def check_bfloat16(self) -> None:
@@ -191,6 +209,10 @@ class ModelContract:
         return self.make(train=False).shared
 
     @cached_property
+    def _output_scale(self) -> int | Fraction:
+        return self.make(train=False).output_scale
+
+    @cached_property
     def _size(self) -> int:
         """The smallest allowed side that is not below MIN_SIDE."""
         return SideRule.of(self.make().networks.values()).at_least(MIN_SIDE)
@@ -198,11 +220,19 @@ class ModelContract:
     def _random_batch(self, n: int, seed: int) -> Batch:
         generator = torch.Generator().manual_seed(seed)
         channels = [self._shared.input_nc, self._shared.output_nc]
+        sizes = [self._size, int(self._size * self._output_scale)]
         batch: Batch = {}
-        for side, count in zip("AB" if self._shared.direction == "AtoB" else "BA", channels, strict=True):
-            batch[side] = torch.rand(n, count, self._size, self._size, generator=generator) * 2 - 1
+        sides = "AB" if self._shared.direction == "AtoB" else "BA"
+        for side, count, size in zip(sides, channels, sizes, strict=True):
+            batch[side] = torch.rand(n, count, size, size, generator=generator) * 2 - 1
             batch[f"{side}_paths"] = [f"{seed}_{i}.png" for i in range(n)]
         return batch
+
+    @staticmethod
+    def _input_of(model: BaseModel[Any], batch: Batch) -> Tensor:
+        """The images that a model translates: "B" with `--direction BtoA`."""
+        image: Tensor = batch["B" if model.shared.direction == "BtoA" and "B" in batch else "A"]
+        return image
 
     def _trained(self) -> BaseModel[Any]:
         model = self.make()
@@ -230,6 +260,28 @@ class ModelContract:
 
 def _weights(optimizer: torch.optim.Optimizer) -> list[Tensor]:
     return [weight for group in optimizer.param_groups for weight in group["params"]]
+
+
+def _copies(network: torch.nn.Module) -> list[Tensor]:
+    return [weight.detach().clone() for weight in network.parameters()]
+
+
+def _sample(values: Any, index: int) -> Any:
+    """One sample of a field of a batch; what has no samples stays as it is."""
+    return values[index : index + 1] if isinstance(values, Tensor | list | tuple) else values
+
+
+def _recorded_updates(model: BaseModel[Any]) -> set[str]:
+    """The names of the optimizers that a model updates from now on."""
+    update = model.update
+    updated: set[str] = set()
+
+    def recording(names: str | Sequence[str], loss: Tensor) -> None:
+        updated.update([names] if isinstance(names, str) else names)
+        update(names, loss)
+
+    model.update = recording  # type: ignore[method-assign]
+    return updated
 
 
 def _all_state(model: BaseModel[Any]) -> Any:

@@ -1,10 +1,11 @@
-"""The loss log: writes loss_log.txt, losses.jsonl and timing.jsonl, and reads losses.jsonl."""
+"""The loss log: writes loss_log.txt, losses.jsonl, metrics.jsonl and timing.jsonl, and reads losses.jsonl."""
 
 import json
 import math
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.run import Progress, Run, RunLog, Timing
 from pixlate.util.foreign import foreign
 
-LOSSES = "losses.jsonl"
+LOSSES, METRICS = "losses.jsonl", "metrics.jsonl"
 
 
 class LossLog:
-    """Writes the logged losses: loss_log.txt for people, losses.jsonl for programs.
+    """Writes the logged losses: loss_log.txt for people, losses.jsonl for programs. Writes metrics to metrics.jsonl.
 
     losses.jsonl contains no times: runs with the same options and seed write the same file, even if they were
     interrupted and resumed. Times are in timing.jsonl.
@@ -34,6 +35,8 @@ class LossLog:
         self._text = run.open_log("loss_log.txt")
         self._losses = run.open_log(LOSSES)
         self._timing = run.open_log("timing.jsonl")
+        if (run.folder / METRICS).exists():  # otherwise it is opened with the first metrics
+            run.open_log(METRICS)
         self._text.write(f"================ Training Loss ({time.ctime()}) ================")
 
     @hookimpl
@@ -41,19 +44,19 @@ class LossLog:
         """Write one line to each log."""
         if self._text is None or self._losses is None or self._timing is None:
             return
-        timing = run.timing()
-        position = {
-            "epoch": progress.epoch,
-            "epoch_images": progress.epoch_images,
-            "images": progress.images,
-            "step": progress.step,
-        }
+        timing, position = run.timing(), asdict(progress)
         values = {name: strict_number(float(value)) for name, value in losses.items()}
         seconds = {"compute": timing.compute, "data": timing.data, "rate": timing.rate, "left": timing.left}
         clock = {name: strict_number(value) for name, value in seconds.items()}
         self._text.write(loss_line(progress, timing, losses))
         self._losses.write(json.dumps({**position, "losses": values}, allow_nan=False))
         self._timing.write(json.dumps({**position, "clock": time.time(), **clock}, allow_nan=False))
+
+    @hookimpl
+    def metrics_measured(self, run: Run, progress: Progress, metrics: Mapping[str, float]) -> None:
+        """Write one line of metrics."""
+        values = {name: strict_number(float(value)) for name, value in metrics.items()}
+        run.open_log(METRICS).write(json.dumps({**asdict(progress), "metrics": values}, allow_nan=False))
 
 
 def loss_line(progress: Progress, timing: Timing, losses: Mapping[str, float]) -> str:

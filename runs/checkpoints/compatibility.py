@@ -180,7 +180,8 @@ def schedule_difference(resolved: ResolvedOptions, epochs: int) -> str:
     policy = resolved.components["lr_policy"].load()
     try:
         earlier, current = policy(before), policy(now)
-        differing = (epoch for epoch in range(1, epochs + 1) if earlier.factor(epoch) != current.factor(epoch))
+        positions = map(Progress, range(1, epochs + 1))
+        differing = (at.epoch for at in positions if earlier.factor(at) != current.factor(at))
         first = next(differing, None)
     except Exception:  # a plugin's policy; what it cannot tell does not end a run
         return ""

@@ -12,6 +12,8 @@ from pixlate.util.text import shown
 _OPTIONAL = ("scaler", "policy")
 #: What a model checks by itself: optimizers, whose moments begin with the first step, and a model's own values.
 _UNCHECKED = ("optimizers", "extra")
+#: Values that states of earlier versions lack.
+_NEW = ("steps",)
 
 
 def misfit(expected: Mapping[str, Any], found: object) -> str:
@@ -49,14 +51,15 @@ def _mapping_difference(expected: Mapping[str, Any], found: object, name: str) -
         return f"{name or 'it'} is no group of values"
     if name.rpartition(".")[2] in _OPTIONAL and not (expected and found):
         return ""
-    missing = next((key for key in expected if key not in found), None)
+    missing = next((key for key in expected if key not in found and (name or key not in _NEW)), None)
     if missing is not None:
         return f"{_joined(name, missing)} is missing"
     # Beside what the model checks by itself, nothing more is known.
     unknown = next((key for key in found if key not in expected and (name or key not in _UNCHECKED)), None)
     if unknown is not None:
         return f"the model has no {_joined(name, unknown)}"
-    return next(filter(None, (_difference(part, found[key], _joined(name, key)) for key, part in expected.items())), "")
+    present = ((key, part) for key, part in expected.items() if key in found)
+    return next(filter(None, (_difference(part, found[key], _joined(name, key)) for key, part in present)), "")
 
 
 def _tensor_difference(expected: Tensor, found: object, name: str) -> str:

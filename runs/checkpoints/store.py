@@ -7,7 +7,7 @@ is killed before that resumes from the previous save.
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +51,11 @@ class Saved:
     error: PixlateError | None = None
 
 
+def state_name(tag: str) -> str:
+    """The file of the state that is saved under a tag."""
+    return f"{tag}_state.pt"
+
+
 def has_state(folder: Path) -> bool:
     """Whether a run folder holds a training state. Raises CheckpointError where that cannot be known."""
     return _present(folder / STATE) or _present(folder / PREVIOUS)
@@ -83,16 +88,19 @@ class CheckpointStore:
         self._writing: Future[Saved] | None = None
         self._finished: list[Saved] = []
 
-    def save(self, progress: Progress, logs: Logs, *tags: str) -> None:
-        """Copy the current state, and write it in the background as the latest and under each further tag."""
+    def save(self, progress: Progress, logs: Logs, *tags: str, with_state: Sequence[str] = ()) -> None:
+        """Copy the current state, and write it in the background as the latest and under each further tag.
+
+        - tags: for which the networks are written; with_state: for which the state is kept too.
+        """
         self.wait()  # its copy of the state is about to be overwritten
         try:
             model = self._snapshot.take(self.model.state_dict())
-            state = new_state(model, progress, facts=self.facts, log_sizes=logs.sizes(), tags=tags)
+            state = new_state(model, progress, facts=self.facts, log_sizes=logs.sizes(), tags=[*tags, *with_state])
         except (PixlateError, MemoryError, RuntimeError) as error:  # PyTorch raises RuntimeError when out of memory
             self._finished.append(_failed(progress, error))
         else:
-            self._writing = self._worker.submit(self._write, progress, state, logs)
+            self._writing = self._worker.submit(self._write, progress, state, logs, with_state)
 
     def finished(self) -> list[Saved]:
         """The saves that have finished since the last call, oldest first."""
@@ -133,6 +141,18 @@ class CheckpointStore:
             images = state["position"]["images"]
             return state, f"{error} Resuming from the previous state, at {images} images."
 
+    def read_tagged(self, tag: str) -> dict[str, Any] | None:
+        """The state that was saved under a tag; None where there is none. Raises CheckpointError."""
+        path = self.folder / state_name(tag)
+        return check_state(read_state(path), path) if _present(path) else None
+
+    def go_back(self, tag: str) -> None:
+        """Make the state of a tag the latest one; the latest becomes the previous one. Raises DataError."""
+        self.files.record(*STATE_FILES)
+        if _present(self.folder / STATE):
+            link_state(self.folder / STATE, self.folder / PREVIOUS)
+        link_state(self.folder / state_name(tag), self.folder / STATE)
+
     def load(self, state: Mapping[str, Any]) -> None:
         """Load a state into the model. Raises CheckpointError for one that does not fit the model."""
         with foreign(self._unfitting):
@@ -159,12 +179,15 @@ class CheckpointStore:
     def _unfitting(self, problem: str) -> CheckpointError:
         return CheckpointError(f"the state in {quoted(self.folder)} does not fit the model: {problem}.")
 
-    def _write(self, progress: Progress, state: Mapping[str, Any], logs: Logs) -> Saved:
+    def _write(self, progress: Progress, state: Mapping[str, Any], logs: Logs, with_state: Sequence[str]) -> Saved:
+        names = [state_name(tag) for tag in with_state]
         try:
-            self.files.record(*STATE_FILES)
+            self.files.record(*STATE_FILES, *names, *(f"{name}.sha256" for name in names))
             logs.sync()  # before the state, which must not count lines that a power failure could still lose
             write_state(self.folder / STATE, state, keep_as=self.folder / PREVIOUS)
-            paths = [self.folder / STATE, *self._write_networks(state)]
+            for name in names:
+                link_state(self.folder / STATE, self.folder / name)
+            paths = [self.folder / name for name in (STATE, *names)] + self._write_networks(state)
         except Exception as error:  # this is another thread: `finished` returns the error to the main thread
             return _failed(progress, error)
         return Saved(progress, paths)

@@ -124,7 +124,10 @@ def test_the_examples_of_components_work(examples: Path, installed_plugin: Insta
     check_model("pix2pix_quick", plugins=plugins, ngf=2)
     check_dataset("stripes", tmp_path, plugins=plugins)
     check_model("pix2pix", plugins=plugins, **small, netD="patch_7x7", gan_mode="smooth_lsgan")
-    check_model("pix2pix", plugins=plugins, **small, norm="group", init_type="uniform", lr_policy="warm_up")
+    check_model(
+        "pix2pix", plugins=plugins, **small, norm="group", init_type="uniform", lr_policy="warm_up", optimizer="nadam"
+    )
+    check_model("pix2pix", plugins=plugins, **small, optimizer="adagrad")
 
 
 def test_the_examples_of_events_and_options_work(
@@ -145,11 +148,17 @@ def test_the_examples_of_events_and_options_work(
     assert (folder / "note.txt").read_text() == "well\n"
     assert (folder / "machines.txt").read_text().startswith("0 ")
     assert (folder / "newest.png").is_file()
-    assert len((folder / "distances.txt").read_text().splitlines()) == 4
+    assert re.fullmatch(r"(2 \{'distance': [\d.]+\}\n){2}", (folder / "metrics.txt").read_text())
+    assert (folder / "best_state.pt").is_file()
     assert (folder / "backup" / "latest_net_G.pth").is_file()
     assert (folder / "status.txt").read_text() == "finished\n"
     run(["pixlate", "runs"])
     assert capsys.readouterr().out == "trial\n"
+
+    run(["pixlate", "test", "--epoch", "best", "--num_threads", "0", "--device", "cpu"])
+    assert capsys.readouterr().err == ""
+    means = (tmp_path / "results" / "trial" / "test_best" / "means.txt").read_text()
+    assert re.fullmatch(r"(.*\.png -?\d\.\d{4}\n){2}", means)
 
     ((_, measured),) = get_plugins().implementations("metrics_measured")
     measured(run=make_run(tmp_path / "measured"), progress=progress(1, 1), metrics={"SSIM": 0.5})

@@ -5,6 +5,7 @@ import torch
 
 from pixlate import get_plugins
 from pixlate.models.lr_policies import LearningRate, Plateau, Policy, Schedule
+from pixlate.plugins.run import Progress
 
 SCHEDULE = Schedule(n_epochs=100, n_epochs_decay=100, lr_decay_iters=50)
 
@@ -14,24 +15,39 @@ def policy(name: str, schedule: Schedule = SCHEDULE) -> Policy:
     return result
 
 
+def factors(of: Policy, *epochs: int) -> list[float]:
+    return [of.factor(Progress(epoch)) for epoch in epochs]
+
+
 def test_linear_is_the_references_of_2025() -> None:
     linear = policy("linear")
-    assert [linear.factor(epoch) for epoch in (1, 100)] == [1.0, 1.0]
-    assert linear.factor(101) == pytest.approx(100 / 101)
-    assert linear.factor(200) == pytest.approx(1 / 101)
+    assert factors(linear, 1, 100) == [1.0, 1.0]
+    assert factors(linear, 101, 200) == pytest.approx([100 / 101, 1 / 101])
 
 
 def test_step_is_a_tenth_every_fifty_epochs() -> None:
     step = policy("step")
-    assert [step.factor(epoch) for epoch in (1, 50, 51, 100, 101)] == pytest.approx([1, 1, 0.1, 0.1, 0.01])
+    assert factors(step, 1, 50, 51, 100, 101) == pytest.approx([1, 1, 0.1, 0.1, 0.01])
 
 
 def test_cosine_never_rises_and_spans_the_decay_epochs() -> None:
-    factors = [policy("cosine").factor(epoch) for epoch in range(1, 201)]
-    assert factors == sorted(factors, reverse=True)
-    assert factors[0] == 1.0
-    assert factors[100] == pytest.approx(0.5)
-    assert 0 < factors[-1] < 1e-3
+    rates = factors(policy("cosine"), *range(1, 201))
+    assert rates == sorted(rates, reverse=True)
+    assert rates[0] == 1.0
+    assert rates[100] == pytest.approx(0.5)
+    assert 0 < rates[-1] < 1e-3
+
+
+@pytest.mark.parametrize(("name", "otherwise"), [("warmup", "linear"), ("warmup_cosine", "cosine")])
+def test_a_warm_up_rises_over_its_steps_to_the_policy_that_it_is_named_after(name: str, otherwise: str) -> None:
+    schedule = Schedule(n_epochs=2, n_epochs_decay=2, lr_warmup=4)
+    rising, plain = policy(name, schedule), policy(otherwise, schedule)
+    assert rising.per_step
+    assert not plain.per_step
+    assert [rising.factor(Progress(1, step=step)) for step in range(6)] == [0.25, 0.5, 0.75, 1, 1, 1]
+    for epoch in (2, 3, 4):
+        assert rising.factor(Progress(epoch, step=2)) == 0.75 * plain.factor(Progress(epoch))
+        assert rising.factor(Progress(epoch, step=100)) == plain.factor(Progress(epoch))
 
 
 def test_plateau_falls_only_where_the_loss_does_not() -> None:
@@ -39,8 +55,8 @@ def test_plateau_falls_only_where_the_loss_does_not() -> None:
     for epoch in range(1, 13):
         falling.epoch_ended(1 / epoch)
         flat.epoch_ended(1.0)
-    assert falling.factor(13) == 1.0
-    assert flat.factor(13) == pytest.approx(0.2)
+    assert factors(falling, 13) == [1.0]
+    assert factors(flat, 13) == pytest.approx([0.2])
 
 
 def test_plateau_agrees_with_torchs_scheduler() -> None:
@@ -54,7 +70,7 @@ def test_plateau_agrees_with_torchs_scheduler() -> None:
     for epoch, loss in enumerate(losses, 1):
         scheduler.step(loss)
         plateau.epoch_ended(loss)
-        assert plateau.factor(epoch + 1) == pytest.approx(optimizer.param_groups[0]["lr"])
+        assert plateau.factor(Progress(epoch + 1)) == pytest.approx(optimizer.param_groups[0]["lr"])
 
 
 def test_plateau_restores_its_state() -> None:
@@ -62,7 +78,7 @@ def test_plateau_restores_its_state() -> None:
     for _ in range(7):
         first.epoch_ended(1.0)
     second.load_state_dict(first.state_dict())
-    assert second.factor(8) == first.factor(8) == pytest.approx(0.2)
+    assert factors(second, 8) == factors(first, 8) == pytest.approx([0.2])
 
 
 def test_the_watched_losses_of_a_long_epoch_are_summed_exactly() -> None:

@@ -115,6 +115,7 @@ def test_accumulated_gradients_are_applied_with_the_last_batch_of_a_group() -> N
     for last in (False, True):
         updater.group = Group(2, last)
         updater.update(optimizers, a.sum() + (2 * b.sum() if last else 0))
+        updater.step_ended()
     assert a.item() == 0.0
     assert b.item() == 0.0
 

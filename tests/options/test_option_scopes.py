@@ -37,7 +37,7 @@ SHARED = (InferenceOptions, ExperimentOptions, ModelOptions, DataOptions, Traini
 #: "untrained": an option of test alone.
 EXPECTED = {
     "train test single load refuse contradiction": "input_nc netG ngf norm output_nc",
-    "train test single load refuse": "direction dropout n_layers_D ndf netD seed",
+    "train test single load refuse": "direction dropout n_layers_D ndf netD num_D seed",
     "train test single load list": "init_gain init_type",
     "train test single refuse": "crop_size ignore_metadata preprocess",
     "train test single ignore": "max_image_pixels",
@@ -45,14 +45,16 @@ EXPECTED = {
     "train test refuse": "dataset_mode pair_by",
     "train test load list": "lambda_L1",
     "train test list": "dataroot display_winsize",
-    "train refuse": "ema init_from load_size max_dataset_size phase",
+    "train refuse": "ema init_from load_size max_dataset_size optimizer phase",
     "train list": (
-        "accumulate batch_size beta1 cache cache_dir checkpoint_gradients clip_grad compile deterministic "
+        "accumulate batch_size beta1 beta2 cache cache_dir checkpoint_gradients clip_grad compile deterministic "
         "device display_env display_freq display_id display_ncols display_port display_server ema_decay flip "
-        "gan_mode gpu_ids html keep lambda_gp lr lr_decay_iters lr_policy max_bad_images memory n_epochs "
-        "n_epochs_decay nonfinite num_threads on_bad_image pool_size precision print_freq save_by_iter "
+        "gan_mode gpu_ids html keep lambda_gp lr lr_D lr_G lr_decay_iters lr_policy lr_warmup "
+        "max_bad_images memory n_D_steps n_epochs "
+        "n_epochs_decay nonfinite num_previews num_threads on_bad_image pool_size "
+        "precision preview print_freq save_by_iter "
         "save_epoch_freq save_every_minutes save_latest_freq serial_batches tensorboard update_html_freq "
-        "use_wandb wandb_project_name"
+        "use_wandb wandb_project_name weight_decay"
     ),
     "train ignore": "verbose",
     "ignore": "checkpoints_dir continue_train epoch epoch_count load_iter name overwrite resume suffix",

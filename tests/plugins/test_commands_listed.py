@@ -3,7 +3,7 @@
 from trainings import run
 
 COMMANDS = {"train", "test", "download", "new-plugin", "plugins"} | {
-    *("models", "datasets", "networks", "norms", "losses", "inits", "lr-policies", "viewers")
+    *("models", "datasets", "networks", "norms", "losses", "inits", "lr-policies", "optimizers", "viewers")
 }
 
 

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from pixlate.plugins.testing import check_dataset, check_model
 
@@ -80,19 +82,28 @@ FAULTS: Mapping[str, tuple[Mapping[str, str], str]] = {
     "watched loss": ({"more": "watched_losses = ('G_L2',)"}, "G_L2"),
     "names change": (
         {"result": "return StepResult({'G_L1': loss, f'G_{self.steps}': loss}, {})"},
-        "returns losses of other names in the second step",
+        "returns losses of other names in a later step",
     ),
     "images change": (
         {"result": "return StepResult({'G_L1': loss}, {f'fake_{self.steps}': fake})"},
-        "returns images of other names in the second step",
+        "returns images of other names in a later step",
     ),
-    "no learning": ({"update": "pass"}, "does not change 'G' in a step"),
+    "no learning": ({"update": "pass"}, "never calls self.update(name, loss), so that nothing is trained"),
+    "an idle optimizer": (
+        {"init": "self.E = self.add_network('E', lambda: nn.Linear(1, 1)); self.add_optimizer('E', self.E)"},
+        "never updates the optimizer 'E'",
+    ),
+    "no gradient": ({"step": "loss = l1_loss(fake * 0 + batch['A'], batch['B'])"}, "does not change 'G' in a step"),
+    "a loss that is not a number": (
+        {"step": "loss = l1_loss(fake, batch['B']) * float('nan')"},
+        "returns a loss 'G_L1' of nan",
+    ),
     "weights in no optimizer": (
         {"init": "self.add_network('E', lambda: nn.Linear(1, 1))"},
         "has weights of 'E' in no optimizer",
     ),
     "steps by itself": (
-        {"update": "loss.backward(); self.optimizers['G'].step(); self.optimizers['G'].zero_grad()"},
+        {"update": "self.update('G', loss); self.G.module[0].weight.data *= 1.01"},
         "changes weights before the last accumulated batch",
     ),
     "forgets": (
@@ -110,6 +121,10 @@ FAULTS: Mapping[str, tuple[Mapping[str, str], str]] = {
     "another size": (
         {"translation": "return {'fake_B': self.G(batch['A'])[..., ::2, ::2]}"},
         "returns 'fake_B' of (16, 16), not (32, 32)",
+    ),
+    "another scale than it says": (
+        {"more": "output_scale = 2", "step": "loss = l1_loss(fake, batch['B'][..., ::2, ::2])"},
+        "returns 'fake_B' of (32, 32), not (64, 64); see output_scale",
     ),
     "draws": (
         {"translation": "torch.rand(1); return {'fake_B': self.G(batch['A'])}"},
@@ -145,13 +160,93 @@ FAULTS: Mapping[str, tuple[Mapping[str, str], str]] = {
 }
 
 
+CONDITIONAL = """pass
+
+class Conditional(nn.Module):
+    def __init__(self, i, o):
+        super().__init__()
+        self.layer, self.embedding = nn.Conv2d(i, o, 1), nn.Embedding(4, o)
+
+    def forward(self, x, label=torch.zeros(1, dtype=torch.int64)):
+        return torch.tanh(self.layer(x) + self.embedding(label)[:, :, None, None])
+"""
+
+
+def make_conditional(n: int, seed: int) -> dict[str, Any]:
+    """A batch with a label for each image."""
+    generator = torch.Generator().manual_seed(seed)
+    images = {side: torch.rand(n, 3, 32, 32, generator=generator) * 2 - 1 for side in "AB"}
+    paths = {f"{side}_paths": [f"{seed}_{i}.png" for i in range(n)] for side in "AB"}
+    return {**images, **paths, "class": torch.randint(4, (n,), generator=generator)}
+
+
 def source(**parts: str) -> str:
     return SOURCE.format(**{**GOOD, **parts})
 
 
-def test_a_model_without_a_fault(installed_plugin: Install) -> None:
-    installed_plugin(source())
-    check_model("mine")
+#: What a model may do, and how the contract is checked then.
+ALLOWED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any]]] = {
+    "nothing more": ({}, {}),
+    "averages": ({"init": "self.average(self.G)"}, {"ema": True}),
+    "an update every third step": ({"more": "updates_every = {'G': 3}"}, {}),
+    "two updates in a step": (
+        {"update": "self.update('G', loss); self.update('G', l1_loss(self.G(batch['A']), fake.detach() * 0))"},
+        {},
+    ),
+    "another scale": (
+        {
+            "more": "output_scale = 2",
+            "network": "return nn.Sequential(nn.Conv2d(i, 4 * o, 1), norm(4 * o), nn.PixelShuffle(2), nn.Tanh())",
+        },
+        {},
+    ),
+    "a frozen helper": (
+        {
+            "init": "self.H = self.add_network('H', lambda: nn.Conv2d(3, 2, 3), trained=False)",
+            "step": "loss = l1_loss(self.H(fake), self.H(batch['B']))",
+        },
+        {},
+    ),
+    "a hook that holds a tensor": (
+        {"init": "self.G.module[0].register_forward_hook(lambda m, i, o: setattr(m, 'seen', o))"},
+        {},
+    ),
+    "noise": (
+        {
+            "translation": "x = batch['A']; return {'fake_B': self.G(0.5 * x + 0.1 * self.noise(batch, *x.shape[1:]))}",
+        },
+        {},
+    ),
+    "a condition": (
+        {
+            "network": "return Conditional(i, o)",
+            "step": "fake = self.G(batch['A'], batch['class']); loss = l1_loss(fake, batch['B'])",
+            "translation": "return {'real_A': batch['A'], 'fake_B': self.G(batch['A'], batch['class'])}",
+            "more": CONDITIONAL,
+        },
+        {"make_batch": make_conditional},
+    ),
+    "a network that depends on the data at test": (
+        {
+            "more": """def prepare(self, batch):
+        self.bias = self.add_network('E', lambda: nn.Conv2d(batch['A'].shape[1], 3, 1))
+        if self.train:
+            self.add_optimizer('E', self.bias)""",
+            "step": "fake = (fake + self.bias(batch['A'])) / 2; loss = l1_loss(fake, batch['B'])",
+            "update": "self.update(('G', 'E'), loss)",
+            "result": "return StepResult({'G_L1': loss}, {'real_A': batch['A']})",
+            "translation": "return {'fake_B': ((self.G(batch['A']) + self.bias(batch['A'])) / 2).tanh()}",
+        },
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ALLOWED)
+def test_a_model_without_a_fault(what: str, installed_plugin: Install) -> None:
+    parts, options = ALLOWED[what]
+    installed_plugin(source(**parts))
+    check_model("mine", **options)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

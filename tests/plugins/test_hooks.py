@@ -22,6 +22,8 @@ from pixlate.options.command.resolve import resolve
 from pixlate.plugins import Progress, Run, Sample, hookspecs
 from pixlate.plugins.testing import install_plugin, write_images
 from pixlate.runs.events import Events
+from pixlate.runs.gallery import Gallery
+from pixlate.runs.inference_run import InferenceRun
 from pixlate.runs.training import Trainer
 from pixlate.train import main, train
 
@@ -78,7 +80,7 @@ class Trained(SimpleNamespace):
 def train_once(folder: Path) -> Trained:
     """A real training, with a plugin that records every event, and for every event one that fails in it."""
     site = install_plugin(folder / "site", RECORDER, entry="recorder")
-    hooks = [hook for hook in EVENTS if hook not in ("run_finished", "metrics_measured")]
+    hooks = [hook for hook in EVENTS if hook not in ("run_finished", "metrics_measured", "translated")]
     for number, hook in enumerate(hooks):
         error = "SystemExit" if number == 0 else "OSError"
         install_plugin(site, FAILING.format(hook=hook, error=error), entry=f"failing_{hook}")
@@ -161,6 +163,17 @@ def test_hook_run_started(trained: Trained) -> None:
     fails_alone(trained, "run_started")
 
 
+def test_hook_step_started(trained: Trained) -> None:
+    """Before every step, with the position of the step before."""
+    positions = [(name, arguments["progress"]) for name, arguments in trained.events if name.startswith("step_")]
+    assert [name for name, _ in positions] == ["step_started", "step_ended"] * EPOCHS * IMAGES
+    started, ended = ([at for name, at in positions if name == hook] for hook in ("step_started", "step_ended"))
+    assert started[0] == Progress()
+    for before, after in zip(started, ended, strict=True):
+        assert before.after(1) == after
+    fails_alone(trained, "step_started")
+
+
 def test_hook_step_ended(trained: Trained) -> None:
     """After every step, with the position."""
     positions = [arguments["progress"] for arguments in trained.calls("step_ended")]
@@ -227,6 +240,27 @@ def test_hook_metrics_measured(tmp_path: Path, installed_plugin: Install, caplog
     assert [(name, arguments["metrics"]) for name, arguments in recorded] == [("metrics_measured", {"SSIM": 0.5})] * 2
     assert len(caplog.messages) == 1
     assert importlib.import_module("pixlate_failing").CALLS == ["metrics_measured"]
+
+
+def test_hook_translated(tmp_path: Path, installed_plugin: Install, caplog: pytest.LogCaptureFixture) -> None:
+    """In a test after every batch, between `run_started` and `run_finished`; a plugin that fails is left out."""
+    installed_plugin(RECORDER, entry="recorder")
+    installed_plugin(FAILING.format(hook="translated", error="ValueError"), entry="failing")
+    model = pixlate.create_model("pix2pix", netG="resnet_6blocks", ngf=1, ndf=1)
+    events = Events(get_plugins(), [])
+    batch, images = {"A": torch.zeros(2, 3, 8, 8)}, {"fake_B": torch.zeros(2, 3, 8, 8)}
+    with Gallery(tmp_path / "results", "title") as gallery:
+        run = InferenceRun("trial", gallery, {}, model=model, epoch_size=4, data="", events=events)
+        with run.finishing():
+            for _ in range(2):
+                run.translated(batch, images)
+    recorded = importlib.import_module("pixlate_recorder").EVENTS
+    assert [name for name, _ in recorded] == ["run_started", "translated", "translated", "run_finished"]
+    assert recorded[1][1]["batch"] is batch
+    assert recorded[2][1]["images"] is images
+    assert (run.command, run.progress.images) == ("test", 4)
+    assert len(caplog.messages) == 1
+    assert importlib.import_module("pixlate_failing").CALLS == ["translated"]
 
 
 def test_hook_checkpoint_saved(trained: Trained) -> None:
@@ -371,12 +405,32 @@ def test_hook_register_lr_policies(installed_plugin: Install) -> None:
 from pixlate.models import Policy
 
 class Halving(Policy):
-    def factor(self, epoch): return 0.5 ** (epoch - 1)
+    def factor(self, progress): return 0.5 ** (progress.epoch - 1)
 """
     installed_plugin(plugin_of("register_lr_policies", "register('halving', Halving)", policy))
     model = pixlate.create_model("pix2pix", lr_policy="halving", netG="resnet_6blocks", ngf=2, ndf=2, lr=1.0)
     model.start_epoch(3)
     assert model.optimizers["G"].param_groups[0]["lr"] == 0.25
+
+
+def test_hook_register_optimizers(installed_plugin: Install) -> None:
+    """A class of torch.optim, and a function, receive the learning rate, the betas and the weight decay."""
+    function = """
+from torch.optim import SGD
+
+def plain(params, *, lr, betas, weight_decay):
+    return SGD(params, lr=10 * lr, weight_decay=weight_decay)
+"""
+    calls = "register('nadam', 'torch.optim:NAdam')\n    register('plain', plain)"
+    installed_plugin(plugin_of("register_optimizers", calls, function))
+    options = {"netG": "resnet_6blocks", "ngf": 2, "ndf": 2, "lr": 0.5, "beta2": 0.9, "weight_decay": 0.25}
+    nadam, plain = (pixlate.create_model("pix2pix", optimizer=name, **options) for name in ("nadam", "plain"))
+    assert isinstance(nadam.optimizers["G"], torch.optim.NAdam)
+    assert nadam.optimizers["G"].param_groups[0]["betas"] == (0.5, 0.9)
+    group = plain.optimizers["D"].param_groups[0]
+    assert (group["lr"], group["weight_decay"]) == (5.0, 0.25)
+    plain.start_epoch(1)
+    assert group["lr"] == 5.0
 
 
 def test_hook_register_viewers(

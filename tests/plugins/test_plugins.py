@@ -206,7 +206,17 @@ def test_the_plugin_of_every_component_is_stored(run_of_a_plugin: tuple[Path, st
     stored = json.loads((run_of_a_plugin[0] / "options.json").read_text())["components"]
     assert stored["model"] == {"name": "mine", "plugin": "mine", "distribution": "pixlate-mine", "version": "1.2"}
     assert stored["netG"]["plugin"] == "pixlate.models"
-    assert set(stored) == {"model", "dataset_mode", "netG", "netD", "norm", "init_type", "gan_mode", "lr_policy"}
+    assert set(stored) == {
+        "model",
+        "dataset_mode",
+        "netG",
+        "netD",
+        "norm",
+        "init_type",
+        "gan_mode",
+        "lr_policy",
+        "optimizer",
+    }
 
 
 def test_a_missing_plugin_is_named_with_its_distribution(

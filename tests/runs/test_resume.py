@@ -224,11 +224,11 @@ def test_deterministic_algorithms_are_used_for_the_run_alone(folder: Path) -> No
     shown = """
 import torch
 from pixlate.runs.training import Trainer
-reseed = Trainer.reseed
+start_step = Trainer.start_step
 def printing(self, progress):
     print("deterministic", torch.are_deterministic_algorithms_enabled(), flush=True)
-    return reseed(self, progress)
-Trainer.reseed = printing
+    return start_step(self, progress)
+Trainer.start_step = printing
 """
     short = ("--n_epochs", "1", "--n_epochs_decay", "0")
     assert "deterministic True" in train(folder / "det", *PIX2PIX, *short, "--deterministic", before=shown).output

@@ -155,7 +155,7 @@ def test_a_damaged_latest_gives_way_to_the_one_before(folder: Path, damage: obje
 def test_the_one_before_is_not_replaced_by_a_damaged_one(folder: Path) -> None:
     run_folder = copy_of(folder, "twice damaged")
     (run_folder / "latest_state.pt").write_bytes(b"nothing")
-    dies = "import os; from pixlate.runs.training import Trainer; Trainer.reseed = lambda *a: os._exit(9)"
+    dies = "import os; from pixlate.runs.training import Trainer; Trainer.start_step = lambda *a: os._exit(9)"
     train(run_folder.parent, "--continue_train", "--n_epochs", "5", before=dies, expect=9)
     assert read_state(run_folder / "latest_state.pt")["position"]["images"] == 24
     assert read_state(run_folder / "previous_state.pt")["position"]["images"] == 24
