@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from torch.utils.data import Dataset
 
 from pixlate.options.shared import DataOptions
+from pixlate.plugins.field import Field
 from pixlate.util.text import counted
 
 from .folders import dataroot_of
@@ -50,6 +51,11 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
         """The folder that `--dataroot` names. Raises OptionError if none is named, DataError if it does not exist."""
         return dataroot_of(self.shared.dataroot)
 
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """The fields of a sample by name, known before models are built; empty for a data set that declares none."""
+        return {}
+
     @abstractmethod
     def __len__(self) -> int:
         """The number of items in an epoch."""
@@ -58,8 +64,8 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
     def sample(self, index: int, rng: random.Random) -> Item:
         """One item; all random numbers are drawn from `rng`.
 
-        "A", and "B" if there are two sides: C×H×W float32 in [-1, 1]; "A_paths", "B_paths": the paths of the files.
-        Raises BadImageError for an image that cannot be read.
+        "A", and "B" if there are two sides: C×H×W float32 in [-1, 1]; "A_paths", "B_paths": the paths of the files;
+        further fields by their names, tensors and numbers. Raises BadImageError for an image that cannot be read.
         """
 
     def files(self) -> Sequence[Path]:

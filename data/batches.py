@@ -33,7 +33,9 @@ def fetch(dataset: BaseDataset[Any], keys: Keys) -> Loaded:
 
 
 def collate(items: Sequence[Mapping[str, Any]]) -> Batch:
-    """A batch from items: tensors are stacked, everything else is listed.
+    """A batch from items: tensors are stacked, numbers become a tensor, everything else is listed.
+
+    Whole numbers become int64, others float32.
 
     Raises DataError, naming the files, for tensors of different sizes.
     """
@@ -73,6 +75,8 @@ def _item(dataset: BaseDataset[Any], epoch: int, index: int, bad: list[BadImageE
 
 def _collate_field(name: str, items: Sequence[Mapping[str, Any]]) -> Any:
     values = [item[name] for item in items]
+    if isinstance(values[0], bool | int | float):
+        return torch.tensor(values, dtype=torch.float32 if isinstance(values[0], float) else None)
     if not isinstance(values[0], Tensor):
         return values
     for item, value in zip(items, values, strict=True):

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pixlate.errors import DataError, OptionError
 from pixlate.options.shared import DataOptions
+from pixlate.plugins.field import Field
 from pixlate.util.text import quoted
 
 from .base import BaseDataset
@@ -51,6 +52,12 @@ class ImageDataset(BaseDataset[Config]):
         self.channels = dict(zip(sides, (shared.input_nc, shared.output_nc), strict=True))
         self.reading = Reading(shared.ignore_metadata, shared.max_image_pixels)
         _check_options(shared)
+
+    @property
+    def fields(self) -> dict[str, Field]:
+        """The sides that its files hold."""
+        sides = sorted({side for group in self.groups for source in group for side in source.sides})
+        return {side: Field(channels=self.channels[side]) for side in sides}
 
     def files(self) -> Sequence[Path]:
         """The image files, in order."""

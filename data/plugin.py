@@ -37,4 +37,9 @@ def register_datasets(register: Register) -> None:
         "pixlate.data.datasets:UnalignedDataset",
         help="two collections, <phase>A/ and <phase>B/, that are not pairs",
     )
+    register(
+        "domains",
+        "pixlate.data.domains:DomainsDataset",
+        help="several domains, a folder <phase>/<domain>/ for each: images with their domain and a target domain",
+    )
     register("single", "pixlate.data.datasets:SingleDataset", help="the images in one folder, for testing only")

@@ -20,6 +20,7 @@ from pixlate.options.command.stored import StoredRun
 from pixlate.options.fields import defaults_of
 from pixlate.options.optimisation import Seeded
 from pixlate.options.shared import NetworkOptions
+from pixlate.plugins.field import Field, directed
 from pixlate.plugins.manager import Plugins
 from pixlate.util.text import quoted
 
@@ -127,7 +128,9 @@ def _own_direction(plugins: Plugins, saved: _Saved, device: str, stored: StoredR
             if name
             else f"'{folder}' has neither the options of a run nor a file '{tag}_net_G*.pth'."
         )
-    return _for_inference(plugins, str(options["model"]), options, device, saved_networks(folder, tag, use_ema=True))
+    fields = directed(stored.read_fields() if stored else {}, str(options.get("direction", "AtoB")))
+    networks = saved_networks(folder, tag, use_ema=True)
+    return _for_inference(plugins, str(options["model"]), options, device, networks, fields)
 
 
 def _from_file(plugins: Plugins, path: Path, device: str) -> BaseModel[Any]:
@@ -137,7 +140,12 @@ def _from_file(plugins: Plugins, path: Path, device: str) -> BaseModel[Any]:
 
 
 def _for_inference(
-    plugins: Plugins, name: str, options: Mapping[str, Any], device: str, saved: SavedNetworks
+    plugins: Plugins,
+    name: str,
+    options: Mapping[str, Any],
+    device: str,
+    saved: SavedNetworks,
+    fields: Mapping[str, Field] | None = None,
 ) -> BaseModel[Any]:
     """Create a model from the options that its architecture depends on, and load its networks.
 
@@ -148,7 +156,13 @@ def _for_inference(
     known = defaults_of(owners)
     architecture = {option: value for option, value in options.items() if option in known}
     model = create_model(
-        plugins, component.name, train=False, device=choose_device(device), check=saved.check, **architecture
+        plugins,
+        component.name,
+        train=False,
+        device=choose_device(device),
+        fields=fields or None,
+        check=saved.check,
+        **architecture,
     )
     saved.load(model)
     return model

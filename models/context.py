@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from pixlate.plugins.component import Component
+from pixlate.plugins.field import Field
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class ModelContext:
     - train: False for a model that only translates.
     - components: the component that each option of type NameOf names, by the option's name ("netG", "norm",
       "gan_mode", …); the model's own options are included.
-    - fields: the fields of the data by name; None where the data set declares none.
+    - fields: the fields of the data by name, with A as the input; None or empty where the data set declares none.
     - check: called before each network is built, with its name and the network on the meta device, which takes no
       memory. Raises CheckpointError where the weights to be loaded belong to another network.
     """
@@ -26,7 +27,7 @@ class ModelContext:
     device: torch.device
     train: bool
     components: Mapping[str, Component]
-    fields: Mapping[str, Any] | None = None
+    fields: Mapping[str, Field] | None = None
     check: Callable[[str, nn.Module], None] | None = None
 
     def __deepcopy__(self, memo: object) -> "ModelContext":

@@ -16,6 +16,7 @@ from pixlate.options.shared import (
     TrainingOptions,
 )
 from pixlate.plugins.component import Component
+from pixlate.plugins.field import Field
 from pixlate.plugins.manager import Plugins
 from pixlate.util.foreign import foreign
 
@@ -36,7 +37,7 @@ def create_model(
     *,
     train: bool,
     device: torch.device,
-    fields: Mapping[str, Any] | None = None,
+    fields: Mapping[str, Field] | None = None,
     check: Callable[[str, nn.Module], None] | None = None,
     **options: Any,
 ) -> BaseModel[Any]:

@@ -16,6 +16,7 @@ from pixlate.models import create as models
 from pixlate.models.base import BaseModel
 from pixlate.models.execution.device import choose_device
 from pixlate.models.networks.init import initialise
+from pixlate.plugins.field import Field
 from pixlate.plugins.manager import Plugins
 
 from .default_plugins import get_plugins
@@ -26,7 +27,7 @@ def create_model(
     *,
     train: bool = True,
     device: str | torch.device = "cpu",
-    fields: Mapping[str, Any] | None = None,
+    fields: Mapping[str, Field] | None = None,
     plugins: Plugins | None = None,
     **options: Any,
 ) -> BaseModel[Any]:

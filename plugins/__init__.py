@@ -6,6 +6,7 @@ A plugin is a module named by an entry point of the group `pixlate`; see docs/pl
 from pixlate.options.fields import FiniteFloat, NameOf, Scope, option
 
 from .component import Component, PluginInfo
+from .field import Field
 from .hookspecs import hookimpl
 from .manager import Plugins
 from .registry import Register, Registry
@@ -13,6 +14,7 @@ from .run import Progress, Run, RunLog, Sample, Timing
 
 __all__ = [
     "Component",
+    "Field",
     "FiniteFloat",
     "NameOf",
     "PluginInfo",

@@ -7,9 +7,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from pixlate.data.base import BaseDataset, Item
+from pixlate.data.batches import collate
 from pixlate.data.create import make_dataset
 from pixlate.data.previews import PreviewImages
 from pixlate.errors import PixlateError
@@ -80,9 +79,8 @@ class HeldOutSamples:
         item = self._item(index)
         if item is None:
             return None
-        batch = {name: value[None] if isinstance(value, Tensor) else [value] for name, value in item.items()}
         try:
-            images = {name: image.float().cpu() for name, image in model.translate(batch).items()}
+            images = {name: image.float().cpu() for name, image in model.translate(collate([item])).items()}
         except Exception as error:  # a size that the networks do not take, or no memory for it
             self._leave_out(index, error, str(item.get("A_paths", "")))
             return None

@@ -22,6 +22,7 @@ from pixlate.models.networks import describe_networks
 from pixlate.options.command.requirements import require_epochs
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.options.shared import DataOptions, ModelOptions, TrainingOptions
+from pixlate.plugins.field import directed
 from pixlate.plugins.manager import Plugins
 from pixlate.plugins.run import Progress
 from pixlate.util.owned import OwnFiles
@@ -84,6 +85,7 @@ def _build(resolved: ResolvedOptions, files: OwnFiles, events: Events, stop: Sto
         "machine": machine_fingerprint(str(model.device)),
         "options": defining_options(resolved),
         "value_ranges": stored_ranges(dataset.value_ranges),
+        "fields": {name: field.to_json() for name, field in dataset.fields.items()},
     }
     checkpoints = CheckpointStore(resolved.folder, model, facts=facts, keep=options.keep, files=files)
     check_free_space(resolved.folder, model)
@@ -144,7 +146,8 @@ def _data_and_model(resolved: ResolvedOptions) -> tuple[BaseDataset[Any], BaseMo
     log.info(f"Data: {dataset.describe()}.")
     if resolved.stored:
         dataset.use_value_ranges(read_ranges(resolved.stored.value_ranges))
-    context = ModelContext(device, train=True, components=resolved.components)
+    fields = directed(dataset.fields, data_options.direction)
+    context = ModelContext(device, train=True, components=resolved.components, fields=fields)
     model = make_model(resolved.components["model"], resolved.values, context)
     log.info(f"Training on {model.execution}.")
     log.info(describe_networks(model.networks, layers=bool(resolved.values["verbose"])))

@@ -153,6 +153,6 @@ def _store_options(
         history.append({"images": progress.images, "changed": changed})
     stored = resolved.to_store(machine_fingerprint(str(resolved.values["device"])))
     checkpoints.files.claim(OPTIONS, LISTING)
-    ranges = checkpoints.facts["value_ranges"]
-    write_stored(resolved.folder, replace(stored, changes=history, value_ranges=ranges))
+    ranges, fields = checkpoints.facts["value_ranges"], checkpoints.facts["fields"]
+    write_stored(resolved.folder, replace(stored, changes=history, value_ranges=ranges, fields=fields))
     write_listing(resolved.folder / LISTING, resolved)

@@ -27,6 +27,7 @@ from pixlate.models.weights import saved_networks
 from pixlate.options.command.listing import write_listing
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.options.shared import InferenceOptions
+from pixlate.plugins.field import directed
 from pixlate.plugins.manager import Plugins
 from pixlate.util.owned import OwnFiles
 from pixlate.util.text import quoted
@@ -56,11 +57,14 @@ class Tester:
         device = choose_device(str(resolved.values["device"]), str(resolved.values["gpu_ids"]))
         self.tag = f"iter_{self.options.load_iter}" if self.options.load_iter else self.options.epoch
         saved = saved_networks(resolved.folder, self.tag, use_ema=self.options.use_ema)
-        context = ModelContext(device, train=False, components=resolved.components, check=saved.check)
-        self.model = make_model(resolved.components["model"], resolved.values, context)
-        log.info(f"Testing on {self.model.execution}.")
         self.dataset = self._dataset()
         self.data_options = self.dataset.shared
+        # The fields of the training: a folder to be translated may lack some, such as the target domain.
+        fields = (resolved.stored.read_fields() if resolved.stored else {}) or dict(self.dataset.fields)
+        fields = directed(fields, self.data_options.direction)
+        context = ModelContext(device, train=False, components=resolved.components, fields=fields, check=saved.check)
+        self.model = make_model(resolved.components["model"], resolved.values, context)
+        log.info(f"Testing on {self.model.execution}.")
         log.info(f"Data: {self.dataset.describe()}.")
         if resolved.stored:
             self.dataset.use_value_ranges(read_ranges(resolved.stored.value_ranges))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pixlate.errors import CheckpointError
+from pixlate.plugins.field import Field
 from pixlate.util.files import write_whole
 from pixlate.util.foreign import foreign, read_small, reason
 from pixlate.util.text import quoted
@@ -25,6 +26,7 @@ class StoredRun:
     - plugin_files: the digest of each plugin file, by path; environment: the machine fingerprint.
     - changes: one entry for each resume with other options: the images seen, and the changes.
     - value_ranges: the values that became black and white, by side, of images with more than 8 bits.
+    - fields: the fields of the data, by name, as plain values.
     - is_listing: the options are from train_opt.txt, which states them without guarantee: flags may contradict them.
     """
 
@@ -35,7 +37,12 @@ class StoredRun:
     environment: Mapping[str, Any] = field(default_factory=dict)
     changes: Sequence[Mapping[str, Any]] = ()
     value_ranges: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     is_listing: bool = False
+
+    def read_fields(self) -> dict[str, Field]:
+        """The fields of the data, by name."""
+        return {name: Field.from_json(values) for name, values in self.fields.items()}
 
 
 def read_stored(folder: Path) -> StoredRun | None:
@@ -69,6 +76,7 @@ def _stored_run(data: Mapping[str, Any], path: Path) -> StoredRun:
         dict(data.get("environment", {})),
         [dict(change) for change in data.get("changes", [])],
         {str(side): _extremes(pair) for side, pair in data.get("value_ranges", {}).items()},
+        {str(name): Field.from_json(values).to_json() for name, values in data.get("fields", {}).items()},
     )
 
 
@@ -94,6 +102,7 @@ def write_stored(folder: Path, stored: StoredRun) -> None:
         "environment": dict(stored.environment),
         "changes": list(stored.changes),
         **({"value_ranges": dict(stored.value_ranges)} if stored.value_ranges else {}),
+        **({"fields": dict(stored.fields)} if stored.fields else {}),
     }
     # Durable: a checkpoint without the options that it was trained with could not be loaded.
     write_whole(folder / FILE, (json.dumps(data, indent=2) + "\n").encode(), durable=True)

@@ -1,13 +1,14 @@
 """The contract tests for plugin authors: `check_model` and `check_dataset`."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from pixlate.data import plugin as datasets
 from pixlate.models import plugin as models
 from pixlate.plugins.discovery import load_plugins
+from pixlate.plugins.field import Field
 from pixlate.plugins.manager import Plugins
 
 
@@ -16,6 +17,7 @@ def check_model(
     *,
     device: str = "cpu",
     make_batch: Callable[[int, int], dict[str, Any]] | None = None,
+    fields: Mapping[str, Field] | None = None,
     plugins: Plugins | None = None,
     **options: Any,
 ) -> None:
@@ -26,6 +28,7 @@ def check_model(
     nothing; `--direction BtoA`, `--accumulate`, `--precision bf16` and `train=False` work.
 
     - make_batch: for a model that needs more than "A" and "B": `make_batch(n, seed)` returns a batch of n images.
+    - fields: of the data, for a model that depends on more than "A" and "B"; the batches have values of them.
     - plugins: where names are looked up; None for built-in and installed plugins.
     - options: as on the command line (`netG="unet_128"`), over the model's defaults and `ngf=4, ndf=4`.
 
@@ -33,7 +36,7 @@ def check_model(
     """
     from .model_contract import ModelContract  # imported here, so that pytest starts without importing torch
 
-    ModelContract(plugins or _installed(), name, device, make_batch, options).check()
+    ModelContract(plugins or _installed(), name, device, make_batch, fields, options).check()
 
 
 def check_dataset(name: str, dataroot: Path | str, *, plugins: Plugins | None = None, **options: Any) -> None:

@@ -1,5 +1,6 @@
 """The contract of a data set, which `pixlate.plugins.testing.check_dataset` checks on a small folder."""
 
+import math
 import pickle
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,6 +13,7 @@ from torch import Tensor
 from pixlate.data import BaseDataset
 from pixlate.data.create import create_dataset
 from pixlate.data.loading import BatchLoader
+from pixlate.plugins.field import Field
 from pixlate.plugins.manager import Plugins
 
 from .comparison import identical, random_states
@@ -42,6 +44,9 @@ def _check_items(name: str, dataset: BaseDataset[Any]) -> None:
             if side in item:
                 _check_image(name, side, item[side])
                 _require(isinstance(item.get(f"{side}_paths"), str), name, f"has items without a '{side}_paths' name")
+        for field_name, field in dataset.fields.items():
+            _require(field_name in item, name, f"declares a field '{field_name}' that its items lack")
+            _check_field(name, field_name, field, item[field_name])
 
 
 def _check_image(name: str, side: str, image: Any) -> None:
@@ -49,6 +54,23 @@ def _check_image(name: str, side: str, image: Any) -> None:
     _require(valid, name, f"returns '{side}' that is no C×H×W tensor of float32")
     in_range = bool(torch.isfinite(image).all()) and float(image.abs().max()) <= 1
     _require(in_range, name, f"returns '{side}' with values outside [-1, 1]")
+
+
+def _check_field(name: str, field_name: str, field: Field, value: Any) -> None:
+    """A value is of the kind that its field declares."""
+    what = f"returns '{field_name}'"
+    if field.kind == "category":
+        number = int(value) if isinstance(value, int | Tensor) and not isinstance(value, bool) else -1
+        _require(0 <= number < field.classes, name, f"{what} of {value!r}, not a class from 0 to {field.classes - 1}")
+    elif field.kind == "scalar":
+        _require(isinstance(value, float | Tensor) and math.isfinite(float(value)), name, f"{what} that is no number")
+    else:
+        _check_image(name, field_name, value)
+        found, expected = value.shape[0], field.tensor_channels
+        _require(found == expected, name, f"{what} of {found} channels; its field declares {expected}")
+        if field.kind == "labels":
+            one = bool((value.sum(0) == 2 - field.classes).all()) and bool((value.abs() == 1).all())
+            _require(one, name, f"{what} that is not 1 for one class and -1 for the others")
 
 
 def _check_files(name: str, dataset: BaseDataset[Any]) -> None:

@@ -9,7 +9,8 @@ from typing import Literal
 
 import pytest
 
-Kind = Literal["aligned", "unaligned", "single"]
+Kind = Literal["aligned", "unaligned", "single", "domains"]
+COLOURS = ("navy", "gold", "crimson")  # of the circles in the domains, the first two of A and B
 
 
 def install_plugin(
@@ -82,30 +83,34 @@ def write_images(
 ) -> Path:
     """Write synthetic images in the reference's folder layout; returns the folder.
 
-    - kind: "aligned" (A and B side by side in <phase>/), "unaligned" (<phase>A/ and <phase>B/) or "single" (no
-      subfolders).
+    - kind: "aligned" (A and B side by side in <phase>/), "unaligned" (<phase>A/ and <phase>B/), "domains" (three
+      folders in <phase>/, named after colours) or "single" (no subfolders).
     - size: of a square image in pixels; count: images per subfolder.
     """
     from PIL import Image, ImageDraw
 
-    def draw(path: Path, number: int, sides: int) -> None:
+    def draw(path: Path, number: int, *colours: str) -> None:
+        sides = len(colours)
         pair = Image.new("RGB", (size * sides, size))
         gradient = Image.linear_gradient("L").resize((size, size))
-        for side in range(sides):
+        for side, colour in enumerate(colours):
             image = Image.merge("RGB", [gradient, gradient.rotate(90), gradient.rotate(180)])
             edge = size // 8 + number % (size // 4)
-            ImageDraw.Draw(image).ellipse((edge, edge, size - edge, size - edge), ("navy", "gold")[side])
+            ImageDraw.Draw(image).ellipse((edge, edge, size - edge, size - edge), colour)
             pair.paste(image, (size * side, 0))
         path.parent.mkdir(parents=True, exist_ok=True)
         pair.save(path)
 
     for number in range(count):
         if kind == "single":
-            draw(folder / f"{number}.png", number, 1)
+            draw(folder / f"{number}.png", number, COLOURS[0])
         for phase in phases if kind != "single" else ():
             if kind == "aligned":
-                draw(folder / phase / f"{number}.png", number, 2)
+                draw(folder / phase / f"{number}.png", number, *COLOURS[:2])
+            elif kind == "domains":
+                for index, colour in enumerate(COLOURS):
+                    draw(folder / phase / colour / f"{number}.png", number + index * count, colour)
             else:
-                draw(folder / f"{phase}A" / f"{number}.png", number, 1)
-                draw(folder / f"{phase}B" / f"{number}.png", number + count, 1)
+                draw(folder / f"{phase}A" / f"{number}.png", number, COLOURS[0])
+                draw(folder / f"{phase}B" / f"{number}.png", number + count, COLOURS[0])
     return folder

@@ -19,12 +19,14 @@ from pixlate.models.updater import Group
 from pixlate.options.command.parser import build_parser
 from pixlate.options.fields import checked, options_of
 from pixlate.options.shared import DataOptions, ExperimentOptions, ModelOptions, TrainingOptions
+from pixlate.plugins.field import Field
 from pixlate.plugins.manager import Plugins
 from pixlate.plugins.run import Progress
 from pixlate.util.randomness import reseed
 from pixlate.util.sizes import SideRule
 
 from .comparison import identical, random_states
+from .random_batches import random_batch
 
 Batch = dict[str, Any]
 MakeBatch = Callable[[int, int], Batch]
@@ -37,6 +39,7 @@ class ModelContract:
 
     - options: the model's own and shared options, over its defaults and over `ngf=4, ndf=4`.
     - make_batch: `make_batch(n, seed)` returns a batch of n images, for models that need more than "A" and "B".
+    - fields: of the data, which random batches have.
     """
 
     def __init__(
@@ -45,8 +48,10 @@ class ModelContract:
         name: str,
         device: str,
         make_batch: MakeBatch | None,
+        fields: Mapping[str, Field] | None,
         options: Mapping[str, Any],
     ) -> None:
+        self.fields = fields
         self.plugins = plugins
         self.component = plugins.registry("model").get(name)
         self.name, self.device, self.options = self.component.name, device, {**TINY, **options}
@@ -197,7 +202,8 @@ class ModelContract:
     def make(self, *, train: bool = True, **options: Any) -> BaseModel[Any]:
         """Create the model with the options of the test, and further ones."""
         device = choose_device(self.device)
-        return create_model(self.plugins, self.name, train=train, device=device, **{**self.options, **options})
+        options = {**self.options, **options}
+        return create_model(self.plugins, self.name, train=train, device=device, fields=self.fields, **options)
 
     def require(self, condition: bool, problem: str) -> None:
         """Raise AssertionError with the problem unless the condition is true."""
@@ -218,15 +224,13 @@ class ModelContract:
         return SideRule.of(self.make().networks.values()).at_least(MIN_SIDE)
 
     def _random_batch(self, n: int, seed: int) -> Batch:
-        generator = torch.Generator().manual_seed(seed)
-        channels = [self._shared.input_nc, self._shared.output_nc]
-        sizes = [self._size, int(self._size * self._output_scale)]
-        batch: Batch = {}
-        sides = "AB" if self._shared.direction == "AtoB" else "BA"
-        for side, count, size in zip(sides, channels, sizes, strict=True):
-            batch[side] = torch.rand(n, count, size, size, generator=generator) * 2 - 1
-            batch[f"{side}_paths"] = [f"{seed}_{i}.png" for i in range(n)]
-        return batch
+        shared = self._shared
+        fields = self.fields
+        if fields is None:
+            sides = "AB" if shared.direction == "AtoB" else "BA"
+            A, B = Field(channels=shared.input_nc), Field(channels=shared.output_nc, scale=self._output_scale)
+            fields = dict(zip(sides, (A, B), strict=True))
+        return random_batch(fields, n, self._size, seed)
 
     @staticmethod
     def _input_of(model: BaseModel[Any], batch: Batch) -> Tensor:
