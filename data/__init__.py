@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from .base import BaseDataset, Item
     from .folders import find_images
     from .image_dataset import ImageDataset, Source
+    from .readers import Reader, Shape
     from .reading import read_image
     from .transforms import Pixels, preprocess, size_of
+    from .writers import Writer
 
 _HOMES = {
     "BaseDataset": "pixlate.data.base",
@@ -23,7 +25,10 @@ _HOMES = {
     "Item": "pixlate.data.base",
     "ImageDataset": "pixlate.data.image_dataset",
     "Pixels": "pixlate.data.transforms",
+    "Reader": "pixlate.data.readers",
+    "Shape": "pixlate.data.readers",
     "Source": "pixlate.data.image_dataset",
+    "Writer": "pixlate.data.writers",
     "find_images": "pixlate.data.folders",
     "preprocess": "pixlate.data.transforms",
     "read_image": "pixlate.data.reading",
@@ -36,7 +41,10 @@ __all__ = [
     "Item",
     "ImageDataset",
     "Pixels",
+    "Reader",
+    "Shape",
     "Source",
+    "Writer",
     "find_images",
     "preprocess",
     "read_image",

@@ -1,7 +1,7 @@
 """Caches resized images in files, one `.npy` each, so that later epochs need not decode them.
 
-Cached are 8-bit C×H×W pixels before the crop: cropping, flipping and normalising are done afterwards, so that a cached
-image and a decoded one give the same tensor. A file's name is a hash of everything that its pixels depend on
+Cached are C×H×W pixels, of 8 bits or float32, before the crop: cropping and flipping are done afterwards, so that a
+cached image and a decoded one give the same tensor. A file's name is a hash of everything that its pixels depend on
 (`entry_name`), so that a file never becomes outdated. It is written under a temporary name and renamed, and mapped into
 memory when read: the processes of a run, and several runs at once, share a folder without locks, and share its pages.
 """
@@ -64,8 +64,8 @@ class CacheFolder:
         self._write_budget = 0  # bytes to write before free space is measured again
         self._full = False
 
-    def load(self, name: str, channels: int) -> Pixels | None:
-        """The C×H×W image of that name; None if there is none, or no valid file of this user.
+    def load(self, name: str, channels: int, *, deep: bool = False) -> Pixels | None:
+        """The C×H×W image of that name, float32 if `deep`; None if there is none, or no valid file of this user.
 
         Links and files of other users are ignored: in a shared folder anybody could have put them there.
         """
@@ -77,7 +77,7 @@ class CacheFolder:
             pixels = npy.open_memmap(path, mode="r")
         except Exception:  # numpy raises many types for a damaged header: ValueError, SyntaxError, MemoryError, …
             return None
-        if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[0] != channels:
+        if pixels.dtype != (np.float32 if deep else np.uint8) or pixels.ndim != 3 or pixels.shape[0] != channels:
             return None
         if status.st_mtime < self._opened_time:
             with contextlib.suppress(OSError):
@@ -161,10 +161,10 @@ class ImageCache:
         self.folders = folders
         self.private = private
 
-    def load(self, name: str, channels: int) -> Pixels | None:
+    def load(self, name: str, channels: int, *, deep: bool = False) -> Pixels | None:
         """The C×H×W image of that name from the first folder that has it, or None."""
         for folder in self.folders:
-            pixels = folder.load(name, channels)
+            pixels = folder.load(name, channels, deep=deep)
             if pixels is not None:
                 return pixels
         return None

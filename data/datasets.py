@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 
 from pixlate.errors import DataError
@@ -134,7 +135,6 @@ class SingleDataset(ImageDataset[None]):
 
     def __init__(self, config: None, shared: DataOptions) -> None:
         super().__init__(config, shared)
-        self.channels["A"] = shared.input_nc  # the images are the model's input, whatever the direction
         root = self.root
         folders, others = self._folders()
         found = {folder: survey(folder) for folder in folders}
@@ -154,6 +154,11 @@ class SingleDataset(ImageDataset[None]):
             left_out=left_out.counts(),
         )
         self.groups = [(Source(path, ("A",)),) for path in first(paths, limit)]
+
+    @cached_property
+    def channels(self) -> dict[str, int]:
+        """The images are the model's input, whatever the direction."""
+        return {"A": self.shared.input_nc or self.stored_as("A").channels}
 
     def use_value_ranges(self, ranges: Mapping[str, ValueRange]) -> None:
         """Its images are the model's input, whatever the direction."""

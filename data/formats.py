@@ -1,6 +1,7 @@
 """Which files are images: by the extension where it is a known one, else by the first bytes."""
 
 import re
+from pathlib import Path
 
 #: The formats that are read, by Pillow's names. Some of Pillow's other formats start external programs.
 FORMATS = ("PNG", "JPEG", "PPM", "BMP", "TIFF", "GIF", "WEBP", "JPEG2000", "AVIF")
@@ -27,12 +28,14 @@ _SIGNATURES = (
     # A text may start with "P1" or "P5" too, but hardly with a width after it.
     ("PPM", re.compile(rb"P[1-6]\s+(#|\d)|P[fF]\s+\d")),
 )
-_PREFIX = 64  # bytes that are read to recognise a file
 
 
 def has_image_extension(name: str) -> bool:
     """Whether a file's name has the extension of a format that is read."""
-    return name.lower().endswith(EXTENSIONS)
+    from .current_readers import current_readers  # here, because it imports NumPy, which `--help` does without
+
+    further = tuple(suffix for reader in current_readers() for suffix in reader.suffixes)
+    return name.lower().endswith((*EXTENSIONS, *further))
 
 
 def is_copy(name: str) -> bool:
@@ -54,5 +57,9 @@ def holds_image(path: str) -> bool:
         return True
     if path.lower().endswith(_RAW):
         return False
+    from .current_readers import current_readers
+    from .readers import PREFIX, reader_of
+
     with open(path, "rb") as file:
-        return bool(image_format(file.read(_PREFIX)))
+        start = file.read(PREFIX)
+    return bool(image_format(start)) or reader_of(Path(path), start, current_readers()) is not None

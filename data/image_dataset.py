@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -16,12 +17,16 @@ from pixlate.util.text import quoted
 
 from .base import BaseDataset
 from .cache import ImageCache, entry_name, open_cache
-from .reading import BadImageError, Header, Reading, read_header, read_original, to_rgb
+from .channels import check_channels, with_channels
+from .current_readers import current_readers
+from .readers import Values
+from .reading import BadImageError, Header, Reading, read_file, read_header, to_rgb
 from .transforms import Pixels, Size, size_of
-from .value_range import ValueRange, is_deep, measured
+from .value_range import ValueRange, measured, range_of_dtype
 
 Config = TypeVar("Config")
 Side = Literal["A", "B"]
+EXAMPLES = 5  # files of a side whose headers tell how its values are stored
 
 
 @dataclass(frozen=True)
@@ -48,16 +53,49 @@ class ImageDataset(BaseDataset[Config]):
 
     def __init__(self, config: Config, shared: DataOptions) -> None:
         super().__init__(config, shared)
-        sides = "AB" if shared.direction == "AtoB" else "BA"  # --input_nc refers to the model's input
-        self.channels = dict(zip(sides, (shared.input_nc, shared.output_nc), strict=True))
-        self.reading = Reading(shared.ignore_metadata, shared.max_image_pixels)
+        self.reading = Reading(shared.ignore_metadata, shared.max_image_pixels, current_readers())
         _check_options(shared)
+
+    @cached_property
+    def channels(self) -> dict[str, int]:
+        """The channels of each side's tensors: those of `--input_nc` and `--output_nc`, else those of the files."""
+        sides = "AB" if self.shared.direction == "AtoB" else "BA"  # --input_nc refers to the model's input
+        counts = {}
+        for side, option in zip(sides, ("input_nc", "output_nc"), strict=True):
+            given, stored = getattr(self.shared, option), self.stored_as(side).channels
+            if given and side in self._stored_as:
+                check_channels(option, given, stored)
+            counts[side] = given or stored
+        return counts
+
+    def stored_as(self, side: str) -> Header:
+        """How the files of a side hold their values: the header of a deep one, if there is one among a few of them."""
+        return self._stored_as[side] if side in self._stored_as else Header((0, 0))
+
+    @cached_property
+    def _stored_as(self) -> dict[str, Header]:
+        found: dict[str, Header] = {}
+        for side in sorted({side for group in self.groups for source in group for side in source.sides}):
+            sources = [source for group in self.groups for source in group if side in source.sides]
+            for source in sources[:: max(1, len(sources) // EXAMPLES)][:EXAMPLES]:
+                with contextlib.suppress(BadImageError):  # it is reported where it is read
+                    header = self.header(source)
+                    found[side] = header if header.deep or side not in found else found[side]
+        return found
 
     @property
     def fields(self) -> dict[str, Field]:
         """The sides that its files hold."""
         sides = sorted({side for group in self.groups for source in group for side in source.sides})
-        return {side: Field(channels=self.channels[side]) for side in sides}
+        return {side: self._field(side) for side in sides}
+
+    def _field(self, side: str) -> Field:
+        stored = self.stored_as(side)
+        if not stored.deep:
+            return Field(channels=self.channels[side])
+        value_range = self.value_ranges.get(side) or range_of_dtype(stored.dtype)
+        values = (value_range.low, value_range.high)
+        return Field(channels=self.channels[side], dtype=stored.dtype, value_range=values)
 
     def files(self) -> Sequence[Path]:
         """The image files, in order."""
@@ -77,9 +115,10 @@ class ImageDataset(BaseDataset[Config]):
             self.cache = None
 
     def pixels(self, source: Source) -> tuple[Pixels, ...]:
-        """The images in a file, one for each of its sides, as 8-bit C×H×W pixels, resized but not cropped.
+        """The images in a file, one for each of its sides, as C×H×W pixels, resized but not cropped.
 
-        Raises BadImageError if the file cannot be read.
+        Images of 8 bits are 8-bit levels, others float32 in [-1, 1], scaled by the range of the data set. Raises
+        BadImageError if the file cannot be read.
         """
         if self.cache is None:
             return self.read(source)
@@ -87,7 +126,10 @@ class ImageDataset(BaseDataset[Config]):
             names = [self._entry_name(source, side) for side in source.sides]
         except OSError:
             return self.read(source)  # raises BadImageError, with the reason
-        cached = [self.cache.load(name, self.channels[side]) for name, side in zip(names, source.sides, strict=True)]
+        cached = [
+            self.cache.load(name, self.channels[side], deep=self.stored_as(side).deep)
+            for name, side in zip(names, source.sides, strict=True)
+        ]
         images = tuple(pixels for pixels in cached if pixels is not None)
         if len(images) < len(names):
             images = self.read(source)
@@ -97,16 +139,43 @@ class ImageDataset(BaseDataset[Config]):
 
     def read(self, source: Source) -> tuple[Pixels, ...]:
         """The images of `pixels`, decoded from the file whatever is cached."""
-        original = read_original(source.path, self.reading)
-        image = to_rgb(original, self._range_of(source) if is_deep(original) else None)
+        original = read_file(source.path, self.reading)
+        if not isinstance(original, Image.Image):
+            return self._deep_pixels(source, original)
+        image = to_rgb(original)
         images = [_cut(image, box) for box in _boxes(source, image.size)] if len(source.sides) > 1 else [image]
         try:
             return tuple(
-                self.transform.resize(image_of_side, grayscale=self.channels[side] == 1)
+                self.transform.resize(image_of_side, grayscale=self._eight_bit_channels(side, source) == 1)
                 for side, image_of_side in zip(source.sides, images, strict=True)
             )
         except ValueError:  # Pillow cannot resize to a height or width of zero
             raise DataError(f"{quoted(source.path)} is too small: {_size(image)} pixels.") from None
+
+    def _deep_pixels(self, source: Source, values: Values) -> tuple[Pixels, ...]:
+        """The images of an array of values."""
+        size = (values.shape[1], values.shape[0])
+        value_range = self._range_of(source)
+        boxes = zip(source.sides, _boxes(source, size), strict=True)
+        return tuple(
+            self.transform.resize_values(
+                with_channels(
+                    value_range.normalised(values[top:bottom, left:right]).transpose(2, 0, 1),
+                    self.channels[side],
+                    source.path,
+                )
+            )
+            for side, (left, top, right, bottom) in boxes
+        )
+
+    def _eight_bit_channels(self, side: str, source: Source) -> int:
+        """The channels that an 8-bit image is read with. Raises DataError where the side has others."""
+        channels = self.channels[side]
+        if channels not in (1, 3):
+            raise DataError(
+                f"{quoted(source.path)} is an image of 8 bits: it has 3 channels (colour) or 1 (grey), not {channels}."
+            )
+        return channels
 
     def _entry_name(self, source: Source, side: Side) -> str:
         """The name of a cache file, from everything that its pixels depend on."""
@@ -114,7 +183,7 @@ class ImageDataset(BaseDataset[Config]):
         reader = f"{type(self).__module__}.{type(self).__qualname__}"  # a subclass may override `read`
         geometry = transform.preprocess, transform.load_size, transform.crop_size
         reading = self.reading.ignore_metadata, self.value_ranges.get(side)
-        return entry_name(source.path, reader, source.sides, side, self.channels[side], geometry, reading, "uint8")
+        return entry_name(source.path, reader, source.sides, side, self.channels[side], geometry, reading)
 
     def header(self, source: Source) -> Header:
         """What a file's header tells. Raises BadImageError."""
@@ -144,15 +213,15 @@ class ImageDataset(BaseDataset[Config]):
                     sources.append(source)
         return sources
 
-    def _originals(self, sources: Iterable[Source]) -> Iterable[Image.Image]:
+    def _originals(self, sources: Iterable[Source]) -> Iterable[Image.Image | Values]:
         for source in sources:
             with contextlib.suppress(BadImageError):  # it is reported where it is read
-                yield read_original(source.path, self.reading)
+                yield read_file(source.path, self.reading)
 
-    def _range_of(self, source: Source) -> ValueRange | None:
+    def _range_of(self, source: Source) -> ValueRange:
         if source.sides[0] not in self.value_ranges:
             self.measure_values()
-        return self.value_ranges.get(source.sides[0])
+        return self.value_ranges[source.sides[0]]
 
     def require_fit(self, pixels: Pixels, source: Source) -> None:
         """Raise DataError if a resized image is smaller than the crop."""
@@ -165,9 +234,6 @@ class ImageDataset(BaseDataset[Config]):
 
 
 def _check_options(shared: DataOptions) -> None:
-    for name, channels in (("input_nc", shared.input_nc), ("output_nc", shared.output_nc)):
-        if channels not in (1, 3):
-            raise OptionError(f"--{name} is {channels}, but images have 3 channels (colour) or 1 (grey).")
     resized_first = shared.preprocess in ("resize_and_crop", "scale_width_and_crop")
     if resized_first and shared.load_size < shared.crop_size:
         raise OptionError(

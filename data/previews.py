@@ -17,7 +17,6 @@ class PreviewImages(SingleDataset):
 
     def __init__(self, paths: Sequence[str], shared: DataOptions) -> None:
         ImageDataset.__init__(self, None, shared)  # without the folders of `SingleDataset`
-        self.channels["A"] = shared.input_nc
         self.groups = [(Source(Path(path).expanduser(), ("A",)),) for path in paths]
         for group in self.groups:
             self.header(group[0])

@@ -1,58 +1,52 @@
-"""Reads image files. All data sets read by this module, so that support for a format is added in one place.
+"""Reads image files. All data sets read by this module.
 
-Every image is converted to 8-bit RGB:
+Files of readers, and grey images of more than 8 bits, are read as arrays of their values. Every other image is
+converted to 8-bit RGB:
 
 - colour, grey, palette and CMYK images by Pillow, as in the reference; CIELAB by its definition;
 - the EXIF orientation is applied and colours are converted from the ICC profile to sRGB, unless `ignore_metadata`,
   which is the reference's behaviour;
 - transparent pixels are composited on white, whereas the reference shows their hidden colour;
-- grey values of more than 8 bits are scaled by the range of the data set, whereas the reference clips values above 255;
 - of several frames the first is read.
 """
 
-import functools
 import os
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO, TypeVar
+from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
 from pixlate.errors import DataError
 from pixlate.util.files import optional_flags
-from pixlate.util.text import one_line, quoted
+from pixlate.util.text import one_line
 
-from .formats import FORMATS
+from .bad_image import BadImageError as BadImageError
+from .current_readers import BUILTIN
 from .metadata import in_srgb, lab_to_rgb, orientation, profile_of, upright, upright_size
+from .pillow_files import format_of, identified, reason_of
 from .png import is_text_limit, without_texts
-from .unsupported import PREFIX, other_format, unsupported_kind
-from .value_range import ValueRange, is_deep, range_of_type
+from .readers import PREFIX, Reader, Shape, Values, is_png_16, reader_of
+from .value_range import ValueRange, dtype_of, is_deep, measured, range_of_type
 
 StrPath = str | os.PathLike[str]
 T = TypeVar("T")
 
 
-class BadImageError(DataError):
-    """An image file that cannot be read; `path` is its path."""
-
-    path: str = ""
-
-    @classmethod
-    def of(cls, path: StrPath, reason: str) -> "BadImageError":
-        """The error for a file; `reason` is half a sentence, such as "it is empty"."""
-        error = cls(f"cannot read {quoted(path)} as an image: {reason}.")
-        error.path = os.fspath(path)
-        return error
-
-
 @dataclass(frozen=True)
 class Reading:
-    """How files are read: whether their metadata are ignored, and the pixels that an image may have (None: any)."""
+    """How files are read.
+
+    - ignore_metadata: whether EXIF orientation and colour profiles are ignored.
+    - max_pixels: the pixels that an image may have; None: any.
+    - readers: of what Pillow does not read.
+    """
 
     ignore_metadata: bool = False
     max_pixels: int | None = Image.MAX_IMAGE_PIXELS
+    readers: tuple[Reader, ...] = BUILTIN
 
 
 DEFAULT = Reading()
@@ -64,13 +58,18 @@ class Header:
 
     - size: width and height of the image as it is read.
     - turned: the EXIF orientation is applied; profile: the ICC profile that colours are converted from, or empty.
-    - deep: its values have more than 8 bits.
+    - deep: it is read as an array: its values have more than 8 bits, or its channels are not those of colours.
+    - channels: 3 for every image that is not deep; dtype: the type of the values, by NumPy's name.
+    - cut: it has colours of 16 bits, of which 8 are read.
     """
 
     size: tuple[int, int]
     turned: bool = False
     profile: bytes = b""
     deep: bool = False
+    channels: int = 3
+    dtype: str = "uint8"
+    cut: bool = False
 
 
 def read_image(path: StrPath, how: Reading = DEFAULT, value_range: ValueRange | None = None) -> Image.Image:
@@ -81,15 +80,36 @@ def read_image(path: StrPath, how: Reading = DEFAULT, value_range: ValueRange | 
     return to_rgb(read_original(path, how), value_range)
 
 
-def read_original(path: StrPath, how: Reading = DEFAULT) -> Image.Image:
-    """The decoded image in a file, in its own mode; its metadata are applied. Raises BadImageError."""
+def read_file(path: StrPath, how: Reading = DEFAULT) -> Image.Image | Values:
+    """The content of a file: an image of 8 bits in its own mode, or an array H×W×C. Raises BadImageError."""
+    original = read_original(path, how)
+    if isinstance(original, Image.Image) and is_deep(original):
+        return np.asarray(original)[..., None]
+    return original
+
+
+def read_original(path: StrPath, how: Reading = DEFAULT) -> Image.Image | Values:
+    """The decoded image in a file, in its own mode, its metadata applied; or the array of a reader.
+
+    Raises BadImageError.
+    """
 
     def decode(image: Image.Image) -> Image.Image:
         turn = 1 if how.ignore_metadata else orientation(image)
         image.load()
         return image if how.ignore_metadata else in_srgb(upright(image, turn))
 
-    return _with_image(path, how, decode)
+    def read(reader: Reader, shape: Shape) -> Image.Image | Values:
+        values = reader.read(Path(path))
+        if values.ndim != 3 or values.dtype.kind not in "buif":
+            raise BadImageError.of(path, f"it holds an array of {values.dtype} that is no image, H x W x C of numbers")
+        if values.dtype == np.bool_:
+            values = values.astype(np.uint8) * np.uint8(255)
+        if values.dtype == np.uint8 and values.shape[2] in (1, 3, 4):
+            return Image.fromarray(np.ascontiguousarray(values[..., 0] if values.shape[2] == 1 else values))
+        return values
+
+    return _with_image(path, how, decode, read)
 
 
 def read_header(path: StrPath, how: Reading = DEFAULT) -> Header:
@@ -98,9 +118,22 @@ def read_header(path: StrPath, how: Reading = DEFAULT) -> Header:
     def describe(image: Image.Image) -> Header:
         turn = 1 if how.ignore_metadata else orientation(image)
         profile = b"" if how.ignore_metadata else profile_of(image)
-        return Header(upright_size(image.size, turn), turn != 1, profile, is_deep(image))
+        size = upright_size(image.size, turn)
+        if not is_deep(image):
+            return Header(size, turn != 1, profile, cut=image.format == "PNG" and _has_16_bits(path))
+        return Header(size, turn != 1, profile, deep=True, channels=1, dtype=dtype_of(image))
 
-    return _with_image(path, how, describe)
+    def of(reader: Reader, shape: Shape) -> Header:
+        colours = shape.dtype in ("uint8", "bool") and shape.channels in (1, 3, 4)
+        size = shape.width, shape.height
+        return Header(size) if colours else Header(size, deep=True, channels=shape.channels, dtype=shape.dtype)
+
+    return _with_image(path, how, describe, of)
+
+
+def _has_16_bits(path: StrPath) -> bool:
+    with open(path, "rb") as file:
+        return is_png_16(file.read(PREFIX))
 
 
 def image_size(path: StrPath) -> tuple[int, int]:
@@ -113,8 +146,14 @@ def with_metadata(image: Image.Image) -> Image.Image:
     return in_srgb(upright(image, orientation(image)))
 
 
-def to_rgb(image: Image.Image, value_range: ValueRange | None = None) -> Image.Image:
-    """Convert an image of any mode to 8-bit RGB, by the rules in this module's docstring."""
+def to_rgb(image: Image.Image | Values, value_range: ValueRange | None = None) -> Image.Image:
+    """Convert an image of any mode to 8-bit RGB, by the rules in this module's docstring.
+
+    Values of more than 8 bits are scaled by the range; of an array with other channels than colours, the first is grey.
+    """
+    if not isinstance(image, Image.Image):
+        levels = (value_range or measured([image])).to_8_bit(image)
+        return Image.fromarray(levels if levels.shape[2] == 3 else levels[..., 0]).convert("RGB")
     if is_deep(image):
         levels = (value_range or range_of_type(image)).to_8_bit(np.asarray(image))
         return Image.fromarray(levels).convert("RGB")
@@ -127,21 +166,27 @@ def to_rgb(image: Image.Image, value_range: ValueRange | None = None) -> Image.I
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _with_image(path: StrPath, how: Reading, use: Callable[[Image.Image], T]) -> T:
-    """The result of `use` for the opened image of a file; a failure is a BadImageError."""
+def _with_image(
+    path: StrPath, how: Reading, use: Callable[[Image.Image], T], use_reader: Callable[[Reader, Shape], T]
+) -> T:
+    """The result of `use` for the opened image of a file, or of `use_reader`; a failure is a BadImageError."""
     try:
         with open(path, "rb", opener=_open_without_waiting) as file:
             if os.fstat(file.fileno()).st_size == 0:
                 raise BadImageError.of(path, "it is empty")
-            name = _format_of(path, file)
+            start = file.read(PREFIX)
+            reader = reader_of(Path(path), start, how.readers)
+            if reader is not None:
+                return _with_reader(path, how, reader, use_reader)
+            name = format_of(path, start)
             try:
                 try:
-                    return use(_checked(path, how, _identified(name, file)))
+                    return use(_checked(path, how, identified(name, file)))
                 except ValueError as error:
                     if not is_text_limit(error):
                         raise
                 copy, profile = without_texts(file)
-                image = _identified(name, copy)
+                image = identified(name, copy)
                 image.info["icc_profile"] = profile
                 return use(_checked(path, how, image))
             except BadImageError:
@@ -149,7 +194,7 @@ def _with_image(path: StrPath, how: Reading, use: Callable[[Image.Image], T]) ->
             except MemoryError:
                 raise BadImageError.of(path, "there is not enough memory for it") from None
             except Exception as error:  # Pillow raises many types: SyntaxError, ValueError, OSError, struct.error, …
-                raise BadImageError.of(path, _reason(name, file, error)) from None
+                raise BadImageError.of(path, reason_of(name, file, error)) from None
     except OSError as error:
         raise BadImageError.of(path, error.strerror or one_line(error)) from None
 
@@ -159,58 +204,31 @@ def _open_without_waiting(path: str, flags: int) -> int:
     return os.open(path, flags | optional_flags())
 
 
-def _reason(name: str, file: BinaryIO, error: Exception) -> str:
-    problem = one_line(error)
-    if kind := unsupported_kind(name, file, problem):
-        return f"it is {kind}, which is not supported; save it as 8-bit RGB, or as grey of 8, 16 or 32 bits"
-    if isinstance(error, _NotIdentified):
-        return f"it is a damaged {name} file"
-    return error.strerror if isinstance(error, OSError) and error.strerror else f"it is damaged ({problem})"
-
-
-class _NotIdentified(Exception):
-    """Pillow does not open a file that starts as one of its formats."""
-
-
-def _format_of(path: StrPath, file: BinaryIO) -> str:
-    """The format, one of FORMATS, that the first bytes of a file show. Raises BadImageError for any other."""
-    prefix = file.read(PREFIX)
-    for name, (_, accepts) in _openers().items():
-        if accepts is not None and (answer := accepts(prefix[:16])):
-            if answer is True:
-                return name
-            raise BadImageError.of(path, f"this installation of Pillow does not read {name} files")
-    other = other_format(prefix)
-    formats = ", ".join(_openers())
-    if other:
-        raise BadImageError.of(path, f"it is a file of the format {other}, and has none of the formats {formats}")
-    raise BadImageError.of(path, f"it has none of the formats {formats}")
-
-
-def _identified(name: str, file: BinaryIO) -> Image.Image:
-    """Open an image without reading its pixels.
-
-    As `Image.open`, but of one format, and without its warning about large images: `_checked` rejects those.
-    """
-    file.seek(0)
+def _with_reader(path: StrPath, how: Reading, reader: Reader, use: Callable[[Reader, Shape], T]) -> T:
+    """The result of `use` for a file that a reader takes; a failure is a BadImageError."""
     try:
-        image: Image.Image = _openers()[name][0](file, "")
-        return image
-    except (SyntaxError, IndexError, TypeError, KeyError, struct.error) as error:  # what `Image.open` ignores
-        raise _NotIdentified(one_line(error)) from None
-
-
-@functools.cache
-def _openers() -> dict[str, tuple[Callable[..., Any], Callable[[bytes], Any] | None]]:
-    """For each format: the function that opens it, and one that recognises its first bytes."""
-    Image.init()
-    return {name: Image.OPEN[name] for name in FORMATS if name in Image.OPEN}
+        shape = reader.shape(Path(path))
+        _check_size(path, how, (shape.width, shape.height))
+        return use(reader, shape)
+    except BadImageError:
+        raise
+    except MemoryError:
+        raise BadImageError.of(path, "there is not enough memory for it") from None
+    except DataError as error:  # what the reader needs is not installed
+        raise BadImageError.of(path, str(error).rstrip(".")) from None
+    except Exception as error:  # a reader is a plugin's
+        raise BadImageError.of(path, f"it is damaged ({one_line(error).rstrip('.')})") from None
 
 
 def _checked(path: StrPath, how: Reading, image: Image.Image) -> Image.Image:
     """The image; raises BadImageError for one without pixels, or with so many that it could exhaust the memory."""
-    width, height = image.size
-    if min(image.size) < 1:
+    _check_size(path, how, image.size)
+    return image
+
+
+def _check_size(path: StrPath, how: Reading, size: tuple[int, int]) -> None:
+    width, height = size
+    if min(size) < 1:
         raise BadImageError.of(path, "it has no pixels")
     if how.max_pixels is not None and width * height > how.max_pixels:
         raise BadImageError.of(
@@ -218,4 +236,3 @@ def _checked(path: StrPath, how: Reading, image: Image.Image) -> Image.Image:
             f"it has {width} x {height} pixels, and --max_image_pixels allows {how.max_pixels}; if the file is "
             f"trusted, use --max_image_pixels {width * height}",
         )
-    return image

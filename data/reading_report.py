@@ -25,12 +25,14 @@ class ReadingReport:
     turned: int = 0
     profiles: Counter[bytes] = field(default_factory=Counter)
     deep: list[Source] = field(default_factory=list)
+    cut: int = 0
 
     def add(self, group: Sequence[Source], headers: Sequence[Header]) -> None:
         """Note the files of a group."""
         for source, header in zip(group, headers, strict=True):
             self.files += 1
             self.turned += header.turned
+            self.cut += header.cut
             if header.profile:
                 self.profiles[header.profile] += 1
             if header.deep:
@@ -50,6 +52,11 @@ class ReadingReport:
             log.info(
                 f"Of {counted(self.files, 'file')}, {' and '.join(done)}; --ignore_metadata reads them as they are "
                 "stored."
+            )
+        if self.cut:
+            log.warning(
+                f"{counted(self.cut, 'file has', 'files have')} colours of 16 bits, of which the upper 8 are read: "
+                "with imagecodecs (pip install 'pixlate[formats]') they are read whole."
             )
         if self.deep:
             ranges = [f"{side} from {value_range}" for side, value_range in sorted(dataset.value_ranges.items())]

@@ -31,7 +31,7 @@ from .reading import to_rgb
 MULTIPLE = 4  # of the sides in mode "none": what the ResNet generators need
 
 Size = tuple[int, int]  # width, height
-Pixels = NDArray[np.uint8]  # C×H×W: 3 colours, or 1 grey
+Pixels = NDArray[Any]  # C×H×W: 8-bit levels of 3 colours or 1 grey; or float32 in [-1, 1], with any channels
 
 
 class Geometry(Protocol):
@@ -118,6 +118,16 @@ class Transform:
         pixels = np.asarray(image)
         return pixels[None] if grayscale else pixels.transpose(2, 0, 1)
 
+    def resize_values(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Resized C×H×W values in [-1, 1], bicubic as 8-bit ones. Nothing in it is random."""
+        size = self.resized((values.shape[2], values.shape[1]))
+        if size == (values.shape[2], values.shape[1]):
+            return values
+        planes = [
+            Image.fromarray(np.ascontiguousarray(plane)).resize(size, Image.Resampling.BICUBIC) for plane in values
+        ]
+        return np.stack([np.asarray(plane) for plane in planes]).clip(-1, 1)
+
     def draw(self, size: Size, rng: random.Random) -> Window:
         """Draw the window for a resized image of this size: x, y and flip, in this order, as in the reference.
 
@@ -129,16 +139,17 @@ class Transform:
         return Window(x, y, flip and self.flip)
 
     def finish(self, pixels: Pixels, window: Window) -> Tensor:
-        """C×H×W float32 in [-1, 1] from resized pixels: cropped, flipped, normalised."""
+        """C×H×W float32 in [-1, 1] from resized pixels: cropped, flipped, and 8-bit ones normalised."""
         if self.crops:
             pixels = _crop(pixels, window.x, window.y, self.crop_size)
         if window.flip:
             pixels = pixels[..., ::-1]
         values = np.empty(pixels.shape, np.float32)
         values[...] = pixels
-        # Bit for bit (x / 255 - 0.5) / 0.5, the reference's formula, because scaling by 2 is exact.
-        values /= 127.5
-        values -= 1
+        if pixels.dtype == np.uint8:
+            # Bit for bit (x / 255 - 0.5) / 0.5, the reference's formula, because scaling by 2 is exact.
+            values /= 127.5
+            values -= 1
         return torch.from_numpy(values)
 
 
@@ -175,7 +186,8 @@ def _crop(pixels: Pixels, x: int, y: int, side: int) -> Pixels:
         return pixels
     if 0 <= x <= width - side and 0 <= y <= height - side:
         return pixels[:, y : y + side, x : x + side]
-    cropped = np.zeros((len(pixels), side, side), np.uint8)  # black beyond the border
+    # Black beyond the border.
+    cropped = np.full((len(pixels), side, side), 0 if pixels.dtype == np.uint8 else -1, pixels.dtype)
     left, top = max(0, -x), max(0, -y)
     inside = pixels[:, max(0, y) : max(0, y + side), max(0, x) : max(0, x + side)]
     cropped[:, top : top + inside.shape[1], left : left + inside.shape[2]] = inside

@@ -42,6 +42,20 @@ class ValueRange:
         wide = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(self.low, self.high)
         return ((wide - self.low) / ((self.high - self.low) or 1.0) * 255 + 0.5).astype(np.uint8)
 
+    def normalised(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Values as float32 in [-1, 1]; NaN and infinities count as 0."""
+        wide = np.nan_to_num(values.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0).clip(self.low, self.high)
+        return ((wide - self.low) / ((self.high - self.low) or 1.0) * 2 - 1).astype(np.float32)
+
+    def restored(self, values: NDArray[Any], dtype: str) -> NDArray[Any]:
+        """Values of a type from numbers in [-1, 1]: what `normalised` was given, integers exactly."""
+        wide = (values.astype(np.float64).clip(-1, 1) + 1) / 2 * (self.high - self.low) + self.low
+        kind = np.dtype(dtype)
+        if kind.kind == "f":
+            return wide.astype(kind)
+        limits = np.iinfo(kind)
+        return np.rint(np.nan_to_num(wide, nan=self.low)).clip(limits.min, limits.max).astype(kind)
+
     def __str__(self) -> str:
         return f"{_shown(self.low)} to {_shown(self.high)}"
 
@@ -51,17 +65,32 @@ def is_deep(image: Image.Image) -> bool:
     return image.mode == "F" or image.mode.startswith("I")
 
 
-def range_of_type(image: Image.Image) -> ValueRange:
+def range_of_dtype(dtype: str) -> ValueRange:
+    """The range of a type's values: all integers, or 0 to 1."""
+    kind = np.dtype(dtype)
+    if kind.kind == "f":
+        return ValueRange(0, 1)
+    limits = np.iinfo(kind)
+    return ValueRange(float(limits.min), float(limits.max))
+
+
+def range_of_type(image: Image.Image | NDArray[Any]) -> ValueRange:
     """The range of an image that belongs to no data set: of 16-bit integers that of their type, else its own."""
-    return ValueRange(0, TYPE_RANGE) if image.mode.startswith("I;16") else measured([image])
+    values: NDArray[Any] = np.asarray(image)
+    return ValueRange(0, TYPE_RANGE) if values.dtype.itemsize == 2 and values.dtype.kind == "u" else measured([values])
 
 
-def measured(images: Iterable[Image.Image]) -> ValueRange:
-    """The range of deep images, measured over all of them."""
+def dtype_of(image: Image.Image) -> str:
+    """The type of a deep image's values, by NumPy's name."""
+    return "float32" if image.mode == "F" else "uint16" if image.mode.startswith("I;16") else "int32"
+
+
+def measured(images: Iterable[Image.Image | NDArray[Any]]) -> ValueRange:
+    """The range of deep images or arrays, measured over all of them."""
     lowest, highest, whole = np.inf, -np.inf, True
     for image in images:
-        values = np.asarray(image)
-        if image.mode == "F":
+        values: NDArray[Any] = np.asarray(image)
+        if values.dtype.kind == "f":
             whole, values = False, values[np.isfinite(values)]
         if values.size:
             lowest, highest = min(lowest, float(values.min())), max(highest, float(values.max()))

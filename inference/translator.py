@@ -13,12 +13,13 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import pad
 
-from pixlate.data.arrays import image_of_array
-from pixlate.data.reading import DEFAULT, Reading, read_original, to_rgb, with_metadata
+from pixlate.data.field_values import EIGHT_BIT, field_of
+from pixlate.data.reading import DEFAULT, Reading
 from pixlate.data.value_range import ValueRange
-from pixlate.errors import DataError
 from pixlate.models.base import BaseModel
 from pixlate.util.sizes import SideRule
+
+from .conversion import opened, to_output, to_tensor
 
 StrPath = str | os.PathLike[str]
 
@@ -67,13 +68,14 @@ class Translator:
     def __call__(self, image: list[NDArray[Any]], *, name: str = "", **others: Any) -> list[NDArray[np.uint8]]: ...
 
     def __call__(self, image: Any, *, name: str = "", **others: Any) -> Any:
-        """Translate an image; the result is RGB, or grey if the output has one channel.
+        """Translate an image; the result is RGB, or grey if the output has one channel, of the type of the data.
 
         Its size is that of the image, times the model's `output_scale`.
 
         - image: a PIL image of any mode, or the path of a file: the result is a PIL image. An array, H×W or H×W×C with
-          1, 3 or 4 channels, of 8-bit values, 16-bit grey, or floating-point numbers: the result is an 8-bit array. A
-          list of any of these: the result is a list.
+          1, 3 or 4 channels, of 8-bit values, 16-bit grey, or floating-point numbers, or of the channels and the type
+          of the training data: the result is an array. A list of any of these: the result is a list. Results of 8-bit
+          data have 8 bits, those of other data its type; with several channels of more than 8 bits they are arrays.
         - name: seeds the dropout of models that use it at test time: with the name of its file, without folders, an
           image is translated as by test.py. For a path it is known.
         - others: what the model takes beside "A", by the names of the data's fields: images in the same forms as
@@ -87,10 +89,11 @@ class Translator:
         if isinstance(image, str | os.PathLike):
             name = name or Path(image).name
         further = {field: self._field(value) for field, value in others.items()}
-        y = self.tensor(self._tensor_of(self._opened(image)), names=[name], **further)[0]
-        translated = ((y.float().cpu().clamp(-1, 1) + 1) / 2 * 255).to(torch.uint8).permute(1, 2, 0).numpy()
-        result = Image.fromarray(translated[..., 0] if translated.shape[2] == 1 else translated)
-        return np.asarray(result) if isinstance(image, np.ndarray) else result
+        fields = self.model.context.fields or {}
+        content = opened(image, self._reading, fields.get("A", EIGHT_BIT))
+        x = to_tensor(content, self.model.shared.input_nc, self._value_range)
+        y = self.tensor(x, names=[name], **further)[0]
+        return to_output(y, field_of("fake_B", fields), as_array=isinstance(image, np.ndarray))
 
     def tensor(self, x: Tensor, *, names: list[str] | None = None, **others: Any) -> Tensor:
         """Translate N×C×H×W in [-1, 1]; returns the height and width times the model's `output_scale`.
@@ -124,28 +127,7 @@ class Translator:
             return torch.tensor([value])
         if isinstance(value, Tensor):
             return value[None]
-        return self._tensor_of(self._opened(value))
-
-    def _opened(self, image: Any) -> Image.Image:
-        """The image in any of the accepted forms. Raises DataError for anything else."""
-        if isinstance(image, np.ndarray):
-            return image_of_array(image)
-        if isinstance(image, Image.Image):
-            return image if self._reading.ignore_metadata else with_metadata(image)
-        if isinstance(image, str | os.PathLike):
-            return read_original(image, self._reading)
-        raise DataError(
-            f"a {type(image).__name__} is no image: give a path, a PIL image, an array H x W x C, or a list of these; "
-            "`tensor` translates a tensor."
-        )
-
-    def _tensor_of(self, image: Image.Image) -> Tensor:
-        """1×C×H×W in [-1, 1], with the channels of the model's input."""
-        mode = "L" if self.model.shared.input_nc == 1 else "RGB"
-        pixels = np.asarray(to_rgb(image, self._value_range).convert(mode), dtype=np.float32)
-        # reshape gives grey pixels their third dimension: H×W×C to C×H×W
-        x = torch.from_numpy(pixels.reshape(*pixels.shape[:2], -1).transpose(2, 0, 1).copy())
-        return x[None] / 255 * 2 - 1
+        return to_tensor(opened(value, self._reading, EIGHT_BIT), self.model.shared.input_nc, self._value_range)
 
 
 def _reflect_to(x: Tensor, height: int, width: int) -> Tensor:

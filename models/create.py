@@ -25,7 +25,11 @@ from .context import ModelContext
 
 
 def make_model(component: Component, values: Mapping[str, Any], context: ModelContext) -> BaseModel[Any]:
-    """Construct the model of a component; `values` are options by name, of which unrelated ones are ignored."""
+    """Construct the model of a component.
+
+    - values: options by name, of which unrelated ones are ignored. None is the declared default.
+    """
+    values = {name: value for name, value in values.items() if value is not None}
     config = build(component.config, values) if component.config else None
     model: BaseModel[Any] = component.load()(config, build(ModelOptions, values), context)
     return model

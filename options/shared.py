@@ -45,21 +45,20 @@ class ExperimentOptions:
 
 
 @dataclass(frozen=True)
-class Channels:
-    """The options that models and data sets share."""
+class Directed:
+    """The option that models and data sets share."""
 
-    input_nc: int = option(3, "channels of the input images: 3 colour, 1 grey", type=CHANNELS, scope=Scope.ARCHITECTURE)
-    output_nc: int = option(
-        3, "channels of the output images: 3 colour, 1 grey", type=CHANNELS, scope=Scope.ARCHITECTURE
-    )
     direction: Literal["AtoB", "BtoA"] = option("AtoB", "which side is the input", scope=Scope.RUN)
 
 
 @dataclass(frozen=True)
-class NetworkOptions(Channels):
+class NetworkOptions(Directed):
     """The networks: most of these options cannot change once a run has started."""
 
     TITLE: ClassVar[str] = "Networks"
+
+    input_nc: int = option(3, "channels of the input", type=CHANNELS, scope=Scope.ARCHITECTURE)
+    output_nc: int = option(3, "channels of the output", type=CHANNELS, scope=Scope.ARCHITECTURE)
 
     netG: str = option(
         "resnet_9blocks", "generator", type=NameOf("network", role="generator"), scope=Scope.ARCHITECTURE
@@ -92,10 +91,19 @@ class ModelOptions(NetworkOptions, OptimisationOptions):
 
 
 @dataclass(frozen=True)
-class DataOptions(Channels, Seeded):
+class DataOptions(Directed, Seeded):
     """The shared options that every data set receives besides its own."""
 
     TITLE: ClassVar[str] = "Data"
+
+    input_nc: int | None = option(
+        None,
+        "channels of the input images: colours become grey with 1, and grey is repeated [default: those of the files, "
+        "3 for images of 8 bits]",
+        type=CHANNELS,
+        scope=Scope.ARCHITECTURE,
+    )
+    output_nc: int | None = option(None, "the same of the output images", type=CHANNELS, scope=Scope.ARCHITECTURE)
 
     dataroot: str = option("", "folder with the images", type=FolderPath(), metavar="FOLDER")
     phase: str = option(

@@ -63,6 +63,16 @@ def register_optimizers(register: Register) -> None:
 
 
 @hookspec
+def register_readers(register: Register) -> None:
+    """Register readers of image files: subclasses of `pixlate.data.Reader`."""
+
+
+@hookspec
+def register_writers(register: Register) -> None:
+    """Register writers of image files: subclasses of `pixlate.data.Writer`, for results of more than 8 bits."""
+
+
+@hookspec
 def register_viewers(register: Register) -> None:
     """Register viewers: classes constructed once per run, whose methods marked `hookimpl` are event hooks."""
 

@@ -18,6 +18,8 @@ KINDS: Mapping[str, str] = {
     "init": "register_inits",
     "lr_policy": "register_lr_policies",
     "optimizer": "register_optimizers",
+    "reader": "register_readers",
+    "writer": "register_writers",
     "viewer": "register_viewers",
 }
 #: Packages for some names that are not built in: the error of an unknown name says which one to install.

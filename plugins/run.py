@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
     from torch.optim import Optimizer
 
+    from .field import Field
+
 
 @dataclass(frozen=True)
 class Progress:
@@ -98,6 +100,7 @@ class Run(Protocol):
     - options: every resolved option by name.
     - model: the model.
     - n_epochs: the number of the last epoch, 1 in a test; epoch_size: images in an epoch, or in the test.
+    - fields: of the data, by name, with A as the input; empty where the data set declares none.
     - data: what the data set consists of, on one line: "12 pairs, side by side in 'facades/train'".
     - start: the position at which this process started (its `images` is 0 in a new run).
     - progress: the position after the last step.
@@ -119,6 +122,8 @@ class Run(Protocol):
     def epoch_size(self) -> int: ...
     @property
     def data(self) -> str: ...
+    @property
+    def fields(self) -> Mapping[str, Field]: ...
     @property
     def start(self) -> Progress: ...
     @property

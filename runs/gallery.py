@@ -1,7 +1,8 @@
 """The gallery of a test: image files, and a page with one row of images per input."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 
@@ -9,6 +10,9 @@ from dominate import tags
 from dominate.dom_tag import dom_tag
 from torch import Tensor
 
+from pixlate.data.field_values import displayed, field_of, file_values, palette_of
+from pixlate.data.writers import BUILTIN, Writer, save_classes, save_values, writer_for
+from pixlate.plugins.field import Field
 from pixlate.util.files import make_folder
 from pixlate.util.html import PageImage, content_width, image_row, page, rendered, save_page, visible
 from pixlate.util.image_io import ImageWriter, stretched_size, to_saved_image
@@ -42,6 +46,8 @@ class Gallery:
         facts: Mapping[str, str] = MappingProxyType({}),
         width: int = 256,
         aspect_ratio: float = 1.0,
+        fields: Mapping[str, Field] = MappingProxyType({}),
+        writers: Iterable[Writer] = (),
     ) -> None:
         """Create the folder, and remove temporary files of processes that were killed.
 
@@ -53,7 +59,11 @@ class Gallery:
         - facts: names and values under the heading, about how the images were computed.
         - width: of an image on the page, in pixels.
         - aspect_ratio: saved images are stretched to this height : width.
+        - fields: of the data, with A as the input, which tell how images are written and shown.
+        - writers: those of plugins, which are asked before the built-in ones.
         """
+        self._writers = (*writers, *BUILTIN)
+        self._fields = fields
         self.page = folder / PAGE
         make_folder(folder / IMAGES)
         remove_stale_files(folder)
@@ -80,7 +90,8 @@ class Gallery:
     def add(self, path: str, images: Mapping[str, Tensor]) -> dict[str, Path]:
         """Add the row of one input: its images (C×H×W or 1×C×H×W, in [-1, 1]) by label, in this order.
 
-        Returns the files that the images are written to.
+        Returns the files that are shown. Images of more than 8 bits, or with other channels than colours, are written
+        beside them as a file of their own type, in the format of the input if that can hold it.
         """
         self.remove_earlier()
         name = self._names.name(path)
@@ -89,8 +100,14 @@ class Gallery:
         files = {label: self._folder / path for label, path in paths.items()}
         row = []
         for label, tensor in images.items():
-            image = to_saved_image(tensor)
-            self._writer.write(image, files[label], aspect_ratio=self._aspect_ratio)
+            field = field_of(label, self._fields)
+            image = to_saved_image(displayed(tensor, field))
+            if field.kind == "labels" and tensor.shape[-3] == field.classes:
+                classes = file_values(tensor, field)
+                self._writer.queue(partial(save_classes, classes, files[label], palette_of(field)))
+            else:
+                self._writer.write(image, files[label], aspect_ratio=self._aspect_ratio)
+                self._write_values(tensor, field, files[label], Path(path).suffix)
             row.append(PageImage(label, paths[label], *stretched_size(image, self._aspect_ratio)))
         section = tags.section(tags.h2(visible(name)), image_row(row, self._width))
         self._rows.append((rendered(section), list(files.values())))
@@ -98,6 +115,18 @@ class Gallery:
             self._writer.flush()
             self._write_page()
         return files
+
+    def _write_values(self, tensor: Tensor, field: Field, shown: Path, suffix: str) -> None:
+        """Write an image that the file which is shown does not hold."""
+        if field.kind != "image" or (field.dtype == "uint8" and tensor.shape[-3] <= 3):
+            return
+        values = file_values(tensor, field)
+        writer = writer_for(values, suffix, self._writers)
+        path = shown.with_suffix(writer.suffix)
+        if path == shown:
+            path = shown.with_name(f"{shown.stem}_values{writer.suffix}")
+        self.files.claim(f"{IMAGES}/{path.name}")
+        self._writer.queue(partial(save_values, values, path, writer))
 
     def close(self) -> None:
         """Write the remaining files and the page, without rows whose files could not be written."""

@@ -4,18 +4,21 @@ In their place, images that `--preview` names.
 """
 
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from pixlate.data.base import BaseDataset, Item
 from pixlate.data.batches import collate
 from pixlate.data.create import make_dataset
+from pixlate.data.current_readers import use_readers
 from pixlate.data.previews import PreviewImages
 from pixlate.errors import PixlateError
 from pixlate.models.base import BaseModel
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.options.fields import build
 from pixlate.options.shared import DataOptions, TrainingOptions
+from pixlate.plugins.component import Component
 from pixlate.plugins.run import Sample
 from pixlate.util.text import one_line, quoted
 
@@ -37,18 +40,22 @@ class HeldOutSamples:
     Raises BadImageError for an image of `--preview` that cannot be read.
     """
 
-    def __init__(self, resolved: ResolvedOptions, training_set: BaseDataset[Any]) -> None:
+    def __init__(
+        self, resolved: ResolvedOptions, training_set: BaseDataset[Any], readers: Iterable[Component] = ()
+    ) -> None:
         self.phase = ""
         self._dataset: BaseDataset[Any] | None = None
         self._indices: list[int] = []
         options = resolved.options(TrainingOptions)
         if options.preview:
             values = build(DataOptions, {**resolved.values, **_as_tested(resolved, PREVIEW)})
-            self._use(PREVIEW, PreviewImages(options.preview, values), training_set, len(options.preview))
+            with use_readers(reader.load()() for reader in readers):
+                previews = PreviewImages(options.preview, values)
+            self._use(PREVIEW, previews, training_set, len(options.preview))
             return
         training_files = set(training_set.files())
         for phase in PHASES if options.num_previews else ():
-            dataset = _dataset_of(resolved, phase)
+            dataset = _dataset_of(resolved, phase, readers)
             if dataset is not None and training_files.isdisjoint(dataset.files()):
                 self._use(phase, dataset, training_set, options.num_previews)
                 break
@@ -93,13 +100,13 @@ class HeldOutSamples:
         log.warning(f"{where}{text} This held-out image is not shown.")
 
 
-def _dataset_of(resolved: ResolvedOptions, phase: str) -> BaseDataset[Any] | None:
+def _dataset_of(resolved: ResolvedOptions, phase: str, readers: Iterable[Component]) -> BaseDataset[Any] | None:
     """The data set of a phase as test.py reads it: whole images in order; None where the data has no such phase."""
     if resolved.values["phase"] == phase:
         return None
     values = {**resolved.values, **_as_tested(resolved, phase)}
     try:
-        dataset = make_dataset(resolved.components["dataset_mode"], values)
+        dataset = make_dataset(resolved.components["dataset_mode"], values, readers)
         return dataset if len(dataset) else None
     except PixlateError:
         return None

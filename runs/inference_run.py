@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pixlate.errors import OptionError
 from pixlate.models.base import BaseModel
+from pixlate.plugins.field import Field
 from pixlate.plugins.run import Progress, Timing
 
 from .gallery import Gallery
@@ -76,6 +77,11 @@ class InferenceRun:
         """The path of a file in the folder of the results that is about to be written. Raises DataError."""
         self._logs.files.claim(filename)
         return self.folder / filename
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """The fields of the data, with A as the input."""
+        return self.model.context.fields or {}
 
     def timing(self) -> Timing:
         """Nothing is measured."""

@@ -8,7 +8,7 @@ from typing import Any
 from pixlate.data.base import BaseDataset
 from pixlate.data.batches import fetch
 from pixlate.data.check import check_dataset
-from pixlate.data.create import make_dataset
+from pixlate.data.create import channel_options, make_dataset
 from pixlate.data.demo.demo import FOLDER as DEMO_FOLDER
 from pixlate.data.loading import BatchLoader
 from pixlate.data.value_range import read_ranges, stored_ranges
@@ -56,7 +56,7 @@ def open_training(resolved: ResolvedOptions, plugins: Plugins, stop: StopRequest
     with claimed_folder(resolved.folder), deterministic_algorithms(bool(resolved.values["deterministic"])):
         files = files_of(resolved)
         events = Events(plugins, make_viewers(resolved, plugins.registry("viewer")))
-        trainer = _build(resolved, files, events, stop)
+        trainer = _build(resolved, plugins, files, events, stop)
         stop.immediate = False
         error: BaseException | None = None
         try:
@@ -74,12 +74,14 @@ def open_training(resolved: ResolvedOptions, plugins: Plugins, stop: StopRequest
                 trainer.run.logs.close()
 
 
-def _build(resolved: ResolvedOptions, files: OwnFiles, events: Events, stop: StopRequest) -> Trainer:
+def _build(resolved: ResolvedOptions, plugins: Plugins, files: OwnFiles, events: Events, stop: StopRequest) -> Trainer:
     """The trainer, with data, model and logs; the model is restored."""
     options = resolved.options(TrainingOptions)
     data_options = resolved.options(DataOptions)
-    dataset, model = _data_and_model(resolved)
-    held_out = HeldOutSamples(resolved, dataset)
+    dataset = _dataset(resolved, plugins)
+    resolved = resolved.with_values(channel_options(dataset))
+    model = _model(resolved, dataset)
+    held_out = HeldOutSamples(resolved, dataset, list(plugins.registry("reader")))
     facts = {
         "data": data_fingerprint(dataset),
         "machine": machine_fingerprint(str(model.device)),
@@ -135,17 +137,23 @@ def _new_run(
     )
 
 
-def _data_and_model(resolved: ResolvedOptions) -> tuple[BaseDataset[Any], BaseModel[Any]]:
-    """The data set, checked against the model's networks, and the model with its initial weights."""
+def _dataset(resolved: ResolvedOptions, plugins: Plugins) -> BaseDataset[Any]:
+    """The data set, with the value ranges of a stored run."""
     data_options = resolved.options(DataOptions)
-    keep_freed_memory()
-    device = choose_device(str(resolved.values["device"]), str(resolved.values["gpu_ids"]))
     if data_options.dataroot == "demo" and not DEMO_FOLDER.is_dir():
         log.info(f"Drawing the demo data in {DEMO_FOLDER}.")
-    dataset = make_dataset(resolved.components["dataset_mode"], resolved.values)
+    dataset = make_dataset(resolved.components["dataset_mode"], resolved.values, plugins.registry("reader"))
     log.info(f"Data: {dataset.describe()}.")
     if resolved.stored:
         dataset.use_value_ranges(read_ranges(resolved.stored.value_ranges))
+    return dataset
+
+
+def _model(resolved: ResolvedOptions, dataset: BaseDataset[Any]) -> BaseModel[Any]:
+    """The model with its initial weights; the data set is checked against its networks."""
+    data_options = resolved.options(DataOptions)
+    keep_freed_memory()
+    device = choose_device(str(resolved.values["device"]), str(resolved.values["gpu_ids"]))
     fields = directed(dataset.fields, data_options.direction)
     context = ModelContext(device, train=True, components=resolved.components, fields=fields)
     model = make_model(resolved.components["model"], resolved.values, context)
@@ -153,4 +161,4 @@ def _data_and_model(resolved: ResolvedOptions) -> tuple[BaseDataset[Any], BaseMo
     log.info(describe_networks(model.networks, layers=bool(resolved.values["verbose"])))
     for problem in check_dataset(dataset, data_options, model.networks):
         log.warning(f"{problem} It is replaced by others.")
-    return dataset, model
+    return model

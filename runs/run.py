@@ -8,6 +8,7 @@ from typing import Any
 from pixlate.errors import OptionError
 from pixlate.models.base import BaseModel
 from pixlate.options.fields import is_tag
+from pixlate.plugins.field import Field
 from pixlate.plugins.run import Progress, Timing
 from pixlate.util.text import shown
 
@@ -81,6 +82,11 @@ class Run:
         """
         self.logs.files.claim(filename)
         return self.folder / filename
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """The fields of the data, with A as the input."""
+        return self.model.context.fields or {}
 
     def timing(self, *, restart: bool = False) -> Timing:
         """The speed since the losses were last logged; `restart` starts the next measurement."""

@@ -12,7 +12,7 @@ import torch
 from pixlate.data.base import BaseDataset
 from pixlate.data.batches import fetch
 from pixlate.data.check import check_dataset
-from pixlate.data.create import make_dataset
+from pixlate.data.create import channel_options, make_dataset
 from pixlate.data.loading import BatchLoader
 from pixlate.data.value_range import read_ranges
 from pixlate.errors import DataError, PixlateError
@@ -52,12 +52,14 @@ class Tester:
     def __init__(self, resolved: ResolvedOptions, plugins: Plugins) -> None:
         self.resolved = resolved
         self._events = Events(plugins, viewers=())
+        self._writers = [writer.load()() for writer in plugins.registry("writer")]
         self.options = resolved.options(InferenceOptions)
         keep_freed_memory()
         device = choose_device(str(resolved.values["device"]), str(resolved.values["gpu_ids"]))
         self.tag = f"iter_{self.options.load_iter}" if self.options.load_iter else self.options.epoch
         saved = saved_networks(resolved.folder, self.tag, use_ema=self.options.use_ema)
-        self.dataset = self._dataset()
+        self.dataset = self._dataset(plugins)
+        self.resolved = resolved = resolved.with_values(channel_options(self.dataset))
         self.data_options = self.dataset.shared
         # The fields of the training: a folder to be translated may lack some, such as the target domain.
         fields = (resolved.stored.read_fields() if resolved.stored else {}) or dict(self.dataset.fields)
@@ -80,17 +82,18 @@ class Tester:
         self.total = min(len(self.dataset), self.options.num_test or len(self.dataset))
         self._translated, self._start_time = 0, time.monotonic()
 
-    def _dataset(self) -> BaseDataset[Any]:
+    def _dataset(self, plugins: Plugins) -> BaseDataset[Any]:
         """The data set of the phase, by default "test"; of "val" where the data has no "test" and no phase is given."""
         component, values = self.resolved.components["dataset_mode"], self.resolved.values
+        readers = plugins.registry("reader")
         try:
-            return make_dataset(component, values)
+            return make_dataset(component, values, readers)
         except DataError as error:
             root = Path(str(values["dataroot"]))
             if self.resolved.is_given("phase") or any((*root.glob("test*"), *root.glob("*/test"))):
                 raise
             try:
-                dataset = make_dataset(component, {**values, "phase": FALLBACK})
+                dataset = make_dataset(component, {**values, "phase": FALLBACK}, readers)
             except PixlateError:
                 raise error from None
             log.info(f"{quoted(root)} has no phase '{values['phase']}': testing on '{FALLBACK}'.")
@@ -116,6 +119,8 @@ class Tester:
             facts={"phase": phase, "epoch": tag, "model": model, "data": self.dataset.describe()},
             width=self.options.display_winsize,
             aspect_ratio=self.options.aspect_ratio,
+            fields=self.model.context.fields or {},
+            writers=self._writers,
         )
 
     def run(self, gallery: Gallery) -> InferenceRun:

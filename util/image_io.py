@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -75,9 +76,13 @@ class ImageWriter:
 
     def write(self, image: ImageArray, path: Path, *, aspect_ratio: float = 1.0) -> None:
         """Queue one image."""
+        self.queue(lambda: save_png(image, path, aspect_ratio=aspect_ratio))
+
+    def queue(self, write: Callable[[], None]) -> None:
+        """Queue the writing of one file; `write` raises DataError where it cannot be written."""
         while self._tasks and (self._tasks[0].done() or len(self._tasks) >= self._max_pending):
             self._tasks.pop(0).result()
-        self._tasks.append(self._pool.submit(save_png, image, path, aspect_ratio=aspect_ratio))
+        self._tasks.append(self._pool.submit(write))
 
     def flush(self) -> None:
         """Wait until all images are written; raise the first failure."""

@@ -1,7 +1,7 @@
 """The resolved options of one command: values, their sources, and the components that they name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -35,6 +35,10 @@ class ResolvedOptions:
     stored: StoredRun | None = None
     plugin_files: Mapping[str, str] = field(default_factory=dict)
     named_plugins: Sequence[str] = ()
+
+    def with_values(self, values: Mapping[str, Any]) -> "ResolvedOptions":
+        """These options with the values that the data determine."""
+        return replace(self, values={**self.values, **values})
 
     def options(self, owner: type[C]) -> C:
         """The values of one owner, as its config dataclass."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from pixlate.data.field_values import displayed, field_of
 from pixlate.errors import Interrupted
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.run import Progress, Run, RunLog, Sample
@@ -115,7 +116,7 @@ class HtmlPage:
             prefix = f"held_out_{prefix}{held_out}_"
         page_images = []
         for label, tensor in images.items():
-            image = to_saved_image(tensor)
+            image = to_saved_image(displayed(tensor, field_of(label, run.fields)))
             file = f"images/{prefix}{safe_name(label)}.png"
             save_png(image, run.claim_file(f"web/{file}"))
             page_images.append(PageImage(label, file, width=image.shape[1], height=image.shape[0]))

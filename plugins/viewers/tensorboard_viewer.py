@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from pixlate.data.field_values import displayed, field_of
 from pixlate.errors import OptionError
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.run import Progress, Run, Sample
@@ -50,13 +51,13 @@ class TensorBoardViewer:
     @hookimpl
     def images_shown(self, run: Run, progress: Progress, images: Mapping[str, Tensor]) -> None:
         """Write the step's images."""
-        self._images("images", progress, images)
+        self._images(run, "images", progress, images)
 
     @hookimpl
     def samples_shown(self, run: Run, progress: Progress, samples: Sequence[Sample]) -> None:
         """Write the translations of held-out samples."""
         for sample in samples:
-            self._images(f"held-out/{sample.phase} {sample.name}", progress, sample.images)
+            self._images(run, f"held-out/{sample.phase} {sample.name}", progress, sample.images)
 
     @hookimpl
     def epoch_ended(self, run: Run, progress: Progress) -> None:
@@ -76,7 +77,12 @@ class TensorBoardViewer:
             for name, value in values.items():
                 self._writer.add_scalar(f"{group}/{name}", value, progress.images)
 
-    def _images(self, group: str, progress: Progress, images: Mapping[str, Tensor]) -> None:
+    def _images(self, run: Run, group: str, progress: Progress, images: Mapping[str, Tensor]) -> None:
         if self._writer is not None:
             for label, tensor in images.items():
-                self._writer.add_image(f"{group}/{label}", to_image(tensor), progress.images, dataformats="HWC")
+                self._writer.add_image(
+                    f"{group}/{label}",
+                    to_image(displayed(tensor, field_of(label, run.fields))),
+                    progress.images,
+                    dataformats="HWC",
+                )

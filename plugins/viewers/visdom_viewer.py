@@ -6,6 +6,7 @@ from importlib.util import find_spec
 import numpy as np
 from torch import Tensor
 
+from pixlate.data.field_values import displayed, field_of
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.run import Progress, Run, Sample
 from pixlate.util.image_io import ImageArray, to_image
@@ -58,7 +59,7 @@ class VisdomViewer:
         """Show the step's images."""
         if self._server is None:
             return
-        arrays = {label: to_image(tensor) for label, tensor in images.items()}
+        arrays = {label: _shown(run, label, tensor) for label, tensor in images.items()}
         first = self._config.display_id + 1
         if self._config.display_ncols <= 0:
             for number, (label, array) in enumerate(arrays.items(), start=first):
@@ -74,7 +75,7 @@ class VisdomViewer:
         """Show the translations of held-out samples, a row each."""
         if self._server is None or not samples:
             return
-        rows = [[to_image(tensor) for tensor in sample.images.values()] for sample in samples]
+        rows = [[_shown(run, label, tensor) for label, tensor in sample.images.items()] for sample in samples]
         columns = max(len(row) for row in rows)
         # After the windows of the step's images: one for each where there is no grid.
         window = self._config.display_id + 3 + (len(samples[0].images) if self._config.display_ncols <= 0 else 0)
@@ -95,6 +96,10 @@ class VisdomViewer:
             lines = {name: [(x + 1, y) for x, y in curve.points()] for name, curve in curves}
             title = f"{run.name} loss over time"
             self._server.draw(Curves(f"{self._config.display_id}", title, lines))
+
+
+def _shown(run: Run, label: str, tensor: Tensor) -> ImageArray:
+    return to_image(displayed(tensor, field_of(label, run.fields)))
 
 
 def grid(images: Sequence[ImageArray], columns: int) -> ImageArray:

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
+from pixlate.data.field_values import displayed, field_of
 from pixlate.errors import OptionError
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.run import Progress, Run, Sample
@@ -67,13 +68,13 @@ class WandbViewer:
     @hookimpl
     def images_shown(self, run: Run, progress: Progress, images: Mapping[str, Tensor]) -> None:
         """Log the step's images."""
-        self._images("results", progress, images)
+        self._images(run, "results", progress, images)
 
     @hookimpl
     def samples_shown(self, run: Run, progress: Progress, samples: Sequence[Sample]) -> None:
         """Log the translations of held-out samples."""
         for sample in samples:
-            self._images(f"held-out/{sample.phase} {sample.name}", progress, sample.images)
+            self._images(run, f"held-out/{sample.phase} {sample.name}", progress, sample.images)
 
     @hookimpl
     def run_finished(self, run: Run, error: BaseException | None) -> None:
@@ -82,13 +83,15 @@ class WandbViewer:
             self._run.finish(exit_code=0 if error is None else 1)
             self._run = None
 
-    def _images(self, group: str, progress: Progress, images: Mapping[str, Tensor]) -> None:
+    def _images(self, run: Run, group: str, progress: Progress, images: Mapping[str, Tensor]) -> None:
         if self._run is None:
             return
         values = {}
         for label, tensor in images.items():
             caption = f"{label} - Step {progress.images}"
-            values[f"{group}/{label}"] = self._image(to_image(tensor), caption=caption)
+            values[f"{group}/{label}"] = self._image(
+                to_image(displayed(tensor, field_of(label, run.fields))), caption=caption
+            )
         self._log(progress, values)
 
     def _log(self, progress: Progress, values: Mapping[str, Any]) -> None:

@@ -52,8 +52,8 @@ def disk_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the files that this process decodes."""
     names: list[str] = []
-    read = image_dataset.read_original
-    monkeypatch.setattr(image_dataset, "read_original", lambda path, how: (names.append(path.name), read(path, how))[1])
+    read = image_dataset.read_file
+    monkeypatch.setattr(image_dataset, "read_file", lambda path, how: (names.append(path.name), read(path, how))[1])
     return names
 
 

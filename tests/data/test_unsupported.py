@@ -9,6 +9,7 @@ from image_files import noise_image, write
 from PIL import Image
 
 from pixlate import create_dataset
+from pixlate.data import tiff as tiff_module
 from pixlate.data.reading import BadImageError, Reading, image_size, read_header, read_image
 
 
@@ -44,11 +45,21 @@ def reason(path: Path) -> str:
     return str(caught.value)
 
 
+@pytest.fixture
+def no_tifffile(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installation without tifffile, which reads more kinds."""
+    monkeypatch.setattr(tiff_module, "find_spec", lambda name: None)
+
+
+@pytest.mark.usefixtures("no_tifffile")
 @pytest.mark.parametrize("bands", [5, 13])
 def test_bands_are_counted(tmp_path: Path, bands: int) -> None:
-    assert f"TIFF with {bands} bands of 8 bits" in reason(tiff(tmp_path / "a.tif", bands))
+    found = reason(tiff(tmp_path / "a.tif", bands))
+    assert f"it is TIFF with {bands} bands of 8 bits" in found
+    assert found.endswith("which needs tifffile: pip install 'pixlate[formats]'.")
 
 
+@pytest.mark.usefixtures("no_tifffile")
 @pytest.mark.parametrize(
     ("number", "kind"),
     [(1, "unsigned"), (2, "signed"), (3, "floating-point"), (4, "other"), (5, "complex"), (6, "complex")],

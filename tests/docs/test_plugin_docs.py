@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fakes import make_run, progress
 from paths import ROOT
@@ -128,6 +129,14 @@ def test_the_examples_of_components_work(examples: Path, installed_plugin: Insta
         "pix2pix", plugins=plugins, **small, norm="group", init_type="uniform", lr_policy="warm_up", optimizer="nadam"
     )
     check_model("pix2pix", plugins=plugins, **small, optimizer="adagrad")
+    written = (
+        plugins.registry("writer").get("plain_text").load()().encode(np.array([[[1], [2]], [[3], [40000]]], np.uint16))
+    )
+    (tmp_path / "a.grey").write_bytes(written)
+    dataset = pixlate.create_dataset("single", dataroot=tmp_path, preprocess="crop", crop_size=1, plugins=plugins)
+    assert dataset.fields["A"].dtype == "uint16"
+    assert dataset.header(dataset.groups[0][0]).size == (2, 2)  # type: ignore[attr-defined]
+    assert dataset.pixels(dataset.groups[0][0])[0].max() > 0.2  # type: ignore[attr-defined]
 
 
 def test_the_examples_of_events_and_options_work(

@@ -215,7 +215,8 @@ def test_values_of_more_than_8_bits_have_the_range_of_the_run(tmp_path: Path) ->
     translate = pixlate.load(cycle_gan_run(tmp_path / "run"), device="cpu")
     levels = np.arange(256, dtype=np.uint16).reshape(16, 16)
     deep = (levels.astype(np.float64) * 4095 / 255).round().astype(np.uint16)
-    assert np.array_equal(translate(deep), translate(levels.astype(np.uint8)))
+    difference = translate(deep).astype(int) - translate(levels.astype(np.uint8))
+    assert abs(difference).max() <= 1
 
 
 def test_reprs_tell_what_there_is(tmp_path: Path) -> None:

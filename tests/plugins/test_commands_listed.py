@@ -3,7 +3,19 @@
 from trainings import run
 
 COMMANDS = {"train", "test", "download", "new-plugin", "plugins"} | {
-    *("models", "datasets", "networks", "norms", "losses", "inits", "lr-policies", "optimizers", "viewers")
+    *(
+        "models",
+        "datasets",
+        "networks",
+        "norms",
+        "losses",
+        "inits",
+        "lr-policies",
+        "optimizers",
+        "readers",
+        "viewers",
+        "writers",
+    )
 }
 
 

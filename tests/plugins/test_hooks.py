@@ -19,7 +19,7 @@ from pixlate.__main__ import main as pixlate_command
 from pixlate.entry import messages_on_console
 from pixlate.models import BaseModel
 from pixlate.options.command.resolve import resolve
-from pixlate.plugins import Progress, Run, Sample, hookspecs
+from pixlate.plugins import Field, Progress, Run, Sample, hookspecs
 from pixlate.plugins.testing import install_plugin, write_images
 from pixlate.runs.events import Events
 from pixlate.runs.gallery import Gallery
@@ -431,6 +431,43 @@ def plain(params, *, lr, betas, weight_decay):
     assert (group["lr"], group["weight_decay"]) == (5.0, 0.25)
     plain.start_epoch(1)
     assert group["lr"] == 5.0
+
+
+def test_hook_register_readers(installed_plugin: Install, tmp_path: Path) -> None:
+    """A reader is asked before the built-in ones, by the first bytes of a file."""
+    reader = """
+import numpy as np
+from pixlate.data import Reader, Shape
+
+class Text(Reader):
+    def accepts(self, start, path): return start.startswith(b"grey")
+    def shape(self, path): return Shape(width=2, height=1, channels=1, dtype="uint16")
+    def read(self, path): return np.array([[[int(number)] for number in path.read_text().split()[1:]]], np.uint16)
+"""
+    installed_plugin(plugin_of("register_readers", "register('text', Text, help='numbers')", reader))
+    (tmp_path / "a.png").write_text("grey 0 1023")
+    dataset = pixlate.create_dataset("single", dataroot=tmp_path, preprocess="crop", crop_size=1)
+    assert dataset.fields["A"].dtype == "uint16"
+    (pixels,) = dataset.pixels(dataset.groups[0][0])  # type: ignore[attr-defined]
+    assert pixels.tolist() == [[[-1.0, 1.0]]]
+
+
+def test_hook_register_writers(installed_plugin: Install, tmp_path: Path) -> None:
+    """A writer is asked before the built-in ones, for results in the format of its suffix."""
+    writer = """
+from pixlate.data import Writer
+
+class Text(Writer):
+    suffix = ".txt"
+    def accepts(self, values): return values.shape[2] == 1
+    def encode(self, values): return " ".join(str(value) for value in values.ravel()).encode()
+"""
+    installed_plugin(plugin_of("register_writers", "register('text', Text, help='numbers')", writer))
+    writers = [component.load()() for component in get_plugins().registry("writer")]
+    field = Field(channels=1, dtype="uint16", value_range=(0.0, 1000.0))
+    with Gallery(tmp_path / "results", "title", fields={"A": field, "B": field}, writers=writers) as gallery:
+        gallery.add("a.txt", {"fake_B": torch.tensor([[[-1.0, 0.0, 1.0]]])})
+    assert (tmp_path / "results" / "images" / "a_fake_B.txt").read_text() == "0 500 1000"
 
 
 def test_hook_register_viewers(
