@@ -7,20 +7,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import Literal, TypeVar
 
-import numpy as np
 from PIL import Image
 
 from pixlate.errors import DataError, OptionError
 from pixlate.options.shared import DataOptions
-from pixlate.plugins.field import Field
-from pixlate.util.text import quoted
+from pixlate.plugins.field import Colour, Field
+from pixlate.util.text import counted, quoted
 
 from .base import BaseDataset
 from .cache import ImageCache, entry_name, open_cache
-from .channels import check_channels, with_channels
+from .channels import check_channels
 from .current_readers import current_readers
+from .declared_fields import Declared, declared_fields
 from .readers import Values
 from .reading import BadImageError, Header, Reading, read_file, read_header, to_rgb
+from .side_pixels import Box, SideFormat, side_pixels
 from .transforms import Pixels, Size, size_of
 from .value_range import ValueRange, measured, range_of_dtype
 
@@ -55,6 +56,8 @@ class ImageDataset(BaseDataset[Config]):
         super().__init__(config, shared)
         self.reading = Reading(shared.ignore_metadata, shared.max_image_pixels, current_readers())
         _check_options(shared)
+        ranges = {side: declared.value_range for side, declared in self.declared.items()}
+        self.value_ranges = {side: value_range for side, value_range in ranges.items() if value_range is not None}
 
     @cached_property
     def channels(self) -> dict[str, int]:
@@ -62,11 +65,21 @@ class ImageDataset(BaseDataset[Config]):
         sides = "AB" if self.shared.direction == "AtoB" else "BA"  # --input_nc refers to the model's input
         counts = {}
         for side, option in zip(sides, ("input_nc", "output_nc"), strict=True):
+            declared = self.declared.get(side)
             given, stored = getattr(self.shared, option), self.stored_as(side).channels
-            if given and side in self._stored_as:
+            if declared is not None and declared.kind != "image":
+                stored = declared.classes if declared.kind == "labels" else 1
+                if given and given != stored:
+                    raise OptionError(f"--{option} is {given}, but --field gives {side} {counted(stored, 'channel')}.")
+            elif given and side in self._stored_as:
                 check_channels(option, given, stored)
             counts[side] = given or stored
         return counts
+
+    @cached_property
+    def declared(self) -> dict[str, Declared]:
+        """What `--field` says of the sides."""
+        return declared_fields(self.shared.field, self.root if self.shared.dataroot else None)
 
     def stored_as(self, side: str) -> Header:
         """How the files of a side hold their values: the header of a deep one, if there is one among a few of them."""
@@ -89,13 +102,35 @@ class ImageDataset(BaseDataset[Config]):
         sides = sorted({side for group in self.groups for source in group for side in source.sides})
         return {side: self._field(side) for side in sides}
 
+    @cached_property
+    def _fields(self) -> dict[str, Field]:
+        """The fields without measured ranges, of which reading does not depend."""
+        return dict(self.fields)
+
     def _field(self, side: str) -> Field:
-        stored = self.stored_as(side)
+        stored, declared = self.stored_as(side), self.declared.get(side)
+        if declared is not None and declared.kind == "labels":
+            palette = declared.palette or self._stored_palette(side, declared.classes)
+            return Field("labels", classes=declared.classes, names=declared.names, palette=palette)
+        if declared is not None and declared.kind == "mask":
+            return Field("mask")
+        display = declared.display if declared is not None else ()
         if not stored.deep:
-            return Field(channels=self.channels[side])
+            return Field(channels=self.channels[side], display=display)
         value_range = self.value_ranges.get(side) or range_of_dtype(stored.dtype)
         values = (value_range.low, value_range.high)
-        return Field(channels=self.channels[side], dtype=stored.dtype, value_range=values)
+        return Field(channels=self.channels[side], dtype=stored.dtype, value_range=values, display=display)
+
+    def _stored_palette(self, side: str, classes: int) -> tuple[Colour, ...]:
+        """The colours of the first file of a side, where it has a palette."""
+        source = next(source for group in self.groups for source in group if side in source.sides)
+        with contextlib.suppress(BadImageError):
+            content = read_file(source.path, self.reading)
+            if isinstance(content, Image.Image) and content.mode == "P":
+                levels = content.convert("P").getpalette("RGB") or []
+                colours = [(levels[at], levels[at + 1], levels[at + 2]) for at in range(0, len(levels) - 2, 3)]
+                return tuple(colours[:classes]) if len(colours) >= classes else ()
+        return ()
 
     def files(self) -> Sequence[Path]:
         """The image files, in order."""
@@ -127,7 +162,7 @@ class ImageDataset(BaseDataset[Config]):
         except OSError:
             return self.read(source)  # raises BadImageError, with the reason
         cached = [
-            self.cache.load(name, self.channels[side], deep=self.stored_as(side).deep)
+            self.cache.load(name, self.channels[side], deep=self.stored_as(side).deep and not self._has_labels(source))
             for name, side in zip(names, source.sides, strict=True)
         ]
         images = tuple(pixels for pixels in cached if pixels is not None)
@@ -139,50 +174,30 @@ class ImageDataset(BaseDataset[Config]):
 
     def read(self, source: Source) -> tuple[Pixels, ...]:
         """The images of `pixels`, decoded from the file whatever is cached."""
-        original = read_file(source.path, self.reading)
-        if not isinstance(original, Image.Image):
-            return self._deep_pixels(source, original)
-        image = to_rgb(original)
-        images = [_cut(image, box) for box in _boxes(source, image.size)] if len(source.sides) > 1 else [image]
-        try:
-            return tuple(
-                self.transform.resize(image_of_side, grayscale=self._eight_bit_channels(side, source) == 1)
-                for side, image_of_side in zip(source.sides, images, strict=True)
-            )
-        except ValueError:  # Pillow cannot resize to a height or width of zero
-            raise DataError(f"{quoted(source.path)} is too small: {_size(image)} pixels.") from None
-
-    def _deep_pixels(self, source: Source, values: Values) -> tuple[Pixels, ...]:
-        """The images of an array of values."""
-        size = (values.shape[1], values.shape[0])
-        value_range = self._range_of(source)
-        boxes = zip(source.sides, _boxes(source, size), strict=True)
+        content = read_file(source.path, self.reading)
+        size = content.size if isinstance(content, Image.Image) else (content.shape[1], content.shape[0])
+        if isinstance(content, Image.Image) and not self._has_labels(source):
+            content = to_rgb(content)  # once for both sides
+        boxes: Sequence[Box | None] = _boxes(source, size) if len(source.sides) > 1 else [None]
         return tuple(
-            self.transform.resize_values(
-                with_channels(
-                    value_range.normalised(values[top:bottom, left:right]).transpose(2, 0, 1),
-                    self.channels[side],
-                    source.path,
-                )
-            )
-            for side, (left, top, right, bottom) in boxes
+            side_pixels(content, box, self._format(side, source, content), self.transform, source.path)
+            for side, box in zip(source.sides, boxes, strict=True)
         )
 
-    def _eight_bit_channels(self, side: str, source: Source) -> int:
-        """The channels that an 8-bit image is read with. Raises DataError where the side has others."""
-        channels = self.channels[side]
-        if channels not in (1, 3):
-            raise DataError(
-                f"{quoted(source.path)} is an image of 8 bits: it has 3 channels (colour) or 1 (grey), not {channels}."
-            )
-        return channels
+    def _has_labels(self, source: Source) -> bool:
+        return any(side in self.declared and self.declared[side].kind == "labels" for side in source.sides)
+
+    def _format(self, side: str, source: Source, content: Image.Image | Values) -> SideFormat:
+        field = self._fields[side]
+        deep = not isinstance(content, Image.Image) and field.kind != "labels"
+        return SideFormat(field, self._range_of(source) if deep else None)
 
     def _entry_name(self, source: Source, side: Side) -> str:
         """The name of a cache file, from everything that its pixels depend on."""
         transform = self.transform
         reader = f"{type(self).__module__}.{type(self).__qualname__}"  # a subclass may override `read`
         geometry = transform.preprocess, transform.load_size, transform.crop_size
-        reading = self.reading.ignore_metadata, self.value_ranges.get(side)
+        reading = self.reading.ignore_metadata, self.value_ranges.get(side), self.declared.get(side)
         return entry_name(source.path, reader, source.sides, side, self.channels[side], geometry, reading)
 
     def header(self, source: Source) -> Header:
@@ -250,13 +265,3 @@ def _boxes(source: Source, size: Size) -> list[tuple[int, int, int, int]]:
     if width < 2:
         raise BadImageError.of(source.path, "it is too narrow for A and B side by side")
     return [(0, 0, width // 2, height), (width // 2, 0, width, height)]
-
-
-def _cut(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
-    """A part of an image. `Image.crop` refuses large ones, whatever the limit of pixels."""
-    left, top, right, bottom = box
-    return Image.fromarray(np.asarray(image)[top:bottom, left:right])
-
-
-def _size(image: Image.Image) -> str:
-    return f"{image.size[0]} x {image.size[1]}"

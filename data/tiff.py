@@ -14,7 +14,8 @@ from .unsupported import unsupported_kind
 
 _WIDTH, _HEIGHT, _BITS, _BANDS, _FORMAT, _PHOTOMETRIC = 256, 257, 258, 277, 339, 262
 _PALETTE, _CMYK, _LAB = 3, 5, (8, 9)  # photometric interpretations, which Pillow converts
-_REAL = (1, 2, 3)  # unsigned, signed and floating-point numbers; others are complex, or not known
+_SIGNED, _FLOATING = 2, 3
+_REAL = (1, _SIGNED, _FLOATING)  # unsigned, signed and floating-point numbers; others are complex, or not known
 NEEDED = "which needs tifffile: pip install 'pixlate[formats]'"
 
 
@@ -33,9 +34,12 @@ class TiffReader(Reader):
         number = int((tags.get(_FORMAT) or (1,))[0])
         if tags.get(_PHOTOMETRIC) in (_PALETTE, _CMYK, *_LAB) or number not in _REAL:
             return False
-        # Pillow reads 1, 3 or 4 bands of 8 bits, and one band of more bits, with few exceptions.
-        wide = max(bits) > 8
-        return bands not in (1, 3, 4) or (wide and bands > 1) or (wide and (number == 2 or max(bits) > 32))
+        # Pillow reads 1, 3 or 4 bands of 8 bits, and one band of 16 or 32; signed ones of 16 bits as if they had 32.
+        if bands in (1, 3, 4) and max(bits) <= 8:
+            return False
+        if bands > 1 or max(bits) > 32 or (number == _FLOATING and bits != {32}):
+            return True
+        return number == _SIGNED and bits == {16} and find_spec("tifffile") is not None
 
     def shape(self, path: Path) -> Shape:
         tifffile = _tifffile(path)

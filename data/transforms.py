@@ -108,24 +108,26 @@ class Transform:
             return self.crop_size, self.crop_size
         return width, height
 
-    def resize(self, image: Image.Image, *, grayscale: bool = False) -> Pixels:
-        """The resized 8-bit C×H×W pixels of an RGB image, with C = 1 if `grayscale`. Nothing in it is random."""
+    def resize(self, image: Image.Image, *, grayscale: bool = False, nearest: bool = False) -> Pixels:
+        """The resized 8-bit C×H×W pixels of an RGB image, with C = 1 if `grayscale`. Nothing in it is random.
+
+        - nearest: without interpolation, for masks.
+        """
         if grayscale:
             image = image.convert("L")
         size = self.resized(image.size)
         if size != image.size:
-            image = image.resize(size, Image.Resampling.BICUBIC)
+            image = image.resize(size, Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC)
         pixels = np.asarray(image)
         return pixels[None] if grayscale else pixels.transpose(2, 0, 1)
 
-    def resize_values(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def resize_values(self, values: NDArray[np.float32], *, nearest: bool = False) -> NDArray[np.float32]:
         """Resized C×H×W values in [-1, 1], bicubic as 8-bit ones. Nothing in it is random."""
         size = self.resized((values.shape[2], values.shape[1]))
         if size == (values.shape[2], values.shape[1]):
             return values
-        planes = [
-            Image.fromarray(np.ascontiguousarray(plane)).resize(size, Image.Resampling.BICUBIC) for plane in values
-        ]
+        method = Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC
+        planes = [Image.fromarray(np.ascontiguousarray(plane)).resize(size, method) for plane in values]
         return np.stack([np.asarray(plane) for plane in planes]).clip(-1, 1)
 
     def draw(self, size: Size, rng: random.Random) -> Window:

@@ -121,11 +121,16 @@ def save_classes(values: Values, path: Path, palette: Iterable[Colour]) -> None:
     if values.dtype != np.uint8:
         write_whole(path, PngWriter().encode(values))
         return
+    data = io.BytesIO()
+    class_image(values, palette).save(data, "PNG")
+    write_whole(path, data.getvalue())
+
+
+def class_image(values: Values, palette: Iterable[Colour]) -> Image.Image:
+    """The numbers of at most 256 classes, H×W×1, as an image with a palette."""
     image = Image.fromarray(np.ascontiguousarray(values[..., 0]))
     image.putpalette([level for colour in palette for level in colour])
-    data = io.BytesIO()
-    image.save(data, "PNG")
-    write_whole(path, data.getvalue())
+    return image
 
 
 def _with_pillow(values: Values, name: str) -> bytes:

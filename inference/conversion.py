@@ -10,10 +10,12 @@ from torch import Tensor
 
 from pixlate.data.arrays import image_of_array
 from pixlate.data.channels import with_channels
-from pixlate.data.field_values import file_values
+from pixlate.data.field_values import file_values, palette_of
+from pixlate.data.labels import classes_in, one_hot
 from pixlate.data.readers import Values
 from pixlate.data.reading import Reading, read_file, to_rgb, with_metadata
 from pixlate.data.value_range import ValueRange, is_deep, range_of_type
+from pixlate.data.writers import class_image
 from pixlate.errors import DataError
 from pixlate.plugins.field import Field
 
@@ -44,11 +46,18 @@ def opened(image: Any, reading: Reading, field: Field) -> Image.Image | Values:
     return np.asarray(image)[..., None] if is_deep(image) else image
 
 
-def to_tensor(image: Image.Image | Values, channels: int, value_range: ValueRange | None) -> Tensor:
+def to_tensor(image: Image.Image | Values, field: Field, channels: int, value_range: ValueRange | None) -> Tensor:
     """1×C×H×W in [-1, 1].
 
+    - field: that it belongs to; channels: of the model's input.
     - value_range: of values of more than 8 bits; None for that of the image's type.
+
+    Raises BadImageError for labels that are none.
     """
+    if field.kind == "labels":
+        classes = classes_in(image, field, "the image")
+        levels = one_hot(classes, field.classes, (classes.shape[1], classes.shape[0]))
+        return torch.from_numpy(levels)[None] / 127.5 - 1
     if isinstance(image, Image.Image):
         pixels = np.asarray(to_rgb(image).convert("L" if channels == 1 else "RGB"), dtype=np.float32)
         # reshape gives grey pixels their third dimension: H×W×C to C×H×W
@@ -64,6 +73,8 @@ def to_output(y: Tensor, field: Field, *, as_array: bool) -> Any:
     Of several channels of more than 8 bits there is no PIL image: they are an array in any case.
     """
     values = file_values(y.clamp(-1, 1), field)
+    if field.kind == "labels" and values.dtype == np.uint8 and not as_array:
+        return class_image(values, palette_of(field))
     plane = values[..., 0] if values.shape[2] == 1 else values
     if as_array or (values.shape[2] > 1 and values.dtype != np.uint8) or values.shape[2] not in (1, 3):
         return np.ascontiguousarray(plane)

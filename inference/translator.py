@@ -90,8 +90,8 @@ class Translator:
             name = name or Path(image).name
         further = {field: self._field(value) for field, value in others.items()}
         fields = self.model.context.fields or {}
-        content = opened(image, self._reading, fields.get("A", EIGHT_BIT))
-        x = to_tensor(content, self.model.shared.input_nc, self._value_range)
+        field = fields.get("A", EIGHT_BIT)
+        x = to_tensor(opened(image, self._reading, field), field, self.model.shared.input_nc, self._value_range)
         y = self.tensor(x, names=[name], **further)[0]
         return to_output(y, field_of("fake_B", fields), as_array=isinstance(image, np.ndarray))
 
@@ -127,7 +127,9 @@ class Translator:
             return torch.tensor([value])
         if isinstance(value, Tensor):
             return value[None]
-        return to_tensor(opened(value, self._reading, EIGHT_BIT), self.model.shared.input_nc, self._value_range)
+        return to_tensor(
+            opened(value, self._reading, EIGHT_BIT), EIGHT_BIT, self.model.shared.input_nc, self._value_range
+        )
 
 
 def _reflect_to(x: Tensor, height: int, width: int) -> Tensor:

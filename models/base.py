@@ -28,7 +28,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -54,7 +54,7 @@ class BaseModel(ModelBuilder[Config], ABC):
     """
 
     #: The names, in a StepResult, of the losses whose sum the learning-rate policy "plateau" monitors.
-    watched_losses: ClassVar[tuple[str, ...]] = ()
+    watched_losses: tuple[str, ...] = ()
     #: Optimizers that are updated every n-th step only, by name: {"G": 5}. A loss given to `update` in another step
     #: has no effect.
     updates_every: Mapping[str, int] = MappingProxyType({})

@@ -1,6 +1,7 @@
 """Options of the built-in models, in a module of their own: `--help` imports it, and must not wait for torch."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pixlate.options.fields import option
 from pixlate.options.ranges import WEIGHT
@@ -10,6 +11,9 @@ from pixlate.options.ranges import WEIGHT
 class Pix2PixConfig:
     """Options of pix2pix."""
 
+    label_loss: Literal["l1", "cross_entropy"] = option(
+        "l1", "loss of an output of labels (--field): l1, as for images, or cross-entropy; weighted by --lambda_L1 too"
+    )
     lambda_L1: float = option(100.0, "weight of the L1 loss beside the adversarial one", type=WEIGHT)
 
 

@@ -16,14 +16,20 @@ from .base import BaseModel
 from .batch import Batch, StepResult
 from .configs import Pix2PixConfig
 from .context import ModelContext
+from .label_loss import label_cross_entropy, require_labels
 
 
 class Pix2Pix(BaseModel[Pix2PixConfig]):
-    """Losses: G_GAN, G_L1, D_real, D_fake. Images: real_A (x), fake_B (G(x)), real_B (y)."""
+    """Losses: G_GAN, G_L1 (or G_CE), D_real, D_fake. Images: real_A (x), fake_B (G(x)), real_B (y)."""
 
     watched_losses = ("G_L1",)
 
     def __init__(self, config: Pix2PixConfig, shared: ModelOptions, context: ModelContext) -> None:
+        # Between labels the L1 loss of Eq. 3 may be replaced by the cross-entropy of their classes.
+        self.cross_entropy = config.label_loss == "cross_entropy"
+        if self.cross_entropy:
+            require_labels(context)
+            self.watched_losses = ("G_CE",)
         super().__init__(config, shared, context)
         self.G = self.generator("G", shared.input_nc, shared.output_nc)
         self.average(self.G)
@@ -48,12 +54,13 @@ class Pix2Pix(BaseModel[Pix2PixConfig]):
         # G minimises L_cGAN(G, D) + lambda * L_L1(G) (Eq. 4, with L_L1 of Eq. 3), against the D just updated.
         with frozen(self.D):
             G_GAN = self.loss_GAN.generator(self.D(torch.cat([x, G_x], 1)))
-        G_L1 = self.config.lambda_L1 * l1_loss(G_x, y)
+        G_L1 = self.config.lambda_L1 * (label_cross_entropy(G_x, y) if self.cross_entropy else l1_loss(G_x, y))
         images = {"real_A": x, "fake_B": G_x, "real_B": y}
         extra = self.extra_generator_losses(batch, images)
         self.update("G", sum(extra.values(), start=G_GAN + G_L1))
 
-        return StepResult({"G_GAN": G_GAN, "G_L1": G_L1, **extra, "D_real": D_real, "D_fake": D_fake}, images)
+        pixel_loss = {"G_CE" if self.cross_entropy else "G_L1": G_L1}
+        return StepResult({"G_GAN": G_GAN, **pixel_loss, **extra, "D_real": D_real, "D_fake": D_fake}, images)
 
     def translation(self, batch: Batch) -> dict[str, Tensor]:
         images = {"real_A": batch["A"], "fake_B": self.G(batch["A"])}

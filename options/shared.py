@@ -125,6 +125,14 @@ class DataOptions(Directed, Seeded):
     max_dataset_size: int | None = option(
         None, "use at most this many images", type=WholeOrInf(min=1), scope=Scope.TRAINING, on_change="refuse"
     )
+    field: tuple[str, ...] = option(
+        (),
+        "what the files do not tell of A or B (repeatable): A=labels:11[:palette.json], B=mask, "
+        "A=image:-1000..3071 for the values that are black and white, A=image:3,2,1 for the bands that are shown",
+        multiple=True,
+        metavar="NAME=KIND",
+        scope=Scope.RUN,
+    )
     ignore_metadata: bool = option(
         False,
         "read images as they are stored: neither turned by their EXIF orientation nor converted from their "

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +62,9 @@ class TestRoundTrips:
         header = read_header(path)
         assert header.size == (5, 6)
         if header.deep:
-            assert (header.channels, header.dtype) == (channels, dtype)
-            assert found.dtype == dtype
+            signed_16 = dtype == "int16" and writer.suffix == ".tif" and find_spec("tifffile") is None
+            kept = "int32" if signed_16 else dtype  # Pillow has no signed integers of 16 bits
+            assert (header.channels, header.dtype, found.dtype) == (channels, kept, kept)
 
     @pytest.mark.parametrize("dtype", ["uint8", "uint16", "int16"])
     @given(low=st.integers(-(2**15), 2**15), width=st.integers(1, 2**16))

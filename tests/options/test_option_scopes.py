@@ -39,11 +39,11 @@ EXPECTED = {
     "train test single load refuse contradiction": "input_nc netG ngf norm output_nc",
     "train test single load refuse": "direction dropout n_layers_D ndf netD num_D seed",
     "train test single load list": "init_gain init_type",
-    "train test single refuse": "crop_size ignore_metadata preprocess",
+    "train test single refuse": "crop_size field ignore_metadata preprocess",
     "train test single ignore": "max_image_pixels",
     "train test refuse contradiction": "model",
     "train test refuse": "dataset_mode pair_by",
-    "train test load list": "lambda_L1",
+    "train test load list": "label_loss lambda_L1",
     "train test list": "dataroot display_winsize",
     "train refuse": "ema init_from load_size max_dataset_size optimizer phase",
     "train list": (
