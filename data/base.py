@@ -2,7 +2,7 @@
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -67,6 +67,16 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
         "A", and "B" if there are two sides: C×H×W float32 in [-1, 1]; "A_paths", "B_paths": the paths of the files;
         further fields by their names, tensors and numbers. Raises BadImageError for an image that cannot be read.
         """
+
+    @property
+    def weights(self) -> Sequence[float] | None:
+        """How often each sample is drawn beside the others, in a shuffled epoch; None where all are drawn once."""
+        return None
+
+    @property
+    def balanced_by(self) -> Sequence[Hashable] | None:
+        """The group of each sample, which `--balance` makes equally frequent; None where there are none."""
+        return None
 
     def files(self) -> Sequence[Path]:
         """The files that the items are read from, in order."""

@@ -90,7 +90,7 @@ class _Findings:
                 self.smallest_side = min(self.smallest_side or shorter_side, shorter_side)
                 self.small.append(f"{name} ({_times(size)})")
                 return
-            self.final[side].setdefault(transform.final(size), name)
+            self.final.setdefault(side, {}).setdefault(transform.final(size), name)
         if len({transform.resized(size) for size in sizes}) > 1:
             self.unequal.append(f"{name} ({' and '.join(_times(size) for size in sizes)})")
 

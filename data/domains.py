@@ -56,6 +56,11 @@ class DomainsDataset(ImageDataset[None]):
         domain = Field("category", classes=len(self.domains), names=self.domains)
         return {"A": super().fields["A"], "class": domain, "target": domain}
 
+    @property
+    def balanced_by(self) -> list[int]:
+        """The domain of each image."""
+        return self.classes
+
     def __len__(self) -> int:
         return len(self.groups)
 

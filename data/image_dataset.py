@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from PIL import Image
 
@@ -26,7 +26,7 @@ from .transforms import Pixels, Size, size_of
 from .value_range import ValueRange, measured, range_of_dtype
 
 Config = TypeVar("Config")
-Side = Literal["A", "B"]
+Side = str  # "A" or "B", or another field of a data set that has further ones
 EXAMPLES = 5  # files of a side whose headers tell how its values are stored
 
 
@@ -99,13 +99,16 @@ class ImageDataset(BaseDataset[Config]):
     @property
     def fields(self) -> dict[str, Field]:
         """The sides that its files hold."""
+        return self._side_fields()
+
+    def _side_fields(self) -> dict[str, Field]:
         sides = sorted({side for group in self.groups for source in group for side in source.sides})
         return {side: self._field(side) for side in sides}
 
     @cached_property
     def _fields(self) -> dict[str, Field]:
-        """The fields without measured ranges, of which reading does not depend."""
-        return dict(self.fields)
+        """The same, once: reading does not depend on the ranges, which are measured later."""
+        return self._side_fields()
 
     def _field(self, side: str) -> Field:
         stored, declared = self.stored_as(side), self.declared.get(side)

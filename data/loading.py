@@ -8,13 +8,14 @@ from typing import Any
 
 import torch
 
+from pixlate.errors import OptionError
 from pixlate.options.shared import DataOptions
 from pixlate.util.system_errors import refusal
 
 from .base import BaseDataset
 from .batches import Batch, Keys, Loaded, check_bad_images, fetch, pinned
 from .memory import free_memory
-from .sampler import BatchSampler
+from .sampler import BatchSampler, frequencies
 from .workers import WorkerBatches
 
 log = logging.getLogger(__name__)
@@ -121,10 +122,20 @@ class BatchLoader:
             shuffle=not options.serial_batches,
             start=(self._epoch, self._seen),
             epochs=self._epochs,
+            frequencies=None if options.serial_batches else self._frequencies(),
         )
         batches_per_epoch = -(-len(self._dataset) // options.batch_size)
         count = min(options.num_threads, batches_per_epoch)
         return self._start_workers(sampler, count) or map(self._load, sampler)
+
+    def _frequencies(self) -> list[float] | None:
+        """How often each sample is drawn. Raises OptionError where `--balance` has no groups to balance."""
+        groups = self._dataset.balanced_by
+        if self._options.balance and groups is None:
+            raise OptionError(
+                "--balance needs groups of samples: --dataset_mode domains, or manifest with a column 'group'."
+            )
+        return frequencies(self._dataset.weights, groups if self._options.balance else None)
 
     def _start_workers(self, sampler: BatchSampler, requested: int) -> WorkerBatches | None:
         """As many worker processes as memory and the system allow, said once where these are fewer; None for none."""

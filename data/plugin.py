@@ -24,6 +24,21 @@ class PairOptions:
     )
 
 
+@dataclass(frozen=True)
+class ManifestOptions:
+    """The table of the samples."""
+
+    TITLE: ClassVar[str] = "Table of samples"
+
+    manifest: str = option(
+        "manifest.csv",
+        "table with a row for each sample, in --dataroot: CSV, JSON lines or Parquet",
+        metavar="FILE",
+        on_change="refuse",
+    )
+    allow_outside: bool = option(False, "read files that lie outside of --dataroot", on_change="refuse")
+
+
 @hookimpl
 def register_datasets(register: Register) -> None:
     register(
@@ -36,6 +51,12 @@ def register_datasets(register: Register) -> None:
         "unaligned",
         "pixlate.data.datasets:UnalignedDataset",
         help="two collections, <phase>A/ and <phase>B/, that are not pairs",
+    )
+    register(
+        "manifest",
+        "pixlate.data.manifest:ManifestDataset",
+        config=ManifestOptions,
+        help="a table with a row for each sample: files of any number of fields, numbers, classes, splits, weights",
     )
     register(
         "domains",

@@ -11,6 +11,10 @@ from pixlate.options.ranges import WEIGHT
 class Pix2PixConfig:
     """Options of pix2pix."""
 
+    lambda_mask: float = option(
+        0.0, "further weight of the L1 loss where the field 'mask' of the data is white", type=WEIGHT
+    )
+    composite: bool = option(False, "show the input where the field 'mask' of the data is black, as for inpainting")
     label_loss: Literal["l1", "cross_entropy"] = option(
         "l1", "loss of an output of labels (--field): l1, as for images, or cross-entropy; weighted by --lambda_L1 too"
     )

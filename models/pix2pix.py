@@ -54,7 +54,7 @@ class Pix2Pix(BaseModel[Pix2PixConfig]):
         # G minimises L_cGAN(G, D) + lambda * L_L1(G) (Eq. 4, with L_L1 of Eq. 3), against the D just updated.
         with frozen(self.D):
             G_GAN = self.loss_GAN.generator(self.D(torch.cat([x, G_x], 1)))
-        G_L1 = self.config.lambda_L1 * (label_cross_entropy(G_x, y) if self.cross_entropy else l1_loss(G_x, y))
+        G_L1 = self.config.lambda_L1 * self._pixel_loss(G_x, y, batch)
         images = {"real_A": x, "fake_B": G_x, "real_B": y}
         extra = self.extra_generator_losses(batch, images)
         self.update("G", sum(extra.values(), start=G_GAN + G_L1))
@@ -63,5 +63,22 @@ class Pix2Pix(BaseModel[Pix2PixConfig]):
         return StepResult({"G_GAN": G_GAN, **pixel_loss, **extra, "D_real": D_real, "D_fake": D_fake}, images)
 
     def translation(self, batch: Batch) -> dict[str, Tensor]:
-        images = {"real_A": batch["A"], "fake_B": self.G(batch["A"])}
+        x, G_x = batch["A"], self.G(batch["A"])
+        if self.config.composite and "mask" in batch:
+            G_x = torch.lerp(x, G_x, mask_of(batch))
+        images = {"real_A": x, "fake_B": G_x}
         return images | {"real_B": batch["B"]} if "B" in batch else images
+
+    def _pixel_loss(self, G_x: Tensor, y: Tensor, batch: Batch) -> Tensor:
+        """L_L1(G) of Eq. 3; between labels on request the cross-entropy, and weighted by a mask."""
+        if self.cross_entropy:
+            return label_cross_entropy(G_x, y)
+        if self.config.lambda_mask and "mask" in batch:
+            return ((1 + self.config.lambda_mask * mask_of(batch)) * (G_x - y).abs()).mean()
+        return l1_loss(G_x, y)
+
+
+def mask_of(batch: Batch) -> Tensor:
+    """The mask of a batch, N×1×H×W from 0 to 1."""
+    mask: Tensor = batch["mask"]
+    return (mask + 1) / 2

@@ -117,6 +117,9 @@ class DataOptions(Directed, Seeded):
     )
     crop_size: int = option(256, "size to which they are then cropped", type=COUNT, scope=Scope.RUN)
     flip: bool = option(True, "flip images horizontally with probability 0.5", flag="--no_flip", scope=Scope.TRAINING)
+    balance: bool = option(
+        False, "draw samples of all groups (domains, or the column group) equally often", scope=Scope.TRAINING
+    )
     serial_batches: bool = option(False, "take images in order instead of shuffled", scope=Scope.TRAINING)
     batch_size: int = option(1, "images per batch", type=COUNT, scope=Scope.TRAINING)
     num_threads: int = option(

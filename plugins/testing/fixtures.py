@@ -9,7 +9,7 @@ from typing import Literal
 
 import pytest
 
-Kind = Literal["aligned", "unaligned", "single", "domains"]
+Kind = Literal["aligned", "unaligned", "single", "domains", "manifest"]
 COLOURS = ("navy", "gold", "crimson")  # of the circles in the domains, the first two of A and B
 
 
@@ -84,7 +84,8 @@ def write_images(
     """Write synthetic images in the reference's folder layout; returns the folder.
 
     - kind: "aligned" (A and B side by side in <phase>/), "unaligned" (<phase>A/ and <phase>B/), "domains" (three
-      folders in <phase>/, named after colours) or "single" (no subfolders).
+      folders in <phase>/, named after colours), "manifest" (manifest.csv with A, B and a number) or "single" (no
+      subfolders).
     - size: of a square image in pixels; count: images per subfolder.
     """
     from PIL import Image, ImageDraw
@@ -107,10 +108,16 @@ def write_images(
         for phase in phases if kind != "single" else ():
             if kind == "aligned":
                 draw(folder / phase / f"{number}.png", number, *COLOURS[:2])
+            elif kind == "manifest":
+                for side, colour in zip("AB", COLOURS, strict=False):
+                    draw(folder / phase / f"{side}{number}.png", number, colour)
             elif kind == "domains":
                 for index, colour in enumerate(COLOURS):
                     draw(folder / phase / colour / f"{number}.png", number + index * count, colour)
             else:
                 draw(folder / f"{phase}A" / f"{number}.png", number, COLOURS[0])
                 draw(folder / f"{phase}B" / f"{number}.png", number + count, COLOURS[0])
+    if kind == "manifest":
+        rows = [f"{p}/A{number}.png,{p}/B{number}.png,{number},{p}" for p in phases for number in range(count)]
+        (folder / "manifest.csv").write_text("\n".join(["A,B,number,split", *rows]) + "\n", "utf-8")
     return folder

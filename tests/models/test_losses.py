@@ -116,3 +116,32 @@ def test_the_plateau_policy_gets_the_mean_of_the_watched_losses(monkeypatch: pyt
         watched = sum(float(each["cycle_A"] + each["cycle_B"]) for each in losses) / steps
         assert means[-1] == pytest.approx(watched, rel=1e-5)
     assert len(means) == 2
+
+
+def masked(**options: Any) -> tuple[Any, dict[str, Any]]:
+    """A tiny pix2pix, and a batch whose mask is white on the left."""
+    model = pixlate.create_model("pix2pix", netG="resnet_6blocks", ngf=2, ndf=2, norm="instance", **options)
+    generator = torch.Generator().manual_seed(0)
+    batch: dict[str, Any] = {side: torch.rand(1, 3, 32, 32, generator=generator) * 2 - 1 for side in "AB"}
+    mask = torch.full((1, 1, 32, 32), -1.0)
+    mask[..., :8] = 1
+    return model, {**batch, "mask": mask}
+
+
+def test_a_mask_weights_the_l1_loss() -> None:
+    model, batch = masked(lambda_mask=3.0, lambda_L1=1.0, no_dropout=True)
+    result = model.training_step(batch)
+    difference = (result.images["fake_B"] - batch["B"]).abs()
+    expected = (4 * difference[..., :8]).mean() * 0.25 + difference[..., 8:].mean() * 0.75
+    torch.testing.assert_close(result.losses["G_L1"], expected)
+    plain, _ = masked(lambda_L1=1.0, no_dropout=True)
+    torch.testing.assert_close(plain.training_step(batch).losses["G_L1"], difference.mean())
+
+
+def test_outside_of_a_mask_a_test_shows_the_input() -> None:
+    model, batch = masked(composite=True)
+    fake = model.translate(batch)["fake_B"]
+    assert torch.equal(fake[..., 8:], batch["A"][..., 8:])
+    assert not torch.equal(fake[..., :8], batch["A"][..., :8])
+    whole = model.translate({name: value for name, value in batch.items() if name != "mask"})["fake_B"]
+    assert torch.equal(whole[..., :8], fake[..., :8])

@@ -90,6 +90,8 @@ EFFECTS: dict[str, Effect | str] = {
     "gan_mode": Effect(model, MODEL, "--gan_mode lsgan"),
     "lambda_gp": Effect(model, f"{MODEL} --gan_mode wgangp", "--lambda_gp 5"),
     "lambda_L1": Effect(model, MODEL, "--lambda_L1 99"),
+    "lambda_mask": "tests/models/test_losses.py::test_a_mask_weights_the_l1_loss",
+    "composite": "tests/models/test_losses.py::test_outside_of_a_mask_a_test_shows_the_input",
     "label_loss": "tests/data/test_labels.py::test_a_run_between_labels_and_photographs",
     "lambda_A": Effect(model, CYCLE, "--lambda_A 9"),
     "lambda_B": Effect(model, CYCLE, "--lambda_B 9"),
@@ -116,6 +118,9 @@ EFFECTS: dict[str, Effect | str] = {
     "load_size": Effect(batches, LOADED, "--load_size 40"),
     "crop_size": Effect(batches, LOADED, "--crop_size 24"),
     "flip": Effect(batches, LOADED, "--no_flip"),
+    "balance": "tests/data/test_manifest.py::test_a_table_s_weights_and_groups_are_used",
+    "manifest": "tests/data/test_manifest.py::test_a_row_is_a_sample",
+    "allow_outside": "tests/data/test_manifest.py::test_files_elsewhere_are_read_when_that_is_asked_for",
     "serial_batches": Effect(batches, LOADED, "--serial_batches"),
     "batch_size": Effect(batches, LOADED, "--batch_size 2"),
     "num_threads": Effect(batches, LOADED, "--num_threads 1"),
@@ -276,6 +281,8 @@ def test_every_option_is_listed() -> None:
     for chosen in get_plugins().registry("model").names():
         names |= set(resolve("train", ["--model", chosen], get_plugins()).values) if chosen != "test" else set()
         names |= set(resolve("test", ["--name", "none", "--model", chosen], get_plugins()).values)
+    for chosen in get_plugins().registry("dataset").names():
+        names |= set(resolve("train", ["--dataset_mode", chosen], get_plugins()).values)
     assert names == EFFECTS.keys()
     for reference in (effect for effect in EFFECTS.values() if isinstance(effect, str)):
         file, _, test = reference.partition("::")

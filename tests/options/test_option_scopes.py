@@ -43,12 +43,12 @@ EXPECTED = {
     "train test single ignore": "max_image_pixels",
     "train test refuse contradiction": "model",
     "train test refuse": "dataset_mode pair_by",
-    "train test load list": "label_loss lambda_L1",
+    "train test load list": "composite label_loss lambda_L1 lambda_mask",
     "train test list": "dataroot display_winsize",
     "train refuse": "ema init_from load_size max_dataset_size optimizer phase",
     "train list": (
-        "accumulate batch_size beta1 beta2 cache cache_dir checkpoint_gradients clip_grad compile deterministic "
-        "device display_env display_freq display_id display_ncols display_port display_server ema_decay flip "
+        "accumulate balance batch_size beta1 beta2 cache cache_dir checkpoint_gradients clip_grad compile "
+        "deterministic device display_env display_freq display_id display_ncols display_port display_server ema_decay flip "
         "gan_mode gpu_ids html keep lambda_gp lr lr_D lr_G lr_decay_iters lr_policy lr_warmup "
         "max_bad_images memory n_D_steps n_epochs "
         "n_epochs_decay nonfinite num_previews num_threads on_bad_image pool_size "
@@ -62,11 +62,15 @@ EXPECTED = {
 }
 
 
-def option_types() -> dict[str, click.ParamType[Any]]:
-    """The types of all options: shared ones, those of built-in models and data sets, and of viewers."""
+def all_options() -> Mapping[str, click.Option]:
+    """All options: shared ones, those of built-in models and data sets, and of viewers."""
     components = [part for kind in ("model", "dataset", "viewer") for part in get_plugins().registry(kind)]
-    owners = [*SHARED, *(part.config for part in components if part.config)]
-    return {name: option.type for name, option in options_by_name(owners).items()}
+    return options_by_name([*SHARED, *(part.config for part in components if part.config)])
+
+
+def option_types() -> dict[str, click.ParamType[Any]]:
+    """Their types by name."""
+    return {name: option.type for name, option in all_options().items()}
 
 
 def another(name: str, value: Any) -> Any:
@@ -123,7 +127,7 @@ def contradicts(name: str, value: Any) -> bool:
     """Whether test refuses another value of an option."""
     words = [f"--{name}", str(value)]
     if isinstance(value, bool):
-        (option,) = (o for o in options_by_name(SHARED).values() if o.name == name)
+        option = all_options()[name]
         words = [option.opts[0] if value else option.secondary_opts[0]]
     try:
         resolve("test", ["--name", "run", *words], get_plugins())
