@@ -14,7 +14,8 @@ GRAPH = graph()
 
 def test_every_sub_package_is_listed() -> None:
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
-    folders = {path.parent for name in FOLDERS for path in (ROOT / name).rglob("__init__.py")}
+    found = {path.parent for name in FOLDERS for path in (ROOT / name).rglob("__init__.py")}
+    folders = {folder for folder in found if "template" not in folder.parts}  # those are data: packages to be copied
     expected = {"pixlate"} | {".".join(("pixlate", *path.relative_to(ROOT).parts)) for path in folders}
     assert set(settings["packages"]) == expected
     for package, path in settings["package-dir"].items():

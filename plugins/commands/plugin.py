@@ -57,13 +57,20 @@ def list_plugins(plugins: Plugins, as_json: bool, files: tuple[str, ...]) -> Non
     metavar="FOLDER",
     help="where the package's folder is created",
 )
+@click.option(
+    "--kind",
+    type=click.Choice(["model", "dataset", "viewer", "reader"]),
+    default="model",
+    show_default=True,
+    help="what the example in it is",
+)
 @click.pass_obj
-def new_plugin(plugins: Plugins, name: str, folder: Path) -> None:
-    """Create a plugin package with an example model and its tests."""
+def new_plugin(plugins: Plugins, name: str, folder: Path, kind: str) -> None:
+    """Create a plugin package with an example and its tests."""
     from .scaffold import write_package
 
-    package = write_package(plugins, name, folder)
-    say(f"Wrote {package}: read its README.md. Next:\n  pip install -e {package}\n  pytest {package}")
+    package = write_package(plugins, name, folder, kind)
+    say(f"Wrote {package}: read its README.md. Next:\n  pip install -e '{package}[test]'\n  pytest {package}")
 
 
 def _listing(kind: str, command: str) -> click.Command:

@@ -1,7 +1,7 @@
-"""`pixlate new-plugin NAME`: creates a package with an example model, its generator, options and tests.
+"""`pixlate new-plugin NAME`: creates a package with an example of one kind, its options and tests.
 
-The package is a copy of the files in `template/model/`, a working plugin named "example", which is linted, type-checked
-and tested itself.
+The package is a copy of the files in `template/common/` and in the folder of the kind, which together are a working
+plugin named "example", linted, type-checked and tested itself.
 """
 
 import re
@@ -14,21 +14,26 @@ from pixlate.util.files import cannot_write
 
 MAX_LENGTH = 40  # characters of a name
 TEMPLATES = Path(__file__).with_name("template")  # a folder for each kind of component
-SUFFIXES = (".md", ".py", ".toml")  # of a template's files: other files in its folder are caches of tools (.pyc)
+COMMON, HIDDEN = "common", "github"  # the folder of all kinds; a folder that is written with a dot before its name
+KINDS = ("model", "dataset", "viewer", "reader")
+# Of a template's files; others in its folders are caches of tools (.pyc).
+SUFFIXES, NAMES = (".md", ".py", ".toml", ".yml"), ("LICENSE", "py.typed")
 
 
-def write_package(plugins: Plugins, name: str, folder: Path) -> Path:
+def write_package(plugins: Plugins, name: str, folder: Path, kind: str = "model") -> Path:
     """Write the package pixlate-NAME into a folder, and return its path. Existing files are never overwritten.
+
+    - kind: one of `KINDS`.
 
     Raises OptionError for a name that is invalid or taken, DataError where the folder cannot be written.
     """
-    files = package_files(plugins, name)
+    files = package_files(plugins, name, kind)
     package = folder / f"pixlate-{plugin_name(name)}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         package.mkdir()
         for path, text in files.items():
-            (package / path).parent.mkdir(exist_ok=True)
+            (package / path).parent.mkdir(parents=True, exist_ok=True)
             (package / path).write_text(text, "utf-8")
     except FileExistsError:
         raise OptionError(
@@ -39,19 +44,20 @@ def write_package(plugins: Plugins, name: str, folder: Path) -> Path:
     return package
 
 
-def package_files(plugins: Plugins, name: str) -> Mapping[str, str]:
+def package_files(plugins: Plugins, name: str, kind: str = "model") -> Mapping[str, str]:
     """The files of the package: their text by path. Raises OptionError for a name that is invalid or taken."""
     dashed = plugin_name(name)
     identifier = dashed.replace("-", "_")
-    for kind, component in (("model", identifier), ("network", f"{identifier}_small")):
-        registry = plugins.registry(kind)
+    components = [(kind, identifier), *([("network", f"{identifier}_small")] if kind == "model" else [])]
+    for registered, component in components:
+        registry = plugins.registry(registered)
         if component in registry:
             owner = registry.get(component).plugin
             raise OptionError(
-                f"there is a {kind} named '{component}' already, from {owner}: give the plugin another name."
+                f"there is a {registered} named '{component}' already, from {owner}: give the plugin another name."
             )
     class_name = "".join(part.capitalize() for part in identifier.split("_"))
-    return renamed(template_files("model"), dashed, identifier, class_name)
+    return renamed({**template_files(COMMON), **template_files(kind)}, dashed, identifier, class_name)
 
 
 def plugin_name(name: str) -> str:
@@ -68,9 +74,11 @@ def plugin_name(name: str) -> str:
 def template_files(kind: str) -> dict[str, str]:
     """The files of a template: their text by path."""
     folder = TEMPLATES / kind
-    files = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.suffix in SUFFIXES}
+    found = [path for path in sorted(folder.rglob("*")) if path.suffix in SUFFIXES or path.name in NAMES]
+    files = {path.relative_to(folder).as_posix(): path for path in found}
     # Hidden folders are caches of tools, too: that of pytest contains a README.md.
-    return {name: path.read_text("utf-8") for name, path in files.items() if not name.startswith(".")}
+    texts = {name: path.read_text("utf-8") for name, path in files.items() if not name.startswith(".")}
+    return {f".{name}" if name.startswith(f"{HIDDEN}/") else name: text for name, text in texts.items()}
 
 
 def renamed(files: Mapping[str, str], dashed: str, identifier: str, class_name: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -59,7 +60,7 @@ BLOCKS = list(blocks())
 def commands(section: str) -> list[list[str]]:
     """The arguments of each command in a section."""
     texts = [block.text for block in BLOCKS if block.section == section and block.language == "console"]
-    return [line.removeprefix("$ ").split() for text in texts for line in text.splitlines()]
+    return [shlex.split(line.removeprefix("$ ")) for text in texts for line in text.splitlines()]
 
 
 def run(words: list[str], *more: str) -> None:
@@ -182,7 +183,7 @@ def test_the_files_of_the_package_are_those_that_are_written() -> None:
     written = {
         f"pixlate-mine/{path}": text
         for path, text in package_files(get_plugins(), "mine").items()
-        if path != "README.md"
+        if path not in ("README.md", "LICENSE", "pixlate_mine/py.typed")
     }
     assert shown == written
 
@@ -201,9 +202,9 @@ def test_from_an_empty_folder_to_a_trained_model(
     new, install, test, train, gallery = commands("A model as a package")[:5]
     run(new)
 
-    assert install == ["pip", "install", "-e", "pixlate-mine"]
+    assert install == ["pip", "install", "-e", "pixlate-mine[test]"]
     package = tmp_path / "pixlate-mine"
-    installed_plugin((package / "pixlate_mine.py").read_text())
+    installed_plugin("", module="nothing", value="pixlate_mine")
     monkeypatch.syspath_prepend(package)
     monkeypatch.setenv("PYTHONPATH", str(package), prepend=os.pathsep)
 

@@ -1,6 +1,9 @@
 """`pixlate plugins`, the lists of components, and `pixlate new-plugin`."""
 
 import json
+import os
+import subprocess
+import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +14,8 @@ from paths import ROOT
 from pixlate import get_plugins
 from pixlate.__main__ import main
 from pixlate.errors import OptionError
-from pixlate.plugins.commands.scaffold import TEMPLATES, package_files, template_files, write_package
+from pixlate.plugins.commands.scaffold import COMMON, TEMPLATES, package_files, template_files, write_package
+from pixlate.plugins.commands.scaffold import KINDS as EXAMPLES
 from pixlate.plugins.registry import KINDS
 from pixlate.plugins.testing import check_model
 
@@ -150,11 +154,11 @@ def test_names_that_are_taken_are_refused(tmp_path: Path) -> None:
 
 def test_nothing_is_overwritten(tmp_path: Path, capsys: Output) -> None:
     assert pixlate("new-plugin", "mine", "--folder", str(tmp_path / "new")) == 0
-    before = {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
-    assert len(before) == 6
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert len(before) == 9
     assert pixlate("new-plugin", "pixlate-mine", "--folder", str(tmp_path / "new")) == 2
     assert "exists already and is not overwritten" in capsys.readouterr().err
-    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*.*") if path.is_file()}
+    assert before == {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
 
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, capsys: Output) -> None:
@@ -163,18 +167,32 @@ def test_a_folder_that_cannot_be_written(tmp_path: Path, capsys: Output) -> None
     assert capsys.readouterr().err.count("\n") == 1
 
 
-def test_every_file_of_the_template_is_written_under_the_new_name() -> None:
-    files = package_files(get_plugins(), "mine")
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_every_file_of_the_template_is_written_under_the_new_name(kind: str) -> None:
+    files = package_files(get_plugins(), "mine", kind)
     assert set(files) == {
+        ".github/workflows/test.yml",
+        "LICENSE",
         "README.md",
-        "pixlate_mine.py",
-        "pixlate_mine_model.py",
+        "pixlate_mine/__init__.py",
+        f"pixlate_mine/{kind}.py",
+        "pixlate_mine/py.typed",
         "pyproject.toml",
         "tests/conftest.py",
         "tests/test_mine.py",
     }
-    assert len(files) == len(template_files("model"))
     assert not [path for path, text in files.items() if "example" in text.lower()]
+
+
+@pytest.mark.parametrize("kind", EXAMPLES)
+def test_the_tests_of_a_new_package_pass(kind: str, installed_plugin: Install, tmp_path: Path) -> None:
+    """As its author runs them, with warnings as errors."""
+    package = write_package(get_plugins(), "mine", tmp_path, kind)
+    installed_plugin("", module="nothing", value="pixlate_mine")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(package), os.environ["PYTHONPATH"]])}
+    strict = [sys.executable, "-m", "pytest", str(package), "-q", "-W", "error", "-p", "no:cacheprovider"]
+    ended = subprocess.run(strict, cwd=package, env=environment, text=True, capture_output=True)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
 
 
 def test_every_file_of_the_template_is_packaged() -> None:
@@ -182,14 +200,16 @@ def test_every_file_of_the_template_is_packaged() -> None:
     patterns = settings["package-data"]["pixlate.plugins.commands"]
     folder = ROOT / settings["package-dir"]["pixlate.plugins.commands"]
     packaged = {path for pattern in patterns for path in folder.glob(pattern)}
-    assert packaged >= {TEMPLATES / "model" / name for name in template_files("model")}
+    for kind in (COMMON, *EXAMPLES):
+        files = {name.removeprefix(".") for name in template_files(kind)}
+        assert packaged >= {TEMPLATES / kind / name for name in files}
 
 
 def test_a_name_may_contain_the_placeholder() -> None:
     files = package_files(get_plugins(), "my-example")
     assert 'name = "pixlate-my-example"' in files["pyproject.toml"]
     assert 'my_example = "pixlate_my_example"' in files["pyproject.toml"]
-    assert "class MyExampleModel(BaseModel[MyExampleConfig])" in files["pixlate_my_example_model.py"]
+    assert "class MyExampleModel(BaseModel[MyExampleConfig])" in files["pixlate_my_example/model.py"]
 
 
 def test_what_tools_leave_in_the_template_is_not_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,7 +221,7 @@ def test_what_tools_leave_in_the_template_is_not_copied(tmp_path: Path, monkeypa
 
 
 def test_the_plugin_module_needs_no_torch() -> None:
-    plugin = package_files(get_plugins(), "my-model")["pixlate_my_model.py"]
+    plugin = package_files(get_plugins(), "my-model")["pixlate_my_model/__init__.py"]
     ours = [line for line in plugin.splitlines() if line.startswith(("import", "from"))]
     assert ours == [
         "from dataclasses import dataclass",
@@ -212,9 +232,13 @@ def test_the_plugin_module_needs_no_torch() -> None:
 def test_a_new_plugin_of_two_words_keeps_its_contract(tmp_path: Path, installed_plugin: Install) -> None:
     """docs/plugins.md has the tests of one that are written with it."""
     files = package_files(get_plugins(), "pixlate-my-model")
-    site = installed_plugin(files["pixlate_my_model.py"], entry="my_model", distribution="pixlate-my-model")
-    (site / "pixlate_my_model_model.py").write_text(files["pixlate_my_model_model.py"])
+    site = installed_plugin(
+        "", entry="my_model", distribution="pixlate-my-model", module="nothing", value="pixlate_my_model"
+    )
+    (site / "pixlate_my_model").mkdir()
+    for module in ("__init__", "model"):
+        (site / "pixlate_my_model" / f"{module}.py").write_text(files[f"pixlate_my_model/{module}.py"])
     assert 'name = "pixlate-my-model"' in files["pyproject.toml"]
     assert 'my_model = "pixlate_my_model"' in files["pyproject.toml"]
-    assert "class MyModelModel(BaseModel[MyModelConfig])" in files["pixlate_my_model_model.py"]
+    assert "class MyModelModel(BaseModel[MyModelConfig])" in files["pixlate_my_model/model.py"]
     check_model("my_model")

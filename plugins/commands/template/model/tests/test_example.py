@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from pixlate import get_plugins
 from pixlate.plugins.testing import check_model
 from pixlate.train import main as train

@@ -16,7 +16,7 @@ class ExampleConfig:
 def register_models(register: Register) -> None:
     register(
         "example",
-        "pixlate_example_model:ExampleModel",
+        "pixlate_example.model:ExampleModel",
         config=ExampleConfig,
         help="paired translation with a small generator and an L1 loss",
         defaults={"dataset_mode": "aligned", "netG": "example_small", "ngf": 16},
@@ -27,7 +27,7 @@ def register_models(register: Register) -> None:
 def register_networks(register: Register) -> None:
     register(
         "example_small",
-        "pixlate_example_model:SmallGenerator",
+        "pixlate_example.model:SmallGenerator",
         help="one downsampling, four convolutions, one upsampling",
         role="generator",
     )

@@ -1,10 +1,11 @@
 """The model and its generator."""
 
-from pixlate.models import BaseModel, Batch, ModelContext, ModelOptions, NormFactory, StepResult
 from torch import Tensor, nn
 from torch.nn.functional import l1_loss
 
-from pixlate_example import ExampleConfig
+from pixlate.models import BaseModel, Batch, ModelContext, ModelOptions, NormFactory, StepResult
+
+from . import ExampleConfig
 
 
 class ExampleModel(BaseModel[ExampleConfig]):
