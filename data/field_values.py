@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pixlate.plugins.field import Colour, Field
+from pixlate.util.colour import rgb_of
 
 from .readers import Values
 from .value_range import ValueRange
@@ -45,12 +46,15 @@ def file_values(image: Tensor, field: Field) -> Values:
 def displayed(image: Tensor, field: Field) -> Tensor:
     """What is shown of an image: C×H×W with one channel or three, in [-1, 1].
 
-    Labels have the colours of their classes; of more than three channels, those of the field's `display`.
+    Labels have the colours of their classes, a* and b* those at a middle lightness; of more than three channels,
+    those of the field's `display`.
     """
     planes = (image[0] if image.dim() == 4 else image).detach()
     if field.kind == "labels" and len(planes) == field.classes:
         colours = torch.tensor(palette_of(field), dtype=torch.float32, device=planes.device)
         return colours[planes.argmax(0)].permute(2, 0, 1) / 127.5 - 1
+    if field.space == "a*b*" and len(planes) == 2:
+        return rgb_of(torch.zeros_like(planes[None, :1]), planes[None])[0]
     if field.display and max(field.display) < len(planes):
         return planes[list(field.display)]
     return planes

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from pixlate.options.fields import option
+from pixlate.options.fields import FolderPath, option
+from pixlate.options.ranges import SHARE
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.registry import Register
 
@@ -39,6 +40,24 @@ class ManifestOptions:
     allow_outside: bool = option(False, "read files that lie outside of --dataroot", on_change="refuse")
 
 
+@dataclass(frozen=True)
+class HoleOptions:
+    """The holes of inpainting."""
+
+    TITLE: ClassVar[str] = "Holes"
+
+    hole: Literal["box", "brush", "center"] = option(
+        "box", "shape of the holes: box, a rectangle; brush, strokes; center, the square in the middle"
+    )
+    hole_area: float = option(0.25, "share of the image that holes cover", type=SHARE)
+    hole_masks: str = option(
+        "",
+        "folder of images whose white parts are the holes, drawn at random, in place of --hole",
+        type=FolderPath(),
+        metavar="FOLDER",
+    )
+
+
 @hookimpl
 def register_datasets(register: Register) -> None:
     register(
@@ -62,5 +81,16 @@ def register_datasets(register: Register) -> None:
         "domains",
         "pixlate.data.domains:DomainsDataset",
         help="several domains, a folder <phase>/<domain>/ for each: images with their domain and a target domain",
+    )
+    register(
+        "colorization",
+        "pixlate.data.colorization:ColorizationDataset",
+        help="photographs, in <phase>/, as their lightness and their colours (CIELAB); needs the extra 'color'",
+    )
+    register(
+        "inpainting",
+        "pixlate.data.inpainting:InpaintingDataset",
+        config=HoleOptions,
+        help="photographs, in <phase>/, with holes to be filled: the field mask is white there",
     )
     register("single", "pixlate.data.datasets:SingleDataset", help="the images in one folder, for testing only")

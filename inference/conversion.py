@@ -18,6 +18,7 @@ from pixlate.data.value_range import ValueRange, is_deep, range_of_type
 from pixlate.data.writers import class_image
 from pixlate.errors import DataError
 from pixlate.plugins.field import Field
+from pixlate.util.colour import in_space
 
 
 def opened(image: Any, reading: Reading, field: Field) -> Image.Image | Values:
@@ -58,6 +59,8 @@ def to_tensor(image: Image.Image | Values, field: Field, channels: int, value_ra
         classes = classes_in(image, field, "the image")
         levels = one_hot(classes, field.classes, (classes.shape[1], classes.shape[0]))
         return torch.from_numpy(levels)[None] / 127.5 - 1
+    if field.space:
+        return in_space(to_tensor(image, Field(), 3, value_range), field.space)
     if isinstance(image, Image.Image):
         pixels = np.asarray(to_rgb(image).convert("L" if channels == 1 else "RGB"), dtype=np.float32)
         # reshape gives grey pixels their third dimension: H×W×C to C×H×W

@@ -17,6 +17,7 @@ from pixlate.data.field_values import EIGHT_BIT, field_of
 from pixlate.data.reading import DEFAULT, Reading
 from pixlate.data.value_range import ValueRange
 from pixlate.models.base import BaseModel
+from pixlate.plugins.field import Field
 from pixlate.util.sizes import SideRule
 
 from .conversion import opened, to_output, to_tensor
@@ -88,8 +89,8 @@ class Translator:
             return [self(one, name=name, **others) for one in image]
         if isinstance(image, str | os.PathLike):
             name = name or Path(image).name
-        further = {field: self._field(value) for field, value in others.items()}
         fields = self.model.context.fields or {}
+        further = {other: self._field(value, fields.get(other, EIGHT_BIT)) for other, value in others.items()}
         field = fields.get("A", EIGHT_BIT)
         x = to_tensor(opened(image, self._reading, field), field, self.model.shared.input_nc, self._value_range)
         y = self.tensor(x, names=[name], **further)[0]
@@ -121,15 +122,14 @@ class Translator:
                 self._load(self.model)
                 self._load = None
 
-    def _field(self, value: Any) -> Any:
+    def _field(self, value: Any, field: Field) -> Any:
         """A further field as a batch of one sample."""
         if isinstance(value, bool | int | float):
             return torch.tensor([value])
         if isinstance(value, Tensor):
             return value[None]
-        return to_tensor(
-            opened(value, self._reading, EIGHT_BIT), EIGHT_BIT, self.model.shared.input_nc, self._value_range
-        )
+        channels = field.tensor_channels or self.model.shared.input_nc
+        return to_tensor(opened(value, self._reading, field), field, channels, self._value_range)
 
 
 def _reflect_to(x: Tensor, height: int, width: int) -> Tensor:

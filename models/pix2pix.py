@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import l1_loss
 
+from pixlate.errors import OptionError
 from pixlate.models.execution.net import frozen
 from pixlate.options.shared import ModelOptions
 
@@ -30,6 +31,11 @@ class Pix2Pix(BaseModel[Pix2PixConfig]):
         if self.cross_entropy:
             require_labels(context)
             self.watched_losses = ("G_CE",)
+        if config.composite and shared.input_nc != shared.output_nc:
+            raise OptionError(
+                f"--composite shows the input in the output, so both need the same number of channels: they have "
+                f"{shared.input_nc} and {shared.output_nc}."
+            )
         super().__init__(config, shared, context)
         self.G = self.generator("G", shared.input_nc, shared.output_nc)
         self.average(self.G)

@@ -5,6 +5,8 @@ from pixlate.plugins.registry import Register
 
 from .configs import CycleGANConfig, Pix2PixConfig, SingleConfig
 
+PIX2PIX = {"dataset_mode": "aligned", "norm": "batch", "netG": "unet_256", "gan_mode": "vanilla", "pool_size": 0}
+
 
 @hookimpl
 def register_models(register: Register) -> None:
@@ -20,13 +22,14 @@ def register_models(register: Register) -> None:
         "pixlate.models.pix2pix:Pix2Pix",
         config=Pix2PixConfig,
         help="paired translation with a conditional GAN (Isola et al. 2017)",
-        defaults={
-            "dataset_mode": "aligned",
-            "norm": "batch",
-            "netG": "unet_256",
-            "gan_mode": "vanilla",
-            "pool_size": 0,
-        },
+        defaults=PIX2PIX,
+    )
+    register(
+        "colorization",
+        "pixlate.models.colorization:Colorization",
+        config=Pix2PixConfig,
+        help="pix2pix from the lightness of photographs to their colours; needs the extra 'color'",
+        defaults={**PIX2PIX, "dataset_mode": "colorization", "input_nc": 1, "output_nc": 2},
     )
     register(
         "test",

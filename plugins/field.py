@@ -7,6 +7,8 @@ from typing import Any, Literal, get_args
 
 Kind = Literal["image", "labels", "mask", "scalar", "category"]
 KINDS: tuple[str, ...] = get_args(Kind)
+Space = Literal["", "L*", "a*b*"]
+SPACES: tuple[str, ...] = get_args(Space)
 SPATIAL = ("image", "labels", "mask")  # the kinds that have height and width
 Colour = tuple[int, int, int]
 MAX_CLASSES = 2**16
@@ -26,6 +28,7 @@ class Field:
     - palette: the colours of the classes of labels.
     - display: how more than three channels are shown: the numbers of the bands that are red, green and blue, from 0; or
       of one band that is grey.
+    - space: of an image, "L*" or "a*b*" where its channels are those of CIELAB, which colours are converted to.
 
     In a batch an image is N×C×H×W in [-1, 1], a mask N×1×H×W in [-1, 1], labels N×classes×H×W, 1 for the class of the
     pixel and -1 for the others; a scalar is N float32, a category N int64.
@@ -40,6 +43,7 @@ class Field:
     names: tuple[str, ...] = ()
     palette: tuple[Colour, ...] = ()
     display: tuple[int, ...] = ()
+    space: Space = ""
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -52,6 +56,8 @@ class Field:
             raise ValueError(f"a field's scale is positive, not {self.scale!r}")
         if self.names and len(self.names) != self.classes:
             raise ValueError(f"{self.classes} classes have {len(self.names)} names")
+        if self.space not in SPACES or (self.space and (self.kind, self.channels) != ("image", len(self.space) // 2)):
+            raise ValueError(f"an image of {self.channels} channels has no colour space {self.space!r}")
 
     @property
     def is_spatial(self) -> bool:
@@ -87,6 +93,7 @@ class Field:
             names=tuple(map(str, known.get("names", ()))),
             palette=tuple(_colour(colour) for colour in known.get("palette", ())),
             display=tuple(_whole(band) for band in known.get("display", ())),
+            space=known.get("space", ""),
         )
 
 

@@ -19,6 +19,7 @@ from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.options.fields import build
 from pixlate.options.shared import DataOptions, TrainingOptions
 from pixlate.plugins.component import Component
+from pixlate.plugins.field import Field, directed
 from pixlate.plugins.run import Sample
 from pixlate.util.text import one_line, quoted
 
@@ -50,7 +51,8 @@ class HeldOutSamples:
         if options.preview:
             values = build(DataOptions, {**resolved.values, **_as_tested(resolved, PREVIEW)})
             with use_readers(reader.load()() for reader in readers):
-                previews = PreviewImages(options.preview, values)
+                fields = directed(training_set.fields, training_set.shared.direction)
+                previews = PreviewImages(options.preview, values, fields.get("A", Field()))
             self._use(PREVIEW, previews, training_set, len(options.preview))
             return
         training_files = set(training_set.files())

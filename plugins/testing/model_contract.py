@@ -159,7 +159,9 @@ class ModelContract:
             self.require(close, "translates an image differently in a batch: a norm may use the batch's statistics")
         inputs = {name: value for name, value in batch.items() if name not in ("B", "B_paths")}
         output = model.fake({**inputs, "A": self._input_of(model, batch)})
-        shape = (2, model.shared.output_nc, *size)
+        first = next((image for name, image in images.items() if name.startswith("fake")), None)
+        channels = model.shared.output_nc if first is None else first.shape[1]
+        shape = (2, channels, *size)
         self.require(
             tuple(output.shape) == shape, f"returns {tuple(output.shape)} for a batch without 'B', not {shape}"
         )
