@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from torch.utils.data import Dataset
 
@@ -18,6 +18,9 @@ from .folders import dataroot_of
 from .inventory import Inventory
 from .transforms import Transform
 from .value_range import ValueRange
+
+if TYPE_CHECKING:
+    from .augmentation import Augmentation
 
 Config = TypeVar("Config")
 Item = dict[str, Any]
@@ -99,9 +102,25 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
     def close_cache(self) -> None:
         """Called after the last batch: stop caching, and remove what was cached for this run only."""
 
+    def check_options(self) -> None:
+        """Raise OptionError where options contradict the files."""
+        _ = self.fields, self._augmentation
+
     def __getitem__(self, key: Key) -> Item:
         """The item of (epoch, index), or of an index in epoch 1: a function of the key and the seed."""
         epoch, index = key if isinstance(key, tuple) else (1, key)
         if not 0 <= index < len(self):
             raise IndexError(index)
-        return self.sample(index, random.Random(f"{self.shared.seed}/{epoch}/{index}"))
+        rng = random.Random(f"{self.shared.seed}/{epoch}/{index}")
+        item = self.sample(index, rng)
+        return self._augmentation(item, rng) if self._augmentation else item
+
+    @cached_property
+    def _augmentation(self) -> "Augmentation | None":
+        """The changes of `--augment`. Raises OptionError for what the fields cannot have."""
+        if not self.shared.augment:
+            return None
+        from .augmentation import Augmentation, parse  # here, because torchvision's transforms take a while to import
+
+        target = "A" if self.shared.direction == "AtoB" or "B" not in self.fields else "B"
+        return Augmentation(parse(self.shared.augment, target), self.fields)

@@ -80,18 +80,20 @@ class _Findings:
     narrow: list[str] = field(default_factory=list)  # files with both sides that are not twice as wide as high
 
     def add(self, dataset: ImageDataset[Any], group: tuple[Source, ...], sizes: list[Size]) -> None:
-        transform = dataset.transform
+        transforms = [dataset.transform_of(side) for source in group for side in source.sides]
         name = quoted(group[0].path)
         if len(group) == 1 and len(sizes) == 2 and not is_pair_shape(whole := (sizes[0][0] + sizes[1][0], sizes[0][1])):
             self.narrow.append(f"{name} ({_times(whole)})")
-        for side, size in zip((side for source in group for side in source.sides), sizes, strict=True):
+        sides = (side for source in group for side in source.sides)
+        for side, transform, size in zip(sides, transforms, sizes, strict=True):
             if not transform.fits(size):
                 shorter_side = min(transform.resized(size))
                 self.smallest_side = min(self.smallest_side or shorter_side, shorter_side)
                 self.small.append(f"{name} ({_times(size)})")
                 return
             self.final.setdefault(side, {}).setdefault(transform.final(size), name)
-        if len({transform.resized(size) for size in sizes}) > 1:
+        resized = [(transform, transform.resized(size)) for transform, size in zip(transforms, sizes, strict=True)]
+        if len({tuple(side / transform.scale for side in size) for transform, size in resized}) > 1:
             self.unequal.append(f"{name} ({' and '.join(_times(size) for size in sizes)})")
 
 
@@ -128,7 +130,7 @@ def _check_sizes(findings: _Findings, total: int, options: DataOptions) -> None:
         raise DataError(
             f"A and B of {counted(len(findings.unequal), 'pair')} differ in size: "
             f"{listed(findings.unequal, MAX_NAMED)}. "
-            "Make them equal, or use --preprocess resize_and_crop."
+            "Make them equal, use --preprocess resize_and_crop, or declare that B is larger: --field B=scale:2."
         )
     for sizes in findings.final.values():
         if len(sizes) > 1 and options.batch_size > 1:

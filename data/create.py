@@ -23,7 +23,7 @@ def make_dataset(
     config = build(component.config, values) if component.config else None
     with use_readers(reader.load()() for reader in readers):
         dataset: BaseDataset[Any] = component.load()(config, build(DataOptions, values))
-        _ = dataset.fields  # raises OptionError where options contradict the files
+        dataset.check_options()
     return dataset
 
 

@@ -15,7 +15,6 @@ from .inventory import Inventory, LeftOutList, Place
 from .layouts import couples, missing_images, other_form, plain_phases, sided_phases, where_sides_go
 from .pairs import find_pairs
 from .plugin import PairOptions
-from .transforms import size_of
 from .value_range import ValueRange
 
 SIDES: tuple[Side, Side] = ("A", "B")
@@ -41,10 +40,10 @@ class AlignedDataset(ImageDataset[PairOptions | None]):
         """One pair: A and B, and the paths of their files, which are equal if both are in one file."""
         group = self.groups[index]
         A, B = (pixels for source in group for pixels in self.pixels(source))
-        window = self.transform.draw(size_of(A), rng)
+        window = self.draw(A, rng)
         return {
             "A": self.transform.finish(A, window),
-            "B": self.transform.finish(B, window),
+            "B": self.transform_of("B").finish(B, window),
             "A_paths": str(group[0].path),
             "B_paths": str(group[-1].path),
         }
@@ -75,9 +74,7 @@ class UnalignedDataset(ImageDataset[None]):
         source_B = self.B[index_B]
         item: Item = {}
         for side, source in (("A", source_A), ("B", source_B)):
-            (pixels,) = self.pixels(source)
-            self.require_fit(pixels, source)
-            item[side] = self.transform.finish(pixels, self.transform.draw(size_of(pixels), rng))
+            item[side] = self.alone(source, rng)
         return {**item, "A_paths": str(source_A.path), "B_paths": str(source_B.path)}
 
     def take_each_input_once(self, limit: int | None) -> None:
@@ -183,9 +180,4 @@ class SingleDataset(ImageDataset[None]):
     def sample(self, index: int, rng: random.Random) -> Item:
         """One image, "A", and its file."""
         (source,) = self.groups[index]
-        (pixels,) = self.pixels(source)
-        self.require_fit(pixels, source)
-        return {
-            "A": self.transform.finish(pixels, self.transform.draw(size_of(pixels), rng)),
-            "A_paths": str(source.path),
-        }
+        return {"A": self.alone(source, rng), "A_paths": str(source.path)}

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 
 from pixlate.errors import OptionError
@@ -14,8 +15,8 @@ from pixlate.util.text import quoted
 from .value_range import ValueRange
 
 FORMS = (
-    "A=labels:11, A=labels:11:palette.json, B=mask, A=image:-1000..3071 (the values that are black and white) or "
-    "A=image:3,2,1 (the bands that are shown), each with a field's name before '='"
+    "A=labels:11, A=labels:11:palette.json, B=mask, A=image:-1000..3071 (the values that are black and white), "
+    "A=image:3,2,1 (the bands that are shown) or B=scale:2 (twice as large as A), each with a field's name before '='"
 )
 _NUMBER = r"-?\d+(?:\.\d+)?"
 
@@ -24,7 +25,7 @@ _NUMBER = r"-?\d+(?:\.\d+)?"
 class Declared:
     """What is declared of a field; None where nothing is.
 
-    - classes, names, palette: of labels; value_range, display: of an image.
+    - classes, names, palette: of labels; value_range, display: of an image; scale: pixels per pixel of A.
     """
 
     kind: Kind
@@ -33,6 +34,7 @@ class Declared:
     palette: tuple[Colour, ...] = ()
     value_range: ValueRange | None = None
     display: tuple[int, ...] = ()
+    scale: Fraction | int = 1
 
 
 def declared_fields(texts: Iterable[str], root: Path | None = None) -> dict[str, Declared]:
@@ -42,9 +44,10 @@ def declared_fields(texts: Iterable[str], root: Path | None = None) -> dict[str,
 
     Raises OptionError for any other text, and for a palette that cannot be read.
     """
-    declared = {}
+    declared: dict[str, Declared] = {}
+    scales: dict[str, Fraction] = {}
     for text in texts:
-        match = re.fullmatch(r"([A-Za-z]\w*)=(labels|mask|image)(?::(.*))?", text)
+        match = re.fullmatch(r"([A-Za-z]\w*)=(labels|mask|image|scale)(?::(.*))?", text)
         if match is None:
             raise OptionError(f"--field {text!r} is not understood: write {FORMS}.")
         name, kind, rest = match[1], match[2], match[3] or ""
@@ -59,8 +62,12 @@ def declared_fields(texts: Iterable[str], root: Path | None = None) -> dict[str,
             declared[name] = Declared("image", value_range=ValueRange(low, high))
         elif kind == "image" and re.fullmatch(r"\d{1,4}(,\d{1,4}){2}|\d{1,4}", rest):
             declared[name] = Declared("image", display=tuple(map(int, rest.split(","))))
+        elif kind == "scale" and re.fullmatch(r"[1-9]\d?(/[1-9]\d?)?", rest) and name != "A":
+            scales[name] = Fraction(rest)
         else:
             raise OptionError(f"--field {text!r} is not understood: write {FORMS}.")
+    for name, scale in scales.items():  # beside what else is declared of it
+        declared[name] = replace(declared.get(name, Declared("image")), scale=scale)
     return declared
 
 

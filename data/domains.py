@@ -11,7 +11,6 @@ from .base import Item
 from .folders import first, folders_in, survey, why_no_images
 from .image_dataset import ImageDataset, Source
 from .inventory import Inventory, LeftOutList, Place
-from .transforms import size_of
 
 
 class DomainsDataset(ImageDataset[None]):
@@ -67,8 +66,6 @@ class DomainsDataset(ImageDataset[None]):
     def sample(self, index: int, rng: random.Random) -> Item:
         """One image, its domain and a target domain."""
         (source,) = self.groups[index]
-        (pixels,) = self.pixels(source)
-        self.require_fit(pixels, source)
-        image = self.transform.finish(pixels, self.transform.draw(size_of(pixels), rng))
+        image = self.alone(source, rng)
         target = rng.randrange(len(self.domains))
         return {"A": image, "class": self.classes[index], "target": target, "A_paths": str(source.path)}

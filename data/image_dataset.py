@@ -1,13 +1,17 @@
 """The base class of data sets of image files: reading, resizing, caching, and sizes for checks."""
 
 import contextlib
+import math
+import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from PIL import Image
+from torch import Tensor
 
 from pixlate.errors import DataError, OptionError
 from pixlate.options.shared import DataOptions
@@ -22,7 +26,7 @@ from .declared_fields import Declared, declared_fields
 from .readers import Values
 from .reading import BadImageError, Header, Reading, read_file, read_header, to_rgb
 from .side_pixels import Box, SideFormat, side_pixels
-from .transforms import Pixels, Size, size_of
+from .transforms import Pixels, Size, Transform, Window, size_of
 from .value_range import ValueRange, measured, range_of_dtype
 
 Config = TypeVar("Config")
@@ -111,18 +115,18 @@ class ImageDataset(BaseDataset[Config]):
         return self._side_fields()
 
     def _field(self, side: str) -> Field:
-        stored, declared = self.stored_as(side), self.declared.get(side)
-        if declared is not None and declared.kind == "labels":
+        stored, declared = self.stored_as(side), self.declared.get(side, Declared("image"))
+        scale = declared.scale
+        if declared.kind == "labels":
             palette = declared.palette or self._stored_palette(side, declared.classes)
-            return Field("labels", classes=declared.classes, names=declared.names, palette=palette)
-        if declared is not None and declared.kind == "mask":
-            return Field("mask")
-        display = declared.display if declared is not None else ()
+            return Field("labels", scale=scale, classes=declared.classes, names=declared.names, palette=palette)
+        if declared.kind == "mask":
+            return Field("mask", scale=scale)
+        field = Field(channels=self.channels[side], scale=scale, display=declared.display)
         if not stored.deep:
-            return Field(channels=self.channels[side], display=display)
+            return field
         value_range = self.value_ranges.get(side) or range_of_dtype(stored.dtype)
-        values = (value_range.low, value_range.high)
-        return Field(channels=self.channels[side], dtype=stored.dtype, value_range=values, display=display)
+        return replace(field, dtype=stored.dtype, value_range=(value_range.low, value_range.high))
 
     def _stored_palette(self, side: str, classes: int) -> tuple[Colour, ...]:
         """The colours of the first file of a side, where it has a palette."""
@@ -134,6 +138,19 @@ class ImageDataset(BaseDataset[Config]):
                 colours = [(levels[at], levels[at + 1], levels[at + 2]) for at in range(0, len(levels) - 2, 3)]
                 return tuple(colours[:classes]) if len(colours) >= classes else ()
         return ()
+
+    def transform_of(self, side: str) -> Transform:
+        """The transform of a side, whose images may have another size than those of A, see `--field`."""
+        return self._scaled_transforms.get(side, self.transform)
+
+    @cached_property
+    def _scaled_transforms(self) -> dict[str, Transform]:
+        return {side: replace(self.transform, scale=declared.scale) for side, declared in self.declared.items()}
+
+    def draw(self, A: Pixels, rng: random.Random) -> Window:
+        """Draw the window of a sample whose fields are cropped and flipped together."""
+        step = math.lcm(*(Fraction(declared.scale).denominator for declared in self.declared.values()))
+        return self.transform.draw(size_of(A), rng, step=step)
 
     def files(self) -> Sequence[Path]:
         """The image files, in order."""
@@ -183,7 +200,7 @@ class ImageDataset(BaseDataset[Config]):
             content = to_rgb(content)  # once for both sides
         boxes: Sequence[Box | None] = _boxes(source, size) if len(source.sides) > 1 else [None]
         return tuple(
-            side_pixels(content, box, self._format(side, source, content), self.transform, source.path)
+            side_pixels(content, box, self._format(side, source, content), self.transform_of(side), source.path)
             for side, box in zip(source.sides, boxes, strict=True)
         )
 
@@ -240,6 +257,15 @@ class ImageDataset(BaseDataset[Config]):
         if source.sides[0] not in self.value_ranges:
             self.measure_values()
         return self.value_ranges[source.sides[0]]
+
+    def alone(self, source: Source, rng: random.Random) -> Tensor:
+        """The image of a file of one side as C×H×W in [-1, 1], in a window of its own.
+
+        Raises BadImageError if it cannot be read, DataError if it is smaller than the crop.
+        """
+        (pixels,) = self.pixels(source)
+        self.require_fit(pixels, source)
+        return self.transform.finish(pixels, self.transform.draw(size_of(pixels), rng))
 
     def require_fit(self, pixels: Pixels, source: Source) -> None:
         """Raise DataError if a resized image is smaller than the crop."""

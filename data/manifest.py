@@ -3,6 +3,7 @@
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,7 @@ from .image_dataset import ImageDataset, Source
 from .inventory import Inventory
 from .manifest_file import Row, read_rows
 from .plugin import ManifestOptions
-from .transforms import Pixels, size_of
+from .transforms import Pixels
 
 SPLIT, WEIGHT, GROUP = "split", "weight", "group"  # columns with a meaning of their own
 MAX_NAMED = 5
@@ -88,7 +89,7 @@ class ManifestDataset(ImageDataset[ManifestOptions]):
             field, part = name.split(":")[0], self._field(name)
             first = fields.get(field)
             if first is not None:
-                part = Field(channels=first.channels + part.channels, value_range=first.value_range, dtype=first.dtype)
+                part = replace(first, channels=first.channels + part.channels)
             fields[field] = part
         for name, (kind, classes) in self._values.items():
             category = Field("category", classes=len(classes), names=tuple(classes)) if classes else None
@@ -103,9 +104,9 @@ class ManifestDataset(ImageDataset[ManifestOptions]):
             field = name.split(":")[0]
             stacks.setdefault(field, []).append(self.pixels(source)[0])
             item.setdefault(f"{field}_paths", str(source.path))
-        window = self.transform.draw(size_of(stacks["A"][0]), rng)
+        window = self.draw(stacks["A"][0], rng)
         for field, parts in stacks.items():
-            item[field] = self.transform.finish(_stacked(parts), window)
+            item[field] = self.transform_of(field).finish(_stacked(parts), window)
         row = self.rows[index]
         for name, (kind, classes) in self._values.items():
             item[name] = float(row[name]) if kind == "scalar" else classes[str(row[name])]

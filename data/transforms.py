@@ -15,6 +15,7 @@ crops, flips and normalises, and is cheap.
 
 import random
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Protocol
 
 import numpy as np
@@ -31,6 +32,7 @@ from .reading import to_rgb
 MULTIPLE = 4  # of the sides in mode "none": what the ResNet generators need
 
 Size = tuple[int, int]  # width, height
+Number = int | Fraction
 Pixels = NDArray[Any]  # C×H×W: 8-bit levels of 3 colours or 1 grey; or float32 in [-1, 1], with any channels
 
 
@@ -58,12 +60,17 @@ class Window:
 
 @dataclass(frozen=True)
 class Transform:
-    """A mode of `--preprocess`, or a text that means one, with its sizes in pixels; `flip` enables random flips."""
+    """A mode of `--preprocess`, or a text that means one, with its sizes in pixels; `flip` enables random flips.
+
+    - scale: of a field, whose images have this many pixels per pixel of A: `load_size`, `crop_size` and windows are
+      those of A.
+    """
 
     preprocess: str = "resize_and_crop"
     load_size: int = 286
     crop_size: int = 256
     flip: bool = True
+    scale: Fraction | int = 1
 
     def __post_init__(self) -> None:
         mode = preprocess_mode(self.preprocess)
@@ -84,28 +91,37 @@ class Transform:
         """Whether the mode includes a crop."""
         return "crop" in self.preprocess
 
+    @property
+    def crop_side(self) -> int:
+        """The side of the crop, in pixels of the field."""
+        return int(self.crop_size * self.scale)
+
     def resized(self, size: Size) -> Size:
         """The size that `resize` gives to an image of this size."""
-        width, height = size
+        width, height = size if self.scale == 1 else (Fraction(side) / self.scale for side in size)
+        width, height = self._resized(width, height)
+        return int(width * self.scale), int(height * self.scale)
+
+    def _resized(self, width: Number, height: Number) -> tuple[Number, Number]:
         if self.preprocess.startswith("resize"):
             return self.load_size, self.load_size
         if self.preprocess.startswith("scale_width"):
             if width == self.load_size and height >= self.crop_size:  # not resized at all, as in the reference
-                return size
+                return width, height
             return self.load_size, int(max(self.load_size * height / width, self.crop_size))
         if self.preprocess == "none":
             return round(width / MULTIPLE) * MULTIPLE, round(height / MULTIPLE) * MULTIPLE
-        return size
+        return width, height
 
     def fits(self, size: Size) -> bool:
         """Whether an image of this size is at least as large as the crop after resizing; True without a crop."""
-        return not self.crops or min(self.resized(size)) >= self.crop_size
+        return not self.crops or min(self.resized(size)) >= self.crop_side
 
     def final(self, size: Size) -> Size:
         """The size of the tensor for an image of this size."""
         width, height = self.resized(size)
-        if self.crops and (width > self.crop_size or height > self.crop_size):
-            return self.crop_size, self.crop_size
+        if self.crops and (width > self.crop_side or height > self.crop_side):
+            return self.crop_side, self.crop_side
         return width, height
 
     def resize(self, image: Image.Image, *, grayscale: bool = False, nearest: bool = False) -> Pixels:
@@ -130,20 +146,22 @@ class Transform:
         planes = [Image.fromarray(np.ascontiguousarray(plane)).resize(size, method) for plane in values]
         return np.stack([np.asarray(plane) for plane in planes]).clip(-1, 1)
 
-    def draw(self, size: Size, rng: random.Random) -> Window:
-        """Draw the window for a resized image of this size: x, y and flip, in this order, as in the reference.
+    def draw(self, size: Size, rng: random.Random, *, step: int = 1) -> Window:
+        """Draw the window for a resized image of A of this size: x, y and flip, in this order, as in the reference.
 
         All three are drawn even if they are not used, so that one option does not change the draws of another.
+
+        - step: x and y are multiples of it, so that they are whole pixels of smaller fields too.
         """
         x = rng.randint(0, max(0, size[0] - self.crop_size))
         y = rng.randint(0, max(0, size[1] - self.crop_size))
         flip = rng.random() > 0.5
-        return Window(x, y, flip and self.flip)
+        return Window(x - x % step, y - y % step, flip and self.flip)
 
     def finish(self, pixels: Pixels, window: Window) -> Tensor:
         """C×H×W float32 in [-1, 1] from resized pixels: cropped, flipped, and 8-bit ones normalised."""
         if self.crops:
-            pixels = _crop(pixels, window.x, window.y, self.crop_size)
+            pixels = _crop(pixels, int(window.x * self.scale), int(window.y * self.scale), self.crop_side)
         if window.flip:
             pixels = pixels[..., ::-1]
         values = np.empty(pixels.shape, np.float32)

@@ -28,11 +28,24 @@ def make_model(component: Component, values: Mapping[str, Any], context: ModelCo
     """Construct the model of a component.
 
     - values: options by name, of which unrelated ones are ignored. None is the declared default.
+
+    Raises OptionError for options that the model does not take, and for data that do not fit it.
     """
     values = {name: value for name, value in values.items() if value is not None}
     config = build(component.config, values) if component.config else None
     model: BaseModel[Any] = component.load()(config, build(ModelOptions, values), context)
+    _check_scale(component.name, model)
     return model
+
+
+def _check_scale(name: str, model: BaseModel[Any]) -> None:
+    """Raise OptionError for data whose B has another size than the output of the model."""
+    B = (model.context.fields or {}).get("B")
+    if model.train and B is not None and B.scale != model.output_scale:
+        raise OptionError(
+            f"the data has {B.scale} pixels of its target per pixel of its input, but the output of model '{name}' has "
+            f"{model.output_scale}: choose another --model, or declare the data with --field B=scale:N."
+        )
 
 
 def create_model(

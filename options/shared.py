@@ -117,6 +117,15 @@ class DataOptions(Directed, Seeded):
     )
     crop_size: int = option(256, "size to which they are then cropped", type=COUNT, scope=Scope.RUN)
     flip: bool = option(True, "flip images horizontally with probability 0.5", flag="--no_flip", scope=Scope.TRAINING)
+    augment: tuple[str, ...] = option(
+        (),
+        "random changes of training images (repeatable): rotation=10 (degrees), zoom=0.1, vertical_flip=0.5 and "
+        "quarter_turns=0.75 (probabilities) of all fields together; brightness=0.2, contrast=0.2, saturation=0.2, "
+        "hue=0.05 and noise=0.02 of the input, or of another field: B.noise=0.02",
+        multiple=True,
+        metavar="CHANGE=AMOUNT",
+        scope=Scope.TRAINING,
+    )
     balance: bool = option(
         False, "draw samples of all groups (domains, or the column group) equally often", scope=Scope.TRAINING
     )
@@ -131,7 +140,8 @@ class DataOptions(Directed, Seeded):
     field: tuple[str, ...] = option(
         (),
         "what the files do not tell of A or B (repeatable): A=labels:11[:palette.json], B=mask, "
-        "A=image:-1000..3071 for the values that are black and white, A=image:3,2,1 for the bands that are shown",
+        "A=image:-1000..3071 for the values that are black and white, A=image:3,2,1 for the bands that are shown, "
+        "B=scale:2 where B is twice as large as A",
         multiple=True,
         metavar="NAME=KIND",
         scope=Scope.RUN,

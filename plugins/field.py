@@ -1,7 +1,7 @@
 """Fields: what the parts of a sample are, declared by a data set before models are built."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
@@ -98,11 +98,12 @@ class Field:
 
 
 def directed(fields: Mapping[str, Field], direction: str) -> dict[str, Field]:
-    """The fields as a model sees them: with BtoA, A and B are exchanged."""
+    """The fields as a model sees them: with BtoA, A and B are exchanged, and scales are those to the new A."""
     if direction == "AtoB" or "B" not in fields:
         return dict(fields)
-    other = {"A": "B", "B": "A"}
-    return {other.get(name, name): field for name, field in fields.items()}
+    other, unit = {"A": "B", "B": "A"}, Fraction(fields["B"].scale)
+    swapped = {other.get(name, name): field for name, field in fields.items()}
+    return {name: replace(field, scale=_plain(field.scale / unit)) for name, field in swapped.items()}
 
 
 def _whole(value: Any) -> int:
@@ -112,7 +113,10 @@ def _whole(value: Any) -> int:
 
 
 def _scale(value: Any) -> Fraction | int:
-    fraction = Fraction(str(value))
+    return _plain(Fraction(str(value)))
+
+
+def _plain(fraction: Fraction) -> Fraction | int:
     return fraction.numerator if fraction.denominator == 1 else fraction
 
 

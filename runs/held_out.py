@@ -122,6 +122,7 @@ def _as_tested(resolved: ResolvedOptions, phase: str) -> dict[str, Any]:
     return {
         "phase": phase,
         "flip": False,
+        "augment": (),
         "serial_batches": True,
         "load_size": resolved.values["crop_size"],  # nothing is cropped away
         "max_dataset_size": None,

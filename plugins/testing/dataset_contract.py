@@ -47,6 +47,10 @@ def _check_items(name: str, dataset: BaseDataset[Any]) -> None:
         for field_name, field in dataset.fields.items():
             _require(field_name in item, name, f"declares a field '{field_name}' that its items lack")
             _check_field(name, field_name, field, item[field_name])
+            if field.is_spatial and dataset.transform.preprocess not in ("none", "scale_width"):
+                found, size = (tuple(item[each].shape[-2:]) for each in (field_name, "A"))
+                expected = tuple(int(side * field.scale) for side in size)
+                _require(found == expected, name, f"returns '{field_name}' of {found}, not {expected}; see Field.scale")
 
 
 def _check_image(name: str, side: str, image: Any) -> None:

@@ -120,6 +120,7 @@ EFFECTS: dict[str, Effect | str] = {
     "flip": Effect(batches, LOADED, "--no_flip"),
     "balance": "tests/data/test_manifest.py::test_a_table_s_weights_and_groups_are_used",
     "manifest": "tests/data/test_manifest.py::test_a_row_is_a_sample",
+    "augment": "tests/data/test_augmentation.py::test_data_sets_change_samples_by_seed_epoch_and_index",
     "hole": "tests/data/test_inpainting.py::test_the_input_is_the_photograph_without_the_hole",
     "hole_area": "tests/data/test_inpainting.py::test_a_hole_has_about_the_area_that_is_asked_for",
     "hole_masks": "tests/data/test_inpainting.py::test_holes_are_those_of_images",

@@ -47,7 +47,7 @@ EXPECTED = {
     "train test list": "dataroot display_winsize",
     "train refuse": "ema init_from load_size max_dataset_size optimizer phase",
     "train list": (
-        "accumulate balance batch_size beta1 beta2 cache cache_dir checkpoint_gradients clip_grad compile "
+        "accumulate augment balance batch_size beta1 beta2 cache cache_dir checkpoint_gradients clip_grad compile "
         "deterministic device display_env display_freq display_id display_ncols display_port display_server "
         "ema_decay flip gan_mode gpu_ids html keep lambda_gp lr lr_D lr_G lr_decay_iters lr_policy lr_warmup "
         "max_bad_images memory n_D_steps n_epochs "
