@@ -12,22 +12,28 @@ if TYPE_CHECKING:
     from pixlate.options.shared import DataOptions
 
     from .base import BaseDataset, Item
+    from .datasets import AlignedDataset, SingleDataset, UnalignedDataset
     from .folders import find_images
     from .image_dataset import ImageDataset, Source
+    from .photographs import PhotographsDataset
     from .readers import Reader, Shape
     from .reading import read_image
     from .transforms import Pixels, preprocess, size_of
     from .writers import Writer
 
 _HOMES = {
+    "AlignedDataset": "pixlate.data.datasets",
     "BaseDataset": "pixlate.data.base",
     "DataOptions": "pixlate.options.shared",
     "Item": "pixlate.data.base",
     "ImageDataset": "pixlate.data.image_dataset",
+    "PhotographsDataset": "pixlate.data.photographs",
     "Pixels": "pixlate.data.transforms",
     "Reader": "pixlate.data.readers",
     "Shape": "pixlate.data.readers",
+    "SingleDataset": "pixlate.data.datasets",
     "Source": "pixlate.data.image_dataset",
+    "UnalignedDataset": "pixlate.data.datasets",
     "Writer": "pixlate.data.writers",
     "find_images": "pixlate.data.folders",
     "preprocess": "pixlate.data.transforms",
@@ -36,14 +42,18 @@ _HOMES = {
 }
 
 __all__ = [
+    "AlignedDataset",
     "BaseDataset",
     "DataOptions",
     "Item",
     "ImageDataset",
+    "PhotographsDataset",
     "Pixels",
     "Reader",
     "Shape",
+    "SingleDataset",
     "Source",
+    "UnalignedDataset",
     "Writer",
     "find_images",
     "preprocess",

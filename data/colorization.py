@@ -17,7 +17,7 @@ FIELDS = {
 }
 
 
-class ColorizationDataset(PhotographsDataset):
+class ColorizationDataset(PhotographsDataset[None]):
     """Photographs: "A" is L* of CIELAB, 1×H×W, and "B" are a* and b*, 2×H×W.
 
     As in the reference; grey photographs are read too, with a "B" of zeros.

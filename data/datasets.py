@@ -4,6 +4,7 @@ import random
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from pixlate.errors import DataError
 from pixlate.options.shared import DataOptions
@@ -17,6 +18,7 @@ from .pairs import find_pairs
 from .plugin import PairOptions
 from .value_range import ValueRange
 
+Config = TypeVar("Config")
 SIDES: tuple[Side, Side] = ("A", "B")
 
 
@@ -74,7 +76,7 @@ class UnalignedDataset(ImageDataset[None]):
         source_B = self.B[index_B]
         item: Item = {}
         for side, source in (("A", source_A), ("B", source_B)):
-            item[side] = self.alone(source, rng)
+            item[side] = self.image(source, rng)
         return {**item, "A_paths": str(source_A.path), "B_paths": str(source_B.path)}
 
     def take_each_input_once(self, limit: int | None) -> None:
@@ -124,13 +126,13 @@ class UnalignedDataset(ImageDataset[None]):
         raise missing_images(why_no_images(folder), expected, root, phases, hint)
 
 
-class SingleDataset(ImageDataset[None]):
+class SingleDataset(ImageDataset[Config]):
     """The images in <dataroot> and its sub-folders as "A", for a generator that translates in one direction.
 
     If <dataroot> itself has no images and has sub-folders <phase>, <phase>A or <phase>B with images, these are read.
     """
 
-    def __init__(self, config: None, shared: DataOptions) -> None:
+    def __init__(self, config: Config, shared: DataOptions) -> None:
         super().__init__(config, shared)
         root = self.root
         folders, others = self._folders()
@@ -180,4 +182,4 @@ class SingleDataset(ImageDataset[None]):
     def sample(self, index: int, rng: random.Random) -> Item:
         """One image, "A", and its file."""
         (source,) = self.groups[index]
-        return {"A": self.alone(source, rng), "A_paths": str(source.path)}
+        return {"A": self.image(source, rng), "A_paths": str(source.path)}

@@ -66,6 +66,6 @@ class DomainsDataset(ImageDataset[None]):
     def sample(self, index: int, rng: random.Random) -> Item:
         """One image, its domain and a target domain."""
         (source,) = self.groups[index]
-        image = self.alone(source, rng)
+        image = self.image(source, rng)
         target = rng.randrange(len(self.domains))
         return {"A": image, "class": self.classes[index], "target": target, "A_paths": str(source.path)}

@@ -45,11 +45,12 @@ class Source:
 class ImageDataset(BaseDataset[Config]):
     """A data set of image files.
 
-    A subclass sets `groups`, whose elements are the files of a pair, or single files. `pixels` returns a file's resized
-    images, and `transform` draws a crop window and computes the tensor:
+    A subclass sets `groups`, whose elements are the files of a pair, or single files. `image` returns the tensor of a
+    file, in a random window; images that share a window are computed from the resized images of `pixels`:
 
-        (A,) = self.pixels(self.groups[index][0])
-        return {"A": self.transform.finish(A, self.transform.draw(size_of(A), rng)), …}
+        (A,), (B,) = (self.pixels(source) for source in self.groups[index])
+        window = self.draw(A, rng)
+        return {"A": self.transform.finish(A, window), "B": self.transform_of("B").finish(B, window), …}
     """
 
     groups: Sequence[tuple[Source, ...]]
@@ -258,7 +259,7 @@ class ImageDataset(BaseDataset[Config]):
             self.measure_values()
         return self.value_ranges[source.sides[0]]
 
-    def alone(self, source: Source, rng: random.Random) -> Tensor:
+    def image(self, source: Source, rng: random.Random) -> Tensor:
         """The image of a file of one side as C×H×W in [-1, 1], in a window of its own.
 
         Raises BadImageError if it cannot be read, DataError if it is smaller than the crop.

@@ -19,7 +19,7 @@ from .plugin import HoleOptions
 from .reading import read_image
 
 
-class InpaintingDataset(PhotographsDataset):
+class InpaintingDataset(PhotographsDataset[HoleOptions]):
     """Photographs: "B" is one, "mask" a random hole, and "A" the photograph with 0, mid-grey, in the hole.
 
     The hole of a sample depends on its number and the epoch, so that a test has the same holes each time.
@@ -33,8 +33,7 @@ class InpaintingDataset(PhotographsDataset):
                 f"--input_nc is {shared.input_nc} and --output_nc {shared.output_nc}, but with --dataset_mode "
                 "inpainting they are equal."
             )
-        super().__init__(None, shared)
-        self.holes = config
+        super().__init__(config, shared)
         self.masks = _masks(config.hole_masks)
 
     @property
@@ -61,7 +60,7 @@ class InpaintingDataset(PhotographsDataset):
         if self.masks:
             image = read_image(rng.choice(self.masks), self.reading).convert("L").resize(size, Image.Resampling.NEAREST)
         else:
-            image = HOLES[self.holes.hole](size, self.holes.hole_area, rng)
+            image = HOLES[self.config.hole](size, self.config.hole_area, rng)
         inside = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8).reshape(1, size[1], size[0]) > 127
         return inside.float() * 2 - 1
 

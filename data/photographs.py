@@ -1,13 +1,16 @@
-"""The base of data sets whose samples are made from single photographs."""
+"""The base class of data sets whose samples are made from single photographs."""
 
 from pathlib import Path
 
-from .datasets import SingleDataset
+from .datasets import Config, SingleDataset
 from .folders import holds_images
 
 
-class PhotographsDataset(SingleDataset):
-    """The photographs in <dataroot>/<phase>, or in <phase>A and <phase>B; where there are none, in <dataroot>."""
+class PhotographsDataset(SingleDataset[Config]):
+    """The photographs in <dataroot>/<phase>, or in <phase>A and <phase>B; where there are none, in <dataroot>.
+
+    A subclass makes a sample from one: `self.image(self.groups[index][0], rng)` is "A" of `SingleDataset`.
+    """
 
     def _folders(self) -> tuple[list[Path], list[str]]:
         """The folders of the phase come first, so that a training does not read the test's."""

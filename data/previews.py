@@ -15,7 +15,7 @@ from .image_dataset import ImageDataset, Source
 from .transforms import size_of
 
 
-class PreviewImages(SingleDataset):
+class PreviewImages(SingleDataset[None]):
     """Image files given by their paths, as the model's input "A".
 
     - field: of the model's input.

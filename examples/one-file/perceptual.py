@@ -18,10 +18,7 @@ from torch.nn.functional import l1_loss
 from torchvision.models import vgg16
 
 from pixlate.errors import CheckpointError
-from pixlate.models import Batch, ModelContext, ModelOptions
-from pixlate.models.configs import Pix2PixConfig
-from pixlate.models.pix2pix import Pix2Pix
-from pixlate.models.weights import load_weights
+from pixlate.models import Batch, ModelContext, ModelOptions, Pix2Pix, Pix2PixConfig, load_weights
 from pixlate.plugins import FiniteFloat, Register, hookimpl, option
 
 LAYERS = 16  # of the network's features: up to relu3_3

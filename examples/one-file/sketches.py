@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d
 
-from pixlate.data import DataOptions, ImageDataset, Item, Source, find_images, size_of
+from pixlate.data import DataOptions, ImageDataset, Item, Source, find_images
 from pixlate.plugins import Progress, Register, Run, Sample, hookimpl, option
 
 THRESHOLD = 0.05  # of an edge: the change of brightness per pixel, where black is -1 and white 1
@@ -42,8 +42,7 @@ class SketchDataset(ImageDataset[SketchConfig]):
 
     def sample(self, index: int, rng: random.Random) -> Item:
         (source,) = self.groups[index]
-        (pixels,) = self.pixels(source)
-        photograph = self.transform.finish(pixels, self.transform.draw(size_of(pixels), rng))
+        photograph = self.image(source, rng)
         path = str(source.path)
         return {"A": self.lines(photograph), "B": photograph, "A_paths": path, "B_paths": path}
 

@@ -8,41 +8,33 @@ convolution (Shi et al. 2016); and a model whose output is twice as large as its
 """
 
 import random
+from dataclasses import replace
 
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, l1_loss
 
-from pixlate.data import DataOptions, ImageDataset, Item, Source, find_images, size_of
+from pixlate.data import Item, PhotographsDataset
 from pixlate.models import BaseModel, Batch, ModelContext, ModelOptions, NormFactory, StepResult
 from pixlate.plugins import Field, Register, hookimpl
 
 SCALE = 2
 
 
-class HalvedDataset(ImageDataset[None]):
+class HalvedDataset(PhotographsDataset[None]):
     """Photographs (B) from <dataroot>/<phase>, and their halves (A)."""
-
-    def __init__(self, config: None, shared: DataOptions) -> None:
-        super().__init__(config, shared)
-        files = find_images(self.root / shared.phase, shared.max_dataset_size)
-        self.groups = [(Source(file, ("B",)),) for file in files]
 
     @property
     def fields(self) -> dict[str, Field]:
         """B has two pixels for one of A."""
-        return {"A": Field(channels=self.channels["B"]), "B": Field(channels=self.channels["B"], scale=SCALE)}
-
-    def __len__(self) -> int:
-        return len(self.groups)
+        field = super().fields["A"]
+        return {"A": field, "B": replace(field, scale=SCALE)}
 
     def sample(self, index: int, rng: random.Random) -> Item:
-        (source,) = self.groups[index]
-        (pixels,) = self.pixels(source)
-        large = self.transform.finish(pixels, self.transform.draw(size_of(pixels), rng))
+        photograph = super().sample(index, rng)
+        large, path = photograph["A"], photograph["A_paths"]
         height, width = (side - side % SCALE for side in large.shape[1:])
         large = large[:, :height, :width]
         small = interpolate(large[None], scale_factor=1 / SCALE, mode="bicubic", antialias=True)[0].clamp(-1, 1)
-        path = str(source.path)
         return {"A": small, "B": large, "A_paths": path, "B_paths": path}
 
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import click
-from pixlate.options.fields import NameOf
-from pixlate.plugins import FiniteFloat, Register, hookimpl, option
+from pixlate.plugins import FiniteFloat, NameOf, Register, hookimpl, option
 
 #: A bool whose option takes a value, as the published program's do: `--nce_idt`, `--nce_idt false`.
 OnOff = Literal[True, False]

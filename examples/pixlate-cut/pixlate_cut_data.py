@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-from pixlate.data import DataOptions, Item
-from pixlate.data.datasets import UnalignedDataset
+from pixlate.data import DataOptions, Item, UnalignedDataset
 
 from pixlate_cut import FinetuneConfig
 
