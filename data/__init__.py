@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .folders import find_images
     from .image_dataset import ImageDataset, Source
     from .photographs import PhotographsDataset
-    from .readers import Reader, Shape
+    from .readers import PixelSize, Reader, Shape
     from .reading import read_image
     from .transforms import Pixels, preprocess, size_of
     from .writers import Writer
@@ -28,6 +28,7 @@ _HOMES = {
     "Item": "pixlate.data.base",
     "ImageDataset": "pixlate.data.image_dataset",
     "PhotographsDataset": "pixlate.data.photographs",
+    "PixelSize": "pixlate.data.readers",
     "Pixels": "pixlate.data.transforms",
     "Reader": "pixlate.data.readers",
     "Shape": "pixlate.data.readers",
@@ -48,6 +49,7 @@ __all__ = [
     "Item",
     "ImageDataset",
     "PhotographsDataset",
+    "PixelSize",
     "Pixels",
     "Reader",
     "Shape",

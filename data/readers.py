@@ -31,6 +31,15 @@ class Shape:
     dtype: str = "uint16"
 
 
+@dataclass(frozen=True)
+class PixelSize:
+    """The physical width and height of a pixel, in a unit such as "µm" or "mm"."""
+
+    width: float
+    height: float
+    unit: str
+
+
 class Reader(ABC):
     """Reads files of one format. It has no state, and is constructed without arguments.
 
@@ -53,6 +62,10 @@ class Reader(ABC):
     @abstractmethod
     def read(self, path: Path) -> Values:
         """The values, H×W×C."""
+
+    def pixel_size(self, path: Path) -> PixelSize | None:
+        """The physical size of a pixel, where the file tells it: results of a test keep it."""
+        return None
 
 
 class NumpyReader(Reader):

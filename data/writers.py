@@ -5,7 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
@@ -13,7 +13,7 @@ from PIL import Image
 from pixlate.plugins.field import Colour
 from pixlate.util.files import write_whole
 
-from .readers import Values
+from .readers import PixelSize, Values
 
 
 class Writer(ABC):
@@ -29,8 +29,11 @@ class Writer(ABC):
         """Whether it can write an array H×W×C of that type and number of channels without a loss."""
 
     @abstractmethod
-    def encode(self, values: Values) -> bytes:
-        """The content of the file."""
+    def encode(self, values: Values, pixel_size: PixelSize | None = None) -> bytes:
+        """The content of the file.
+
+        - pixel_size: the physical size of a pixel, where it is known: it may be left out.
+        """
 
 
 class PngWriter(Writer):
@@ -44,7 +47,7 @@ class PngWriter(Writer):
             return find_spec("imagecodecs") is not None
         return (values.dtype == np.uint8 and channels in (1, 3, 4)) or (values.dtype == np.uint16 and channels == 1)
 
-    def encode(self, values: Values) -> bytes:
+    def encode(self, values: Values, pixel_size: PixelSize | None = None) -> bytes:
         if values.dtype == np.uint8 or values.shape[2] == 1:
             return _with_pillow(values, "PNG")
         import imagecodecs
@@ -60,8 +63,8 @@ class TiffWriter(Writer):
     def accepts(self, values: Values) -> bool:
         return self._is_pillows(values) or (find_spec("tifffile") is not None and values.dtype.kind in "uif")
 
-    def encode(self, values: Values) -> bytes:
-        if self._is_pillows(values):
+    def encode(self, values: Values, pixel_size: PixelSize | None = None) -> bytes:
+        if self._is_pillows(values) and (pixel_size is None or find_spec("tifffile") is None):
             return _with_pillow(values, "TIFF")
         import tifffile
 
@@ -69,7 +72,8 @@ class TiffWriter(Writer):
         plain = values[..., 0] if values.shape[2] == 1 else values
         colours = "rgb" if values.shape[2] == 3 and values.dtype in (np.uint8, np.uint16) else "minisblack"
         planar = "contig" if plain.ndim == 3 else None
-        tifffile.imwrite(data, plain, photometric=colours, planarconfig=planar, compression=None, metadata=None)
+        ome = None if pixel_size is None else _ome(pixel_size, "YXS" if planar else "YX")
+        tifffile.imwrite(data, plain, photometric=colours, planarconfig=planar, metadata=ome, ome=ome is not None)
         return data.getvalue()
 
     @staticmethod
@@ -87,7 +91,7 @@ class NumpyWriter(Writer):
     def accepts(self, values: Values) -> bool:
         return values.dtype.kind in "uif"
 
-    def encode(self, values: Values) -> bytes:
+    def encode(self, values: Values, pixel_size: PixelSize | None = None) -> bytes:
         data = io.BytesIO()
         np.save(data, values, allow_pickle=False)
         return data.getvalue()
@@ -108,9 +112,9 @@ def writer_for(values: Values, suffix: str, writers: Iterable[Writer] = BUILTIN)
     return next(iter([*same, *others, *able]))
 
 
-def save_values(values: Values, path: Path, writer: Writer) -> None:
+def save_values(values: Values, path: Path, writer: Writer, pixel_size: PixelSize | None = None) -> None:
     """Write a file atomically. Raises DataError where it cannot be written."""
-    write_whole(path, writer.encode(values))
+    write_whole(path, writer.encode(values, pixel_size))
 
 
 def save_classes(values: Values, path: Path, palette: Iterable[Colour]) -> None:
@@ -131,6 +135,12 @@ def class_image(values: Values, palette: Iterable[Colour]) -> Image.Image:
     image = Image.fromarray(np.ascontiguousarray(values[..., 0]))
     image.putpalette([level for colour in palette for level in colour])
     return image
+
+
+def _ome(pixel_size: PixelSize, axes: str) -> dict[str, Any]:
+    """What tifffile writes as OME metadata."""
+    sizes = {"PhysicalSizeX": pixel_size.width, "PhysicalSizeY": pixel_size.height}
+    return {"axes": axes, **sizes, "PhysicalSizeXUnit": pixel_size.unit, "PhysicalSizeYUnit": pixel_size.unit}
 
 
 def _with_pillow(values: Values, name: str) -> bytes:

@@ -1,7 +1,7 @@
 """The gallery of a test: image files, and a page with one row of images per input."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -11,6 +11,7 @@ from dominate.dom_tag import dom_tag
 from torch import Tensor
 
 from pixlate.data.field_values import displayed, field_of, file_values, palette_of
+from pixlate.data.readers import PixelSize
 from pixlate.data.writers import BUILTIN, Writer, save_classes, save_values, writer_for
 from pixlate.plugins.field import Field
 from pixlate.util.files import make_folder
@@ -48,6 +49,7 @@ class Gallery:
         aspect_ratio: float = 1.0,
         fields: Mapping[str, Field] = MappingProxyType({}),
         writers: Iterable[Writer] = (),
+        pixel_size: Callable[[str], PixelSize | None] = lambda path: None,
     ) -> None:
         """Create the folder, and remove temporary files of processes that were killed.
 
@@ -61,9 +63,10 @@ class Gallery:
         - aspect_ratio: saved images are stretched to this height : width.
         - fields: of the data, with A as the input, which tell how images are written and shown.
         - writers: those of plugins, which are asked before the built-in ones.
+        - pixel_size: the physical size of a pixel of the results for an input file, where it is known.
         """
         self._writers = (*writers, *BUILTIN)
-        self._fields = fields
+        self._fields, self._pixel_size = fields, pixel_size
         self.page = folder / PAGE
         make_folder(folder / IMAGES)
         remove_stale_files(folder)
@@ -107,7 +110,7 @@ class Gallery:
                 self._writer.queue(partial(save_classes, classes, files[label], palette_of(field)))
             else:
                 self._writer.write(image, files[label], aspect_ratio=self._aspect_ratio)
-                self._write_values(tensor, field, files[label], Path(path).suffix)
+                self._write_values(tensor, field, files[label], path)
             row.append(PageImage(label, paths[label], *stretched_size(image, self._aspect_ratio)))
         section = tags.section(tags.h2(visible(name)), image_row(row, self._width))
         self._rows.append((rendered(section), list(files.values())))
@@ -116,17 +119,17 @@ class Gallery:
             self._write_page()
         return files
 
-    def _write_values(self, tensor: Tensor, field: Field, shown: Path, suffix: str) -> None:
+    def _write_values(self, tensor: Tensor, field: Field, shown: Path, source: str) -> None:
         """Write an image that the file which is shown does not hold."""
         if field.kind != "image" or (field.dtype == "uint8" and tensor.shape[-3] <= 3):
             return
         values = file_values(tensor, field)
-        writer = writer_for(values, suffix, self._writers)
+        writer = writer_for(values, Path(source).suffix, self._writers)
         path = shown.with_suffix(writer.suffix)
         if path == shown:
             path = shown.with_name(f"{shown.stem}_values{writer.suffix}")
         self.files.claim(f"{IMAGES}/{path.name}")
-        self._writer.queue(partial(save_values, values, path, writer))
+        self._writer.queue(partial(save_values, values, path, writer, self._pixel_size(source)))
 
     def close(self) -> None:
         """Write the remaining files and the page, without rows whose files could not be written."""

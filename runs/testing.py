@@ -13,7 +13,10 @@ from pixlate.data.base import BaseDataset
 from pixlate.data.batches import fetch
 from pixlate.data.check import check_dataset
 from pixlate.data.create import channel_options, make_dataset
+from pixlate.data.image_dataset import ImageDataset
 from pixlate.data.loading import BatchLoader
+from pixlate.data.pixel_size import result_pixel_size
+from pixlate.data.readers import PixelSize
 from pixlate.data.value_range import read_ranges
 from pixlate.errors import DataError, PixlateError
 from pixlate.models.batch import Batch
@@ -121,7 +124,15 @@ class Tester:
             aspect_ratio=self.options.aspect_ratio,
             fields=self.model.context.fields or {},
             writers=self._writers,
+            pixel_size=self._pixel_size,
         )
+
+    def _pixel_size(self, path: str) -> PixelSize | None:
+        """The physical size of a pixel of the results for an input file, where it tells one."""
+        if not isinstance(self.dataset, ImageDataset):
+            return None
+        reading, transform = self.dataset.reading, self.dataset.transform
+        return result_pixel_size(Path(path), reading, transform, self.model.output_scale)
 
     def run(self, gallery: Gallery) -> InferenceRun:
         """The run that hooks receive, with the gallery's folder."""
