@@ -64,8 +64,8 @@ DATASETS: Mapping[str, Remote] = {
 }
 CITYSCAPES = (
     "the licence of Cityscapes forbids redistribution: download gtFine_trainvaltest.zip and "
-    "leftImg8bit_trainvaltest.zip from https://www.cityscapes-dataset.com, and put the photographs in "
-    "datasets/cityscapes/A/train and their label maps, under the same names, in datasets/cityscapes/B/train."
+    "leftImg8bit_trainvaltest.zip from https://www.cityscapes-dataset.com, unpack them, and run: pixlate "
+    "prepare-cityscapes --gtFine_dir gtFine --leftImg8bit_dir leftImg8bit."
 )
 #: The name of the same images in the other layout.
 OTHER_FORMS: Mapping[str, str] = {

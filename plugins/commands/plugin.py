@@ -1,4 +1,4 @@
-"""The other commands of `pixlate`: list plugins and components, create a plugin, download data sets.
+"""The other commands of `pixlate`: list plugins and components, create a plugin, get and make data.
 
 Their modules are imported when a command runs, because `pixlate --help` imports this module.
 """
@@ -13,6 +13,7 @@ from pixlate.plugins.manager import Plugins
 from pixlate.plugins.registry import KINDS
 from pixlate.util.output import print_result, say
 
+from .data_tools import COMMANDS
 from .download import download_command
 
 #: The plurals of kinds in help texts, where they differ from the names of the hooks.
@@ -24,6 +25,8 @@ def register_commands(cli: click.Group) -> None:
     cli.add_command(list_plugins)
     cli.add_command(new_plugin)
     cli.add_command(download_command)
+    for command in COMMANDS:
+        cli.add_command(command)
     for kind, hook in KINDS.items():
         cli.add_command(_listing(kind, hook.removeprefix("register_").replace("_", "-")))
 
