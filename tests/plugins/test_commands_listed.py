@@ -4,6 +4,11 @@ from trainings import run
 
 COMMANDS = {"train", "test", "download", "new-plugin", "plugins"} | {
     *(
+        "combine",
+        "separate",
+        "split",
+        "edges",
+        "prepare-cityscapes",
         "models",
         "datasets",
         "networks",

@@ -222,15 +222,9 @@ class TestCityscapes:
 
     def test_pairs_and_folders_are_those_of_the_reference(self, archives: Path, pixlate_command: Run) -> None:
         pixlate_command("prepare-cityscapes --gtFine_dir gtFine --leftImg8bit_dir leftImg8bit --output_dir out")
-        expected = [
-            *(f"{phase}/{n}.jpg" for phase, count in (("test", 1), ("train", 3)) for n in range(count)),
-            *(
-                f"{p}{side}/{n}_{side}.jpg"
-                for p, count in (("test", 1), ("train", 3))
-                for side in "AB"
-                for n in range(count)
-            ),
-        ]
+        numbers = [(phase, number) for phase, count in (("test", 1), ("train", 3)) for number in range(count)]
+        expected = [f"{phase}/{number}.jpg" for phase, number in numbers]
+        expected += [f"{phase}{side}/{number}_{side}.jpg" for phase, number in numbers for side in "AB"]
         assert files_in(archives / "out") == sorted(expected)
         both = levels(archives / "out" / "train" / "1.jpg").astype(int)
         assert both.shape == (256, 512, 3)
