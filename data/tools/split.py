@@ -127,9 +127,9 @@ def _group(name: str, pattern: str) -> str:
     try:
         found = re.search(pattern, name)
     except re.error as error:
-        raise OptionError(f"--group {pattern!r} is no regular expression: {error}.") from None
+        raise OptionError(f"--group '{pattern}' is no regular expression: {error}.") from None
     if found is None:
-        raise OptionError(f"--group {pattern!r} is not found in the name {quoted(name)}: every name must have it.")
+        raise OptionError(f"--group '{pattern}' is not found in the name {quoted(name)}: every name must have it.")
     return found[1] if found.re.groups else found[0]
 
 
