@@ -1,6 +1,7 @@
 """Checks every image's header before a run starts, so that the run does not fail hours later."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 THREADS = 8  # reading headers waits for the disk, or the network
 MAX_NAMED = 3  # files named in a message
+UNEQUAL = 3  # times as many images in one of two domains as in the other, from which on it is said
 ODD_ONES_IN = 10  # files, of which one has another shape than pairs side by side have, may be no pairs
 
 
@@ -65,7 +67,21 @@ def check_dataset(
             f"{len(findings.narrow)} of {counted(total, 'file')} with A and B side by side may be no pair, because the "
             f"others are about twice as wide as high: {listed(findings.narrow, MAX_NAMED)}."
         )
+    _compare_domains(dataset)
     return list(findings.bad.values())
+
+
+def _compare_domains(dataset: ImageDataset[Any]) -> None:
+    """Log how often the images of the smaller of two unpaired domains are drawn, where it is much smaller."""
+    counts = Counter(group[0].sides for group in dataset.groups if len(group) == 1)
+    if counts.keys() != {("A",), ("B",)}:
+        return
+    ((more,), most), ((fewer,), least) = counts.most_common()
+    if most > UNEQUAL * least:
+        log.info(
+            f"{more} has {most} images and {fewer} {least}: in an epoch each image of {more} is drawn once, each of "
+            f"{fewer} about {most / least:.1f} times."
+        )
 
 
 @dataclass

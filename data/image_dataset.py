@@ -25,7 +25,7 @@ from .current_readers import current_readers
 from .declared_fields import Declared, declared_fields
 from .readers import Values
 from .reading import BadImageError, Header, Reading, read_file, read_header, to_rgb
-from .side_pixels import Box, SideFormat, side_pixels
+from .side_pixels import Box, SideFormat, side_boxes, side_pixels
 from .transforms import Pixels, Size, Transform, Window, size_of
 from .value_range import ValueRange, measured, range_of_dtype
 
@@ -199,7 +199,7 @@ class ImageDataset(BaseDataset[Config]):
         size = content.size if isinstance(content, Image.Image) else (content.shape[1], content.shape[0])
         if isinstance(content, Image.Image) and not self._has_labels(source):
             content = to_rgb(content)  # once for both sides
-        boxes: Sequence[Box | None] = _boxes(source, size) if len(source.sides) > 1 else [None]
+        boxes: Sequence[Box | None] = side_boxes(source.sides, size, source.path) if len(source.sides) > 1 else [None]
         return tuple(
             side_pixels(content, box, self._format(side, source, content), self.transform_of(side), source.path)
             for side, box in zip(source.sides, boxes, strict=True)
@@ -227,7 +227,7 @@ class ImageDataset(BaseDataset[Config]):
 
     def sizes(self, source: Source, header: Header) -> list[Size]:
         """Width and height of the images in a file. Raises BadImageError."""
-        return [(right - left, height) for left, _, right, height in _boxes(source, header.size)]
+        return [(right - left, height) for left, _, right, height in side_boxes(source.sides, header.size, source.path)]
 
     def measure_values(self, deep: Iterable[Source] | None = None) -> None:
         """Measure the range of each side's values of more than 8 bits, unless it is known.
@@ -285,13 +285,3 @@ def _check_options(shared: DataOptions) -> None:
             f"--crop_size {shared.crop_size} is larger than --load_size {shared.load_size}, to which images are "
             "resized first: --load_size must be equal or larger."
         )
-
-
-def _boxes(source: Source, size: Size) -> list[tuple[int, int, int, int]]:
-    """The crop boxes (left, top, right, bottom) of a file's sides; of an odd width, B gets the extra column."""
-    width, height = size
-    if len(source.sides) == 1:
-        return [(0, 0, width, height)]
-    if width < 2:
-        raise BadImageError.of(source.path, "it is too narrow for A and B side by side")
-    return [(0, 0, width // 2, height), (width // 2, 0, width, height)]

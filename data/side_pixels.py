@@ -1,5 +1,6 @@
 """The pixels of one side of a file, resized but not cropped: of an image, of labels, or of a mask."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from pixlate.errors import DataError
 from pixlate.plugins.field import Field
 from pixlate.util.text import quoted
 
+from .bad_image import BadImageError
 from .channels import with_channels
 from .labels import classes_in, one_hot
 from .readers import Values
 from .reading import to_rgb
-from .transforms import Pixels, Transform
+from .transforms import Pixels, Size, Transform
 from .value_range import ValueRange
 
 Box = tuple[int, int, int, int]  # left, top, right, bottom
@@ -49,6 +51,25 @@ def side_pixels(
         return transform.resize(to_rgb(part), grayscale=_channels_of_8_bits(side.field, path) == 1, nearest=nearest)
     except ValueError:  # Pillow cannot resize to a height or width of zero
         raise DataError(f"{quoted(path)} is too small: {_size(part)} pixels.") from None
+
+
+def side_boxes(sides: Sequence[str], size: Size, path: Path) -> list[Box]:
+    """The parts of a file's sides, one or two; of an odd width, the second gets the extra column.
+
+    Raises BadImageError for an image of one column with two sides.
+    """
+    width, height = size
+    if len(sides) == 1:
+        return [(0, 0, width, height)]
+    if width < 2:
+        raise BadImageError.of(path, "it is too narrow for A and B side by side")
+    return [(0, 0, width // 2, height), (width // 2, 0, width, height)]
+
+
+def stored_sides(content: Image.Image | Values, sides: Sequence[str], path: Path) -> list[Image.Image | Values]:
+    """The part of each side as it is stored, neither resized nor converted. Raises BadImageError as `side_boxes`."""
+    size = content.size if isinstance(content, Image.Image) else (content.shape[1], content.shape[0])
+    return [content] if len(sides) == 1 else [_cut(content, box) for box in side_boxes(sides, size, path)]
 
 
 def _values(values: Values, side: SideFormat, transform: Transform, path: Path) -> Pixels:

@@ -51,7 +51,9 @@ def run_command(args: list[str]) -> None:
     group = copy(cli)  # `cli` itself stays unchanged, because plugins may differ between two calls in one process
     group.commands = dict(cli.commands)
     add_commands(group, plugins)
-    group.main(args, prog_name="pixlate", standalone_mode=False, obj=plugins)
+    code = group.main(args, prog_name="pixlate", standalone_mode=False, obj=plugins)
+    if isinstance(code, int) and code:  # in this mode click returns the exit code that a command asks for
+        raise click.exceptions.Exit(code)
 
 
 def add_commands(group: click.Group, plugins: Plugins) -> None:

@@ -13,6 +13,7 @@ from pixlate.plugins.manager import Plugins
 from pixlate.plugins.registry import KINDS
 from pixlate.util.output import print_result, say
 
+from .check import check_command
 from .data_tools import COMMANDS
 from .download import download_command
 
@@ -25,7 +26,7 @@ def register_commands(cli: click.Group) -> None:
     cli.add_command(list_plugins)
     cli.add_command(new_plugin)
     cli.add_command(download_command)
-    for command in COMMANDS:
+    for command in (check_command, *COMMANDS):
         cli.add_command(command)
     for kind, hook in KINDS.items():
         cli.add_command(_listing(kind, hook.removeprefix("register_").replace("_", "-")))

@@ -4,6 +4,7 @@ from trainings import run
 
 COMMANDS = {"train", "test", "download", "new-plugin", "plugins"} | {
     *(
+        "check",
         "combine",
         "separate",
         "split",
