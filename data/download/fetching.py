@@ -8,7 +8,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from pixlate.errors import DataError, OptionError
+from pixlate.errors import DataError
 from pixlate.util.files import cannot_write, make_folder
 from pixlate.util.locks import only_maker
 from pixlate.util.text import quoted
@@ -16,19 +16,25 @@ from pixlate.util.text import quoted
 from .archive import unpack
 from .catalogue import remote
 from .partial import PartialFile, Report
-
-BASE_URL = "http://efrosgans.eecs.berkeley.edu"
-ENVIRONMENT = "PIXLATE_DOWNLOAD_URL"
-ATTEMPTS = 3
+from .servers import fetch, servers
 
 
-def download(name: str, root: Path = Path("datasets"), *, base_url: str = "", report: Report | None = None) -> Path:
+def download(
+    name: str,
+    root: Path = Path("datasets"),
+    *,
+    base_url: str = "",
+    sha256: str = "",
+    report: Report | None = None,
+) -> Path:
     """Download a data set to the folder <root>/<name> and return it. The folder appears when it is complete.
 
     An existing folder is returned as it is, and an interrupted download is resumed. While another process downloads
     the same data set, this one waits for its result.
 
-    - base_url: the server; by default that of the environment variable PIXLATE_DOWNLOAD_URL, else of the authors.
+    - base_url: the servers, tried in order; by default those of the environment variable PIXLATE_DOWNLOAD_URL, else the
+      authors'.
+    - sha256: the checksum of the archive; where empty, that of the mirror's file SHA256SUMS, if there is one.
     - report: called with the bytes received so far and their total.
 
     Raises OptionError for an unknown name or an invalid address, DataError if the server cannot be reached or answers
@@ -43,11 +49,11 @@ def download(name: str, root: Path = Path("datasets"), *, base_url: str = "", re
         return target
     if os.path.lexists(target):
         raise DataError(f"{quoted(target)} exists, but is not a folder: remove it, or choose another one with --to.")
-    url = f"{_server(base_url)}/{source.archive}"
+    addresses = servers(base_url)
     make_folder(root)
     with only_maker(target):
         if not target.is_dir():  # else another process has completed it meanwhile
-            _fetch(places.partial, url, report or _no_report)
+            fetch(places.partial, source.archive, addresses, sha256, report or _no_report)
             _unpack_complete(places, target)
         places.clear()  # not if unpacking was interrupted: the next command needs no download
     return target
@@ -68,13 +74,6 @@ class _Places:
         shutil.rmtree(self.unpacked, ignore_errors=True)
 
 
-def _fetch(partial: PartialFile, url: str, report: Report) -> None:
-    for _ in range(ATTEMPTS):
-        if partial.fetch(url, report):
-            return
-    raise DataError(f"the connection to {url} was lost {ATTEMPTS} times; run the same command again to resume.")
-
-
 def _unpack_complete(places: _Places, target: Path) -> None:
     """Unpack beside the target, then rename. If the archive has a single folder at its top, that one is renamed."""
     unpacked = places.unpacked
@@ -90,13 +89,6 @@ def _unpack_complete(places: _Places, target: Path) -> None:
         raise
     finally:
         shutil.rmtree(unpacked, ignore_errors=True)
-
-
-def _server(base_url: str) -> str:
-    server = base_url or os.environ.get(ENVIRONMENT) or BASE_URL
-    if not server.startswith(("http://", "https://")):  # urllib also opens file: and ftp:
-        raise OptionError(f"{quoted(server)} is not the address of a server: it must begin with http:// or https://.")
-    return server.rstrip("/")
 
 
 def _no_report(done: int, total: int | None) -> None:
