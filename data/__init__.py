@@ -13,12 +13,15 @@ if TYPE_CHECKING:
 
     from .base import BaseDataset, Item
     from .datasets import AlignedDataset, SingleDataset, UnalignedDataset
+    from .declarations import declared_fields
     from .folders import find_images
     from .image_dataset import ImageDataset, Source
+    from .labels import one_hot
     from .photographs import PhotographsDataset
     from .readers import PixelSize, Reader, Shape
     from .reading import read_image
     from .transforms import Pixels, preprocess, size_of
+    from .value_range import ValueRange
     from .writers import Writer
 
 _HOMES = {
@@ -35,8 +38,11 @@ _HOMES = {
     "SingleDataset": "pixlate.data.datasets",
     "Source": "pixlate.data.image_dataset",
     "UnalignedDataset": "pixlate.data.datasets",
+    "ValueRange": "pixlate.data.value_range",
     "Writer": "pixlate.data.writers",
+    "declared_fields": "pixlate.data.declarations",
     "find_images": "pixlate.data.folders",
+    "one_hot": "pixlate.data.labels",
     "preprocess": "pixlate.data.transforms",
     "read_image": "pixlate.data.reading",
     "size_of": "pixlate.data.transforms",
@@ -56,8 +62,11 @@ __all__ = [
     "SingleDataset",
     "Source",
     "UnalignedDataset",
+    "ValueRange",
     "Writer",
+    "declared_fields",
     "find_images",
+    "one_hot",
     "preprocess",
     "read_image",
     "size_of",

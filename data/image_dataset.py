@@ -22,7 +22,7 @@ from .base import BaseDataset
 from .cache import ImageCache, entry_name, open_cache
 from .channels import check_channels
 from .current_readers import current_readers
-from .declared_fields import Declared, declared_fields
+from .declarations import Declared, declared_fields
 from .readers import Values
 from .reading import BadImageError, Header, Reading, read_file, read_header, to_rgb
 from .side_pixels import Box, SideFormat, side_boxes, side_pixels

@@ -11,7 +11,7 @@ from PIL import Image
 from trainings import PIX2PIX, run, train
 
 import pixlate
-from pixlate.data.declared_fields import declared_fields, read_palette
+from pixlate.data.declarations import declared_fields, read_palette
 from pixlate.data.labels import nearest_colours
 from pixlate.data.value_range import ValueRange
 from pixlate.errors import DataError, OptionError

@@ -13,7 +13,7 @@ from PIL import Image
 
 import pixlate
 from pixlate.data.check import check_dataset
-from pixlate.data.declared_fields import declared_fields
+from pixlate.data.declarations import declared_fields
 from pixlate.data.transforms import Transform
 from pixlate.errors import DataError, OptionError
 from pixlate.options.preprocess_modes import MODES
