@@ -45,7 +45,8 @@ class DicomReader(Reader):
         dtype = _dtype(file)
         if values.ndim == 2:
             values = _rescaled(values, file, dtype)
-        return values.reshape(*values.shape[:2], -1).astype(dtype)
+        typed: Values = values.reshape(*values.shape[:2], -1).astype(dtype)
+        return typed
 
     def pixel_size(self, path: Path) -> PixelSize | None:
         """From the attribute Pixel Spacing."""
