@@ -30,7 +30,8 @@ def rgb_of(L: Tensor, ab: Tensor) -> Tensor:
     from kornia.color import lab_to_rgb
 
     lab = torch.cat([(L + 1) * (LIGHTNESS / 2), ab * CHROMA], 1).float()
-    return lab_to_rgb(lab, clip=True) * 2 - 1
+    rgb: Tensor = lab_to_rgb(lab, clip=True)
+    return rgb * 2 - 1
 
 
 def in_space(rgb: Tensor, space: str) -> Tensor:

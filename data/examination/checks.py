@@ -23,6 +23,7 @@ CLIPPED = 0.98  # share of black and white pixels of an image that is hardly a p
 FEW_COLOURS = 64  # an image of so many, without loss, may hold labels
 FEW = {"pair": 100, "image": 100}  # samples that are few for a training
 SMALLEST_SHIFT = 1.5  # pixels: a smaller one is within the error of the measurement
+COLOUR_GAP = 0.08  # distance of the mean colours of two domains, without their brightness
 GAP = 0.25  # difference of mean brightness of two domains, of the range from black to white
 
 
@@ -171,6 +172,18 @@ def domain_gap(looks: Sequence[Look], phase: str) -> Iterator[Finding]:
             phase,
             f"{darker} is darker: the mean brightness of A is {brightness['A']:.2f}, of B {brightness['B']:.2f}.",
             "Where brightness is not what is to be translated, equalise it first.",
+            _shown([own[0]] for own in sides.values()),
+        )
+    colours = {side: np.mean([look.thumb.mean((0, 1)) for look in own], 0) for side, own in sides.items()}
+    chroma = {side: colour - colour.mean() for side, colour in colours.items()}
+    if float(np.linalg.norm(chroma["A"] - chroma["B"])) > COLOUR_GAP:
+        named = {side: " ".join(f"{round(255 * level)}" for level in colour) for side, colour in colours.items()}
+        yield Finding(
+            "colour",
+            "note",
+            phase,
+            f"the mean colours differ: red, green and blue of A are {named['A']}, of B {named['B']}, of 255.",
+            "A generator will learn this difference first, also where it comes from the cameras alone.",
             _shown([own[0]] for own in sides.values()),
         )
 

@@ -11,6 +11,7 @@ import numpy as np
 from pixlate.data.base import BaseDataset
 from pixlate.data.check import check_dataset
 from pixlate.data.image_dataset import ImageDataset
+from pixlate.data.value_range import ValueRange
 from pixlate.errors import DataError
 from pixlate.util.text import counted, quoted
 
@@ -61,6 +62,7 @@ def examine(
             continue
         step = -(-len(dataset.groups) // limit)
         groups = list(dataset.groups)[::step]
+        dataset.measure_values()
         samples, bad = look_at(dataset, groups, lambda done, total, phase=phase: progress(phase, done, total))  # type: ignore[misc]
         examined[phase] = result = Examined(dataset, samples)
         report.phases.append(_facts(phase, result, len(groups)))
@@ -142,13 +144,14 @@ def _no_test() -> Finding:
 def _facts(phase: str, result: Examined, examined: int) -> PhaseFacts:
     dataset, looks = result.dataset, result.looks
     sides = {side: [look for look in looks if look.side == side] for side in sorted({look.side for look in looks})}
-    facts = {side: _side_facts(own) for side, own in sides.items()}
+    facts = {side: _side_facts(own, dataset.value_ranges.get(side)) for side, own in sides.items()}
     files = len(dataset.files())
     return PhaseFacts(phase, dataset.describe(), len(dataset), files, min(files, examined), facts)
 
 
-def _side_facts(looks: Sequence[Look]) -> SideFacts:
+def _side_facts(looks: Sequence[Look], value_range: ValueRange | None) -> SideFacts:
     thumbs = np.stack([look.thumb for look in looks])
     sizes = Counter(look.size for look in looks).most_common()
     levels = float(thumbs.mean()), float(thumbs.mean((1, 2, 3)).std())
-    return SideFacts(len(looks), dict(sizes), checks.kinds_of(looks), levels)
+    limits = None if value_range is None else (value_range.low, value_range.high)
+    return SideFacts(len(looks), dict(sizes), checks.kinds_of(looks), levels, limits)

@@ -40,12 +40,14 @@ class SideFacts:
     - sizes: width and height, with the number of images that have them, the most frequent first.
     - kinds: how values are stored, "RGB, 8 bits", with the number of images.
     - levels: mean and standard deviation of the brightness, from 0 to 1.
+    - value_range: of values of more than 8 bits, those that become black and white; None for others.
     """
 
     images: int
     sizes: Mapping[tuple[int, int], int]
     kinds: Mapping[str, int]
     levels: tuple[float, float]
+    value_range: tuple[float, float] | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -57,6 +59,7 @@ class SideFacts:
             "kinds": dict(self.kinds),
             "mean": mean,
             "standard_deviation": deviation,
+            "value_range": self.value_range,
         }
 
 

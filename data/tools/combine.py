@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pixlate.data.folders import survey, why_no_images
 from pixlate.data.layouts import Couple
 from pixlate.data.matching import by_ending, by_name, by_order
 from pixlate.data.reading import BadImageError
@@ -12,7 +11,7 @@ from pixlate.errors import DataError
 from pixlate.util.text import quoted
 
 from . import images
-from .output import Report, Summary, input_folder, named, output_folder, process
+from .output import Report, Summary, images_in, input_folder, named, output_folder, process
 
 PairedBy = Literal["auto", "stem", "suffix", "order"]
 
@@ -40,10 +39,7 @@ def pairs_of(A: Path, B: Path, pair_by: PairedBy) -> list[tuple[Path, Path, Path
     Raises DataError where there are none, and where a file has no partner.
     """
     couple = Couple(input_folder(A), input_folder(B))
-    files_A, files_B = survey(couple.A).images, survey(couple.B).images
-    for folder, files in ((couple.A, files_A), (couple.B, files_B)):
-        if not files:
-            raise DataError(f"{why_no_images(folder)}.")
+    files_A, files_B = images_in(couple.A), images_in(couple.B)
     ending = by_ending(couple, files_A, files_B) if pair_by in ("auto", "suffix") else None
     if pair_by == "suffix" and ending is None:
         raise DataError(f"the names in {couple} are not equal without an ending, such as '1_A' and '1_B'.")
@@ -94,9 +90,7 @@ def separate(pairs: Path, output: Path, options: CombineOptions, report: Report)
     Raises DataError where there are no images, BadImageError for one that cannot be read.
     """
     source = input_folder(pairs)
-    files = survey(source).images
-    if not files:
-        raise DataError(f"{why_no_images(source)}.")
+    files = images_in(source)
     folder = output_folder(output, [source], overwrite=options.overwrite)
 
     def write(file: tuple[Path, Path]) -> None:

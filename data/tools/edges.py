@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from pixlate.data.folders import survey, why_no_images
 from pixlate.data.reading import to_rgb
-from pixlate.errors import DataError, OptionError
+from pixlate.errors import OptionError
 from pixlate.util.optional import require_extra
 
 from . import images
-from .output import Report, Summary, input_folder, named, output_folder, process
+from .output import Report, Summary, images_in, input_folder, named, output_folder, process
 
 
 @dataclass(frozen=True)
@@ -56,9 +55,7 @@ def draw_edges(photographs: Path, output: Path, options: EdgeOptions, report: Re
     if options.low > options.high:
         raise OptionError(f"--low {options.low:g} must not be larger than --high {options.high:g}.")
     source = input_folder(photographs)
-    files = survey(source).images
-    if not files:
-        raise DataError(f"{why_no_images(source)}.")
+    files = images_in(source)
     folder = output_folder(output, [source], overwrite=options.overwrite)
 
     def write(file: tuple[Path, Path]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from pixlate.data.folders import survey, why_no_images
 from pixlate.data.reading import BadImageError
 from pixlate.errors import DataError
 from pixlate.util.files import make_folder
@@ -40,6 +41,14 @@ def input_folder(folder: Path) -> Path:
     if not folder.is_dir():
         raise DataError(f"{quoted(folder)} is no folder: check the path.")
     return folder
+
+
+def images_in(folder: Path) -> list[Path]:
+    """The images in a folder and its sub-folders. Raises DataError where there are none."""
+    files = survey(input_folder(folder)).images
+    if not files:
+        raise DataError(f"{why_no_images(folder)}.")
+    return files
 
 
 def named(files: Iterable[Path], folder: Path) -> list[tuple[Path, Path]]:

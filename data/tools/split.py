@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pixlate.data.folders import survey, why_no_images
 from pixlate.data.layouts import couple_of
 from pixlate.errors import DataError, OptionError
 from pixlate.util.files import atomic_write, cannot_write, make_folder
 from pixlate.util.text import quoted
 
 from .combine import pairs_of
-from .output import Report, input_folder, output_folder, process
+from .output import Report, images_in, input_folder, output_folder, process
 
 Transfer = Literal["copy", "move", "link"]
 
@@ -60,10 +59,8 @@ def find_samples(folder: Path) -> list[Sample]:
             Sample(str(name), {f"{side}/{name}{path.suffix}": path for side, path in (("A", a), ("B", b))})
             for a, b, name in pairs
         ]
-    images = survey(folder).images
-    if not images:
-        raise DataError(f"{why_no_images(folder)}.")
-    return [Sample(str(path.relative_to(folder)), {str(path.relative_to(folder)): path}) for path in images]
+    names = {str(path.relative_to(folder)): path for path in images_in(folder)}
+    return [Sample(name, {name: path}) for name, path in names.items()]
 
 
 def divide(names: Sequence[str], options: SplitOptions) -> dict[str, list[str]]:

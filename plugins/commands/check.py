@@ -47,11 +47,14 @@ def check_command(
     Without a model or a mode, the layout is found by trying. The exit code is 1 if a training would refuse the data.
     """
     from pixlate.data.examination.examine import examine
-    from pixlate.data.examination.findings import Report
+    from pixlate.data.examination.findings import Finding, Report
 
-    resolved, datasets = _datasets(plugins, dataroot, list(options))
+    resolved, datasets, not_pairs = _datasets(plugins, dataroot, list(options))
     mode = str(resolved.values["dataset_mode"])
     result = Report(str(dataroot), mode)
+    if not_pairs:
+        text = f"it is read as {mode}, because it is no set of pairs: {not_pairs}"
+        result.add([Finding("no_pairs", "note", "train", text, "If it should be, this is what is wrong with it.")])
     if as_json:  # stdout is the report's alone
         logging.getLogger("pixlate").setLevel(logging.WARNING)
     with _progress() as progress:
@@ -71,8 +74,11 @@ def check_command(
 
 def _datasets(
     plugins: Plugins, dataroot: Path, options: list[str]
-) -> tuple["ResolvedOptions", dict[str, "BaseDataset[Any]"]]:
-    """The data set of each phase that there is. Raises the error of the training phase where there is none."""
+) -> tuple["ResolvedOptions", dict[str, "BaseDataset[Any]"], str]:
+    """The data set of each phase that there is, and why the data is no set of pairs, where that was tried before.
+
+    Raises the first error where there is none.
+    """
     from pixlate.errors import DataError
     from pixlate.options.command.resolve import resolve
 
@@ -90,9 +96,19 @@ def _datasets(
         if resolved.values["dataset_mode"] == "single" and not given:
             found = {phase: found[phase] for phase in ("train",) if phase in found}
         if found:
-            return resolved, found
+            return resolved, found, str(first_error) if first_error and _look_paired(found) else ""
     assert first_error is not None
     raise first_error
+
+
+def _look_paired(datasets: dict[str, "BaseDataset[Any]"]) -> bool:
+    """Whether most files of two unpaired collections have names that the other one has too."""
+    names: dict[str, set[str]] = {}
+    for group in getattr(datasets.get("train"), "groups", ()):
+        if len(group) == 1 and len(group[0].sides) == 1:
+            names.setdefault(group[0].sides[0], set()).add(group[0].path.stem)
+    A, B = names.get("A", set()), names.get("B", set())
+    return 2 * len(A & B) > max(len(A), len(B))
 
 
 def _dataset(plugins: Plugins, resolved: "ResolvedOptions", phase: str) -> "BaseDataset[Any]":
@@ -157,6 +173,8 @@ def _sides(facts: "PhaseFacts") -> Iterator[str]:
             f"{width} x {height}" if len(own.sizes) == 1 else f"{len(own.sizes)} sizes, most often {width} x {height}"
         )
         kinds = ", ".join(own.kinds)
+        if own.value_range is not None:
+            kinds += f" from {own.value_range[0]:g} to {own.value_range[1]:g}"
         yield f"{side}: {counted(own.images, 'image')}, {sizes}; {kinds}; mean brightness {own.levels[0]:.2f}"
 
 

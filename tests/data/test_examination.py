@@ -221,6 +221,7 @@ def test_domains_that_differ_in_number_and_brightness(tmp_path: Path, check: Che
         in (kinds["unequal"]["text"])
     )
     assert kinds["brightness"]["text"].startswith("A is darker")
+    assert "colour" not in kinds
     assert "no_test" in kinds
 
 
@@ -254,6 +255,7 @@ def test_values_of_more_than_8_bits(tmp_path: Path, check: Check) -> None:
             Image.fromarray(values).save(tmp_path / "train" / side / f"{seed}.png")
     report = check(tmp_path)
     assert report["phases"][0]["sides"]["A"]["kinds"] == {"uint16, 1 channel": 6}
+    assert report["phases"][0]["sides"]["A"]["value_range"] == [0, 65535]
     assert not {finding["kind"] for finding in report["findings"] if finding["severity"] != "note"}
 
 
@@ -322,3 +324,26 @@ def test_noise_is_no_copy_of_other_noise(tmp_path: Path, check: Check) -> None:
             for seed in range(first, first + 5):
                 noise_image((64, 64), seed + 50 * (side == "B")).save(tmp_path / f"{phase}{side}" / f"{side}{seed}.png")
     assert not {"leak", "near_leak", "duplicates"} & check(tmp_path)["kinds"].keys()
+
+
+def test_domains_of_other_colours(tmp_path: Path, check: Check) -> None:
+    for side in "AB":
+        (tmp_path / f"train{side}").mkdir()
+        for seed in range(6):
+            levels = np.asarray(scene(seed + 40 * (side == "B"))).astype(float)
+            levels[..., 0] *= 1.0 if side == "A" else 0.4
+            Image.fromarray(levels.astype(np.uint8)).save(tmp_path / f"train{side}" / f"{side}{seed}.png")
+    assert "the mean colours differ" in check(tmp_path)["kinds"]["colour"]["text"]
+
+
+def test_files_without_a_partner_are_told_where_the_rest_is_read_as_unpaired(tmp_path: Path, check: Check) -> None:
+    for side, numbers in (("A", range(8)), ("B", range(2, 9))):
+        (tmp_path / "train" / side).mkdir(parents=True)
+        for number in numbers:
+            scene(number + 50 * (side == "B")).save(tmp_path / "train" / side / f"{number}.png")
+    report = check(tmp_path)
+    assert report["dataset_mode"] == "unaligned"
+    assert "2 images in" in report["kinds"]["no_pairs"]["text"]
+    with pytest.raises(SystemExit) as ended:
+        main(["check", str(tmp_path), "--model", "pix2pix"])
+    assert ended.value.code == 1
