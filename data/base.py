@@ -39,6 +39,7 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
     """
 
     value_ranges: Mapping[str, ValueRange] = MappingProxyType({})  # by side, of values of more than 8 bits
+    paired = True  # whether A and B of a sample show the same, so that an output can be compared with its B
     inventory = Inventory()  # what was found, said at the start; a subclass that reads files may set it
 
     def __init__(self, config: Config, shared: DataOptions) -> None:

@@ -58,6 +58,8 @@ class UnalignedDataset(ImageDataset[None]):
     too with `--serial_batches`.
     """
 
+    paired = False
+
     def __init__(self, config: None, shared: DataOptions) -> None:
         super().__init__(config, shared)
         found = self._find()

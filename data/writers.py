@@ -29,11 +29,12 @@ class Writer(ABC):
         """Whether it can write an array H×W×C of that type and number of channels without a loss."""
 
     @abstractmethod
-    def encode(self, values: Values, pixel_size: PixelSize | None = None) -> bytes:
-        """The content of the file.
+    def encode(self, values: Values) -> bytes:
+        """The content of the file."""
 
-        - pixel_size: the physical size of a pixel, where it is known: it may be left out.
-        """
+    def encode_measured(self, values: Values, pixel_size: PixelSize) -> bytes:
+        """The same where the physical size of a pixel is known, in a format that can hold it."""
+        return self.encode(values)
 
 
 class PngWriter(Writer):
@@ -47,7 +48,7 @@ class PngWriter(Writer):
             return find_spec("imagecodecs") is not None
         return (values.dtype == np.uint8 and channels in (1, 3, 4)) or (values.dtype == np.uint16 and channels == 1)
 
-    def encode(self, values: Values, pixel_size: PixelSize | None = None) -> bytes:
+    def encode(self, values: Values) -> bytes:
         if values.dtype == np.uint8 or values.shape[2] == 1:
             return _with_pillow(values, "PNG")
         import imagecodecs
@@ -63,18 +64,16 @@ class TiffWriter(Writer):
     def accepts(self, values: Values) -> bool:
         return self._is_pillows(values) or (find_spec("tifffile") is not None and values.dtype.kind in "uif")
 
-    def encode(self, values: Values, pixel_size: PixelSize | None = None) -> bytes:
-        if self._is_pillows(values) and (pixel_size is None or find_spec("tifffile") is None):
+    def encode(self, values: Values) -> bytes:
+        if self._is_pillows(values):
             return _with_pillow(values, "TIFF")
-        import tifffile
+        return _with_tifffile(values)
 
-        data = io.BytesIO()
-        plain = values[..., 0] if values.shape[2] == 1 else values
-        colours = "rgb" if values.shape[2] == 3 and values.dtype in (np.uint8, np.uint16) else "minisblack"
-        planar = "contig" if plain.ndim == 3 else None
-        ome = None if pixel_size is None else _ome(pixel_size, "YXS" if planar else "YX")
-        tifffile.imwrite(data, plain, photometric=colours, planarconfig=planar, metadata=ome, ome=ome is not None)
-        return data.getvalue()
+    def encode_measured(self, values: Values, pixel_size: PixelSize) -> bytes:
+        """With the size in the metadata of OME, if tifffile is installed."""
+        if find_spec("tifffile") is None:
+            return self.encode(values)
+        return _with_tifffile(values, pixel_size)
 
     @staticmethod
     def _is_pillows(values: Values) -> bool:
@@ -91,7 +90,7 @@ class NumpyWriter(Writer):
     def accepts(self, values: Values) -> bool:
         return values.dtype.kind in "uif"
 
-    def encode(self, values: Values, pixel_size: PixelSize | None = None) -> bytes:
+    def encode(self, values: Values) -> bytes:
         data = io.BytesIO()
         np.save(data, values, allow_pickle=False)
         return data.getvalue()
@@ -114,7 +113,7 @@ def writer_for(values: Values, suffix: str, writers: Iterable[Writer] = BUILTIN)
 
 def save_values(values: Values, path: Path, writer: Writer, pixel_size: PixelSize | None = None) -> None:
     """Write a file atomically. Raises DataError where it cannot be written."""
-    write_whole(path, writer.encode(values, pixel_size))
+    write_whole(path, writer.encode_measured(values, pixel_size) if pixel_size else writer.encode(values))
 
 
 def save_classes(values: Values, path: Path, palette: Iterable[Colour]) -> None:
@@ -135,6 +134,18 @@ def class_image(values: Values, palette: Iterable[Colour]) -> Image.Image:
     image = Image.fromarray(np.ascontiguousarray(values[..., 0]))
     image.putpalette([level for colour in palette for level in colour])
     return image
+
+
+def _with_tifffile(values: Values, pixel_size: PixelSize | None = None) -> bytes:
+    import tifffile  # here, because it is optional
+
+    data = io.BytesIO()
+    plain = values[..., 0] if values.shape[2] == 1 else values
+    colours = "rgb" if values.shape[2] == 3 and values.dtype in (np.uint8, np.uint16) else "minisblack"
+    planar = "contig" if plain.ndim == 3 else None
+    ome = None if pixel_size is None else _ome(pixel_size, "YXS" if planar else "YX")
+    tifffile.imwrite(data, plain, photometric=colours, planarconfig=planar, metadata=ome, ome=ome is not None)
+    return data.getvalue()
 
 
 def _ome(pixel_size: PixelSize, axes: str) -> dict[str, Any]:

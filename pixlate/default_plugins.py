@@ -17,6 +17,7 @@ from pixlate.plugins.manager import Plugins
 BUILTIN = (
     "pixlate.models.plugin",
     "pixlate.data.plugin",
+    "pixlate.metrics.plugin",
     "pixlate.plugins.viewers.plugin",
     "pixlate.plugins.commands.plugin",
 )

@@ -73,6 +73,11 @@ def register_writers(register: Register) -> None:
 
 
 @hookspec
+def register_metrics(register: Register) -> None:
+    """Register metrics: subclasses of `pixlate.metrics.Metric`, the values of `--metric`."""
+
+
+@hookspec
 def register_viewers(register: Register) -> None:
     """Register viewers: classes constructed once per run, whose methods marked `hookimpl` are event hooks."""
 

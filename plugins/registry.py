@@ -20,10 +20,17 @@ KINDS: Mapping[str, str] = {
     "optimizer": "register_optimizers",
     "reader": "register_readers",
     "writer": "register_writers",
+    "metric": "register_metrics",
     "viewer": "register_viewers",
 }
 #: Packages for some names that are not built in: the error of an unknown name says which one to install.
-KNOWN_PACKAGES = {("model", "cut"): "pixlate-cut", ("model", "fastcut"): "pixlate-cut"}
+KNOWN_PACKAGES = {
+    ("model", "cut"): "pixlate-cut",
+    ("model", "fastcut"): "pixlate-cut",
+    ("model", "bicycle_gan"): "pixlate-bicyclegan",
+    ("model", "stargan"): "pixlate-stargan",
+    ("dataset", "slices"): "pixlate-medical",
+}
 
 
 class UnknownName(OptionError):

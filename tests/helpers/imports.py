@@ -19,6 +19,7 @@ FLOORS = {
     "plugins.testing": 5,
     "models": 4,
     "data": 4,
+    "metrics": 4,
     "options.command": 4,
     "plugins": 3,
     "options": 2,
@@ -26,7 +27,7 @@ FLOORS = {
     "pixlate.errors": 1,
     "pixlate._version": 1,
 }
-FOLDERS = ("data", "inference", "models", "options", "plugins", "runs", "util")
+FOLDERS = ("data", "inference", "metrics", "models", "options", "plugins", "runs", "util")
 
 
 def sources() -> dict[str, Path]:

@@ -5,6 +5,8 @@ from trainings import run
 COMMANDS = {"train", "test", "download", "new-plugin", "plugins"} | {
     *(
         "check",
+        "evaluate",
+        "metrics",
         "combine",
         "separate",
         "split",

@@ -17,6 +17,7 @@ import pixlate
 from pixlate import forget_plugins, get_plugins
 from pixlate.__main__ import main as pixlate_command
 from pixlate.entry import messages_on_console
+from pixlate.metrics import MetricContext
 from pixlate.models import BaseModel
 from pixlate.options.command.resolve import resolve
 from pixlate.plugins import Field, Progress, Run, Sample, hookspecs
@@ -468,6 +469,21 @@ class Text(Writer):
     with Gallery(tmp_path / "results", "title", fields={"A": field, "B": field}, writers=writers) as gallery:
         gallery.add("a.txt", {"fake_B": torch.tensor([[[-1.0, 0.0, 1.0]]])})
     assert (tmp_path / "results" / "images" / "a_fake_B.txt").read_text() == "0 500 1000"
+
+
+def test_hook_register_metrics(installed_plugin: Install) -> None:
+    """A metric is found by its name, and its values are averaged over images."""
+    metric = """
+from pixlate.metrics import PairMetric
+
+class Worst(PairMetric):
+    def values(self, fake, real): return (fake - real).abs().amax((1, 2, 3))
+"""
+    installed_plugin(plugin_of("register_metrics", "register('worst', Worst, help='largest difference')", metric))
+    found = get_plugins().registry("metric").get("worst").load()(MetricContext())
+    found.add(torch.tensor([[[[-1.0, 0.0]]], [[[1.0, 1.0]]]]), torch.tensor([[[[-1.0, 1.0]]], [[[1.0, -1.0]]]]))
+    assert found.result().per_image == (0.5, 1.0)
+    assert found.result().value == 0.75
 
 
 def test_hook_register_viewers(

@@ -1,0 +1,141 @@
+"""Measures the images that a run's model translates, by the metrics of a protocol."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from pixlate.errors import DataError, OptionError
+from pixlate.metrics.base import Measured, Metric, MetricContext
+from pixlate.metrics.protocol import PROTOCOLS, Protocol
+from pixlate.models.batch import Batch
+from pixlate.options.command.resolved import ResolvedOptions
+from pixlate.plugins.field import Field
+from pixlate.plugins.manager import Plugins
+from pixlate.util.text import counted
+
+from .testing import Tester
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured of one run.
+
+    - images: the names of the images, in order, to which the values of `per_image` belong.
+    - data: what the data set consists of.
+    """
+
+    run: str
+    folder: Path
+    protocol: Protocol
+    phase: str
+    data: str
+    images: tuple[str, ...]
+    metrics: Mapping[str, Measured]
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "run": self.run,
+            "folder": str(self.folder),
+            "phase": self.phase,
+            "data": self.data,
+            "images": len(self.images),
+            "metrics": {name: measured.to_json() for name, measured in self.metrics.items()},
+            "per_image": [
+                {"image": image, **{name: m.per_image[i] for name, m in self.metrics.items() if m.per_image}}
+                for i, image in enumerate(self.images)
+            ],
+        }
+
+
+def evaluate(
+    resolved: ResolvedOptions, plugins: Plugins, protocol: Protocol, weights: Mapping[str, Path]
+) -> Evaluation:
+    """Translate the images of a phase and measure them.
+
+    - resolved: the options of a test of the run, the protocol's included.
+    - protocol: without metrics, those of "labels", "pairs" or "sets" are chosen by the data.
+
+    Raises OptionError for metrics that do not fit the data, DataError where there is nothing to compare with, and what
+    a test raises.
+    """
+    tester = Tester(resolved, plugins)
+    field = (tester.model.context.fields or {}).get("B", Field())
+    if not protocol.metrics:
+        fitting = _fitting(tester, field)
+        protocol = replace(protocol, name=fitting.name, metrics=fitting.metrics)
+    context = MetricContext(field, tester.model.device, weights, protocol.seed)
+    metrics = {name: _metric(plugins, name, context, tester) for name in protocol.metrics}
+    names: list[str] = []
+    seen: set[str] = set()  # real images of unpaired data, which come again where the other side has more
+    for batch in tester.batches():
+        images = tester.model.translate(batch)
+        fake, real = _output(images), _truth(images)
+        unseen = _unseen(batch, seen, tester) if not tester.dataset.paired else list(range(len(real)))
+        for metric in metrics.values():
+            metric.add(fake, real if metric.paired else real[unseen])
+        names += [Path(path).name for path in tester.input_paths(batch)]
+    measured = {name: metric.result() for name, metric in metrics.items()}
+    phase = tester.data_options.phase
+    return Evaluation(
+        resolved.name, resolved.folder, protocol, phase, tester.dataset.describe(), tuple(names), measured
+    )
+
+
+def _fitting(tester: Tester, field: Field) -> Protocol:
+    if field.kind == "labels":
+        return PROTOCOLS["labels"]
+    return PROTOCOLS["pairs" if tester.dataset.paired else "sets"]
+
+
+def _metric(plugins: Plugins, name: str, context: MetricContext, tester: Tester) -> Metric:
+    component = plugins.registry("metric").get(name)
+    kind: type[Metric] = component.load()
+    if kind.kind != context.field.kind:
+        what = "labels" if context.field.kind == "labels" else "images"
+        raise OptionError(f"the metric '{name}' is for {kind.kind}, but the output of this run is {what}.")
+    if kind.paired and not tester.dataset.paired:
+        raise OptionError(
+            f"the metric '{name}' compares each image with its ground truth, but this data is not paired: use metrics "
+            "of sets, such as fd_efflite0."
+        )
+    return kind(context)
+
+
+def _output(images: Mapping[str, Tensor]) -> Tensor:
+    """The translated images: of several, those to B, and of several of these the first."""
+    labels = [label for label in images if label.startswith("fake")]
+    if not labels:
+        raise DataError(f"the model's images have no name that begins with 'fake': {', '.join(images)}.")
+    return images[next((label for label in labels if label.startswith("fake_B")), labels[0])]
+
+
+def _truth(images: Mapping[str, Tensor]) -> Tensor:
+    label = next((label for label in images if label.startswith("real_B")), None)
+    if label is None:
+        raise DataError(
+            f"there is nothing to compare with: the test has no images of the target, only {', '.join(images)}."
+        )
+    return images[label]
+
+
+def _unseen(batch: Batch, seen: set[str], tester: Tester) -> list[int]:
+    """The positions in a batch of target images that did not come before."""
+    side = "A" if tester.data_options.direction == "BtoA" else "B"
+    paths = [str(path) for path in batch[f"{side}_paths"]]
+    fresh = [position for position, path in enumerate(paths) if path not in seen and path not in paths[:position]]
+    seen.update(paths)
+    return fresh
+
+
+def described(measured: Measured) -> str:
+    """A value with its interval and its noise floor: "0.712 [0.690, 0.731], floor 0.02, of 101 images"."""
+    text = f"{measured.value:.4g}"
+    if measured.low is not None and measured.high is not None:
+        text += f" [{measured.low:.4g}, {measured.high:.4g}]"
+    if measured.floor is not None:
+        text += f", floor {measured.floor:.4g}"
+    return f"{text}, of {counted(measured.n, 'image')}"
