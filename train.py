@@ -49,6 +49,7 @@ def train(resolved: ResolvedOptions, plugins: Plugins) -> None:
 
             model.end_epoch()
             events("epoch_ended", run=run, progress=progress, losses=trainer.mean_losses.take())
+            trainer.validate(progress)
             progress = progress.next_epoch()
             if epoch % options.save_epoch_freq == 0 or epoch == run.n_epochs:
                 trainer.save(progress, str(epoch))

@@ -14,6 +14,7 @@ from pixlate.options.shared import (
     InferenceOptions,
     ModelOptions,
     TrainingOptions,
+    ValidationOptions,
 )
 from pixlate.plugins.component import Component
 from pixlate.plugins.field import Field
@@ -66,7 +67,7 @@ def create_model(
     """
     component = plugins.registry("model").get(name)
     owners = [*([component.config] if component.config else []), ModelOptions]
-    known = [*owners, DataOptions, TrainingOptions, InferenceOptions, ExperimentOptions]
+    known = [*owners, DataOptions, TrainingOptions, InferenceOptions, ExperimentOptions, ValidationOptions]
     # Later entries take precedence: declared defaults, this function's, the component's, the caller's options.
     values = {**defaults_of(owners), "precision": "fp32", "compile": "off", **component.defaults}
     # Options may come from a file, as a list instead of a number.

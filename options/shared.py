@@ -231,6 +231,26 @@ class TrainingOptions:
 
 
 @dataclass(frozen=True)
+class ValidationOptions:
+    """Validation during the training: metrics of held-out images."""
+
+    TITLE: ClassVar[str] = "Validation"
+
+    val_freq: int = option(0, "epochs between validations on the phase val, or test; 0: none", type=WHOLE)
+    val_images: int = option(100, "images of a validation, at most, spread over the phase", type=COUNT)
+    metric: tuple[str, ...] = option(
+        (),
+        "a metric that is measured (repeatable) [default: l1 of pairs, miou of labels]",
+        multiple=True,
+        metavar="NAME",
+    )
+    best_metric: str = option("", "the metric that chooses the checkpoint 'best' [default: the first]", metavar="NAME")
+    early_stop: int = option(
+        0, "end after this many validations in which it has not become better; 0: never", type=WHOLE
+    )
+
+
+@dataclass(frozen=True)
 class InferenceOptions:
     """Testing: the checkpoint, and the images that are written."""
 
@@ -256,7 +276,7 @@ class InferenceOptions:
 
 #: The owners of each command's options, in the order of `--help`; where two declare one name, the first one counts.
 OWNERS: Mapping[str, tuple[type, ...]] = {
-    "train": (ExperimentOptions, DataOptions, NetworkOptions, OptimisationOptions, TrainingOptions),
+    "train": (ExperimentOptions, DataOptions, NetworkOptions, OptimisationOptions, TrainingOptions, ValidationOptions),
     "test": (ExperimentOptions, InferenceOptions, DataOptions, NetworkOptions),
 }
 #: The names of all shared options.

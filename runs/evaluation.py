@@ -5,10 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
-from pixlate.errors import DataError, OptionError
+from pixlate.errors import OptionError
 from pixlate.metrics.base import Measured, Metric, MetricContext
+from pixlate.metrics.images import output_of, truth_of
 from pixlate.metrics.protocol import PROTOCOLS, Protocol
 from pixlate.models.batch import Batch
 from pixlate.options.command.resolved import ResolvedOptions
@@ -73,7 +72,7 @@ def evaluate(
     seen: set[str] = set()  # real images of unpaired data, which come again where the other side has more
     for batch in tester.batches():
         images = tester.model.translate(batch)
-        fake, real = _output(images), _truth(images)
+        fake, real = output_of(images), truth_of(images)
         unseen = _unseen(batch, seen, tester) if not tester.dataset.paired else list(range(len(real)))
         for metric in metrics.values():
             metric.add(fake, real if metric.paired else real[unseen])
@@ -103,23 +102,6 @@ def _metric(plugins: Plugins, name: str, context: MetricContext, tester: Tester)
             "of sets, such as fd_efflite0."
         )
     return kind(context)
-
-
-def _output(images: Mapping[str, Tensor]) -> Tensor:
-    """The translated images: of several, those to B, and of several of these the first."""
-    labels = [label for label in images if label.startswith("fake")]
-    if not labels:
-        raise DataError(f"the model's images have no name that begins with 'fake': {', '.join(images)}.")
-    return images[next((label for label in labels if label.startswith("fake_B")), labels[0])]
-
-
-def _truth(images: Mapping[str, Tensor]) -> Tensor:
-    label = next((label for label in images if label.startswith("real_B")), None)
-    if label is None:
-        raise DataError(
-            f"there is nothing to compare with: the test has no images of the target, only {', '.join(images)}."
-        )
-    return images[label]
 
 
 def _unseen(batch: Batch, seen: set[str], tester: Tester) -> list[int]:

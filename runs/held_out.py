@@ -55,12 +55,9 @@ class HeldOutSamples:
                 previews = PreviewImages(options.preview, values, fields.get("A", Field()))
             self._use(PREVIEW, previews, training_set, len(options.preview))
             return
-        training_files = set(training_set.files())
-        for phase in PHASES if options.num_previews else ():
-            dataset = _dataset_of(resolved, phase, readers)
-            if dataset is not None and training_files.isdisjoint(dataset.files()):
-                self._use(phase, dataset, training_set, options.num_previews)
-                break
+        found = held_out_dataset(resolved, training_set, readers) if options.num_previews else None
+        if found is not None:
+            self._use(*found, training_set, options.num_previews)
 
     def _use(self, phase: str, dataset: BaseDataset[Any], training_set: BaseDataset[Any], count: int) -> None:
         dataset.use_value_ranges(training_set.value_ranges)
@@ -100,6 +97,18 @@ class HeldOutSamples:
         where = f"{quoted(path)} cannot be translated: " if path else ""
         text = str(error) if isinstance(error, PixlateError) else f"{one_line(error)}."
         log.warning(f"{where}{text} This held-out image is not shown.")
+
+
+def held_out_dataset(
+    resolved: ResolvedOptions, training_set: BaseDataset[Any], readers: Iterable[Component]
+) -> tuple[str, BaseDataset[Any]] | None:
+    """The first of `PHASES` that the data has and that shares no file with the training set, as test.py reads it."""
+    training_files = set(training_set.files())
+    for phase in PHASES:
+        dataset = _dataset_of(resolved, phase, readers)
+        if dataset is not None and training_files.isdisjoint(dataset.files()):
+            return phase, dataset
+    return None
 
 
 def _dataset_of(resolved: ResolvedOptions, phase: str, readers: Iterable[Component]) -> BaseDataset[Any] | None:

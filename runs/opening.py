@@ -39,6 +39,7 @@ from .run import Run
 from .signals import StopRequest
 from .starting import files_of, start_or_resume
 from .training import Trainer
+from .validation import Validation
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +82,9 @@ def _build(resolved: ResolvedOptions, plugins: Plugins, files: OwnFiles, events:
     dataset = _dataset(resolved, plugins)
     resolved = resolved.with_values(channel_options(dataset))
     model = _model(resolved, dataset)
-    held_out = HeldOutSamples(resolved, dataset, list(plugins.registry("reader")))
+    readers = list(plugins.registry("reader"))
+    held_out = HeldOutSamples(resolved, dataset, readers)
+    validation = Validation(resolved, plugins, dataset, model, readers)
     facts = {
         "data": data_fingerprint(dataset),
         "machine": machine_fingerprint(str(model.device)),
@@ -109,6 +112,7 @@ def _build(resolved: ResolvedOptions, plugins: Plugins, files: OwnFiles, events:
         batch_size=data_options.batch_size,
         checkpoints=checkpoints,
         held_out=held_out,
+        validation=validation,
     )
 
 

@@ -21,6 +21,7 @@ from .mean_losses import MeanLosses
 from .nonfinite import NonFiniteGuard
 from .run import Run
 from .signals import StopRequest
+from .validation import Validation
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Trainer:
         batch_size: int,
         checkpoints: CheckpointStore,
         held_out: HeldOutSamples,
+        validation: Validation,
     ) -> None:
         self.run, self.events, self.stop = run, events, stop
         self.options = options
@@ -54,7 +56,7 @@ class Trainer:
         self.loader = loader
         self.batch_size = batch_size
         self.checkpoints = checkpoints
-        self.held_out = held_out
+        self.held_out, self.validation = held_out, validation
         self.guard = NonFiniteGuard(run.model, str(run.model.shared.nonfinite), run.start)
         self._accumulating = False  # gradients of earlier batches are not applied yet
         self._bad_images: dict[str, str] = {}
@@ -122,6 +124,11 @@ class Trainer:
         samples = self.held_out.translated(self.model)
         if samples:
             self.events("samples_shown", run=self.run, progress=progress, samples=samples)
+
+    def validate(self, progress: Progress) -> None:
+        """Measure the model on held-out images, where that is due after this epoch."""
+        if self.validation.is_due(progress.epoch, self.run.n_epochs):
+            self.validation.run(self.run, progress)
 
     def save_is_due(self, progress: Progress, previous: Progress) -> bool:
         """Whether to save now: a save is due by images or minutes or requested, and possible at this position."""

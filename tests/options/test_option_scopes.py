@@ -27,10 +27,11 @@ from pixlate.options.shared import (
     InferenceOptions,
     ModelOptions,
     TrainingOptions,
+    ValidationOptions,
 )
 from pixlate.runs.checkpoints.compatibility import allowed_changes
 
-SHARED = (InferenceOptions, ExperimentOptions, ModelOptions, DataOptions, TrainingOptions)
+SHARED = (InferenceOptions, ExperimentOptions, ModelOptions, DataOptions, TrainingOptions, ValidationOptions)
 #: By what happens to them, the options. The words: "train", "test" and "single" read the stored value back when
 #: training is continued, at a test, at a test with `--model test`; "load" is `pixlate.load`. Another value is refused,
 #: listed or ignored when training is continued; "contradiction": test refuses another value.
@@ -47,6 +48,7 @@ EXPECTED = {
     "train test list": "dataroot display_winsize",
     "train refuse": "ema init_from load_size max_dataset_size optimizer phase",
     "train list": (
+        "best_metric early_stop metric val_freq val_images "
         "accumulate augment balance batch_size beta1 beta2 cache cache_dir checkpoint_gradients clip_grad compile "
         "deterministic device display_env display_freq display_id display_ncols display_port display_server "
         "ema_decay flip gan_mode gpu_ids html keep lambda_gp lr lr_D lr_G lr_decay_iters lr_policy lr_warmup "

@@ -1,0 +1,134 @@
+"""Validation during a training: metrics of held-out images, the best checkpoint, and when to stop."""
+
+import json
+import logging
+import math
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from pixlate.data.base import BaseDataset
+from pixlate.data.batches import fetch
+from pixlate.errors import DataError, OptionError
+from pixlate.metrics.base import Metric, MetricContext
+from pixlate.metrics.images import output_of, truth_of
+from pixlate.models.base import BaseModel
+from pixlate.options.command.resolved import ResolvedOptions
+from pixlate.options.shared import ValidationOptions
+from pixlate.plugins.component import Component
+from pixlate.plugins.field import Field, directed
+from pixlate.plugins.manager import Plugins
+from pixlate.plugins.run import Progress
+from pixlate.util.foreign import foreign
+from pixlate.util.text import counted
+
+from .held_out import held_out_dataset
+from .run import Run
+
+log = logging.getLogger(__name__)
+
+LOG = "validation.jsonl"  # in the run's folder: a line for each validation
+BEST = "best"  # the tag of the best checkpoint
+
+
+class Validation:
+    """Every `--val_freq` epochs, the metrics of at most `--val_images` images of the phase val, or test.
+
+    The first metric, or `--best_metric`, chooses the checkpoint "best"; with `--early_stop N` the run ends after N
+    validations that were not better. What was measured is in validation.jsonl, so that a resumed run goes on with it.
+    Raises OptionError where there are no such images, and for metrics that do not fit the data.
+    """
+
+    def __init__(
+        self,
+        resolved: ResolvedOptions,
+        plugins: Plugins,
+        training_set: BaseDataset[Any],
+        model: BaseModel[Any],
+        readers: Iterable[Component],
+    ) -> None:
+        self.options = resolved.options(ValidationOptions)
+        if not self.options.val_freq:
+            return
+        found = held_out_dataset(resolved, training_set, readers)
+        if found is None:
+            raise OptionError("--val_freq needs images that are not trained on: the data has no phase val or test.")
+        phase, self._dataset = found
+        self._dataset.use_value_ranges(training_set.value_ranges)
+        count = min(len(self._dataset), self.options.val_images)
+        step = len(self._dataset) // count
+        self._indices = range(0, count * step, step)
+        field = directed(training_set.fields, training_set.shared.direction).get("B", Field())
+        self._context = MetricContext(field, model.device, seed=model.shared.seed)
+        self._kinds = {name: self._kind(plugins, name) for name in self._names()}
+        self._best_by = self.options.best_metric or next(iter(self._kinds))
+        if self._best_by not in self._kinds:
+            raise OptionError(f"--best_metric {self._best_by} is none of the metrics: {', '.join(self._kinds)}.")
+        self._new_metrics()  # raises an error now rather than after the first epochs
+        images = counted(count, "image")
+        log.info(f"Validating on {images} of the phase '{phase}': {', '.join(self._kinds)}; best by {self._best_by}.")
+
+    def is_due(self, epoch: int, last: int) -> bool:
+        """Whether to validate after an epoch; the last one always is."""
+        return bool(self.options.val_freq) and (epoch % self.options.val_freq == 0 or epoch == last)
+
+    def run(self, run: Run, progress: Progress) -> None:
+        """Measure, report to the viewers, and ask for the best checkpoint or the end of the run."""
+        measured = self.measure(run.model)
+        run.report({f"val_{name}": value for name, value in measured.items()})
+        record = run.open_log(LOG)
+        history = [each[self._best_by] for each in _read(record.path.read_text("utf-8")) if self._best_by in each]
+        record.write(json.dumps({"epoch": progress.epoch, "images": progress.images, "metrics": measured}))
+        history.append(measured[self._best_by])
+        best = self._best_of(history)
+        if best == len(history) - 1:
+            run.save(BEST)
+        since = len(history) - 1 - best if best is not None else 0
+        if self.options.early_stop and since >= self.options.early_stop:
+            run.stop(f"{self._best_by} has not become better in {counted(since, 'validation')}; see checkpoint 'best'")
+
+    def measure(self, model: BaseModel[Any]) -> dict[str, float]:
+        """The metrics of the model as it is now. Changes no state of the model, and no random generator."""
+        metrics = self._new_metrics()
+        for index in self._indices:
+            batch, _ = fetch(self._dataset, [(1, index)])
+            images = model.translate(batch)
+            fake, real = output_of(images), truth_of(images)
+            for metric in metrics.values():
+                metric.add(fake, real)
+        return {name: metric.result().value for name, metric in metrics.items()}
+
+    def _best_of(self, values: list[float]) -> int | None:
+        """The position of the first best value; None where none is a number."""
+        sign = 1 if self._kinds[self._best_by].higher_is_better else -1
+        numbers = [(sign * value, -position) for position, value in enumerate(values) if math.isfinite(value)]
+        return -max(numbers)[1] if numbers else None
+
+    def _names(self) -> tuple[str, ...]:
+        if self.options.metric:
+            return self.options.metric
+        if self._context.field.kind == "labels":
+            return ("miou",)
+        if self._dataset.paired:
+            return ("l1",)
+        raise OptionError("--val_freq of unpaired data needs a metric of sets: --metric fd_efflite0, say.")
+
+    def _kind(self, plugins: Plugins, name: str) -> type[Metric]:
+        kind: type[Metric] = plugins.registry("metric").get(name).load()
+        if kind.kind != self._context.field.kind:
+            raise OptionError(f"--metric {name} is for {kind.kind}, but the output of this model is not.")
+        if kind.paired and not self._dataset.paired:
+            raise OptionError(f"--metric {name} compares images with their ground truth, but this data is not paired.")
+        return kind
+
+    def _new_metrics(self) -> dict[str, Metric]:
+        return {name: kind(self._context) for name, kind in self._kinds.items()}
+
+
+def _read(text: str) -> list[dict[str, float]]:
+    """The metrics of each line; damaged lines are skipped."""
+    found = []
+    for line in text.splitlines():
+        with suppress(DataError), foreign(DataError):
+            found.append({str(name): float(value) for name, value in json.loads(line)["metrics"].items()})
+    return found
