@@ -4,12 +4,11 @@ import json
 import logging
 import math
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
 from pixlate.data.base import BaseDataset
 from pixlate.data.batches import fetch
-from pixlate.errors import DataError, OptionError
+from pixlate.errors import OptionError
 from pixlate.metrics.base import Metric, MetricContext
 from pixlate.metrics.images import output_of, truth_of
 from pixlate.models.base import BaseModel
@@ -19,15 +18,14 @@ from pixlate.plugins.component import Component
 from pixlate.plugins.field import Field, directed
 from pixlate.plugins.manager import Plugins
 from pixlate.plugins.run import Progress
-from pixlate.util.foreign import foreign
 from pixlate.util.text import counted
 
 from .held_out import held_out_dataset
+from .overview import VALIDATION, measured_before
 from .run import Run
 
 log = logging.getLogger(__name__)
 
-LOG = "validation.jsonl"  # in the run's folder: a line for each validation
 BEST = "best"  # the tag of the best checkpoint
 
 
@@ -76,8 +74,8 @@ class Validation:
         """Measure, report to the viewers, and ask for the best checkpoint or the end of the run."""
         measured = self.measure(run.model)
         run.report({f"val_{name}": value for name, value in measured.items()})
-        record = run.open_log(LOG)
-        history = [each[self._best_by] for each in _read(record.path.read_text("utf-8")) if self._best_by in each]
+        record = run.open_log(VALIDATION)
+        history = [values[self._best_by] for values in measured_before(record.path) if self._best_by in values]
         record.write(json.dumps({"epoch": progress.epoch, "images": progress.images, "metrics": measured}))
         history.append(measured[self._best_by])
         best = self._best_of(history)
@@ -123,12 +121,3 @@ class Validation:
 
     def _new_metrics(self) -> dict[str, Metric]:
         return {name: kind(self._context) for name, kind in self._kinds.items()}
-
-
-def _read(text: str) -> list[dict[str, float]]:
-    """The metrics of each line; damaged lines are skipped."""
-    found = []
-    for line in text.splitlines():
-        with suppress(DataError), foreign(DataError):
-            found.append({str(name): float(value) for name, value in json.loads(line)["metrics"].items()})
-    return found

@@ -28,7 +28,7 @@ def plugins_table(plugins: Plugins) -> Table:
         )
         for info in plugins.infos
     ]
-    return _table(("plugin", "from", "status", "what"), rows)
+    return table(("plugin", "from", "status", "what"), rows)
 
 
 def plugins_json(plugins: Plugins) -> str:
@@ -46,7 +46,7 @@ def components_table(registry: Registry) -> Table:
         )
         for component in sorted(registry, key=lambda component: (component.role, component.name))
     ]
-    return _table(("name", "what", "plugin"), rows)
+    return table(("name", "what", "plugin"), rows)
 
 
 def show(table: Table) -> None:
@@ -63,11 +63,12 @@ def show(table: Table) -> None:
     print_result("\n".join(line.rstrip() for line in capture.get().splitlines()))
 
 
-def _table(headings: Sequence[str], rows: Iterable[Sequence[Text]]) -> Table:
-    table = Table(*headings, box=None, pad_edge=False, header_style="bold underline", padding=(0, 2, 0, 0))
+def table(headings: Sequence[str], rows: Iterable[Sequence[Text]]) -> Table:
+    """A table without lines."""
+    drawn = Table(*headings, box=None, pad_edge=False, header_style="bold underline", padding=(0, 2, 0, 0))
     for row in rows:
-        table.add_row(*row)
-    return table
+        drawn.add_row(*row)
+    return drawn
 
 
 def _contents(info: PluginInfo) -> str:
