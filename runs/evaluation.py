@@ -1,10 +1,13 @@
 """Measures the images that a run's model translates, by the metrics of a protocol."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
+from pixlate.data.field_values import displayed, field_of
 from pixlate.errors import OptionError
 from pixlate.metrics.base import Measured, Metric, MetricContext
 from pixlate.metrics.images import output_of, truth_of
@@ -13,6 +16,7 @@ from pixlate.models.batch import Batch
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.plugins.field import Field
 from pixlate.plugins.manager import Plugins
+from pixlate.util.image_io import ImageArray, to_saved_image
 from pixlate.util.text import counted
 
 from .testing import Tester
@@ -51,11 +55,17 @@ class Evaluation:
 
 
 def evaluate(
-    resolved: ResolvedOptions, plugins: Plugins, protocol: Protocol, weights: Mapping[str, Path]
+    resolved: ResolvedOptions,
+    plugins: Plugins,
+    protocol: Protocol,
+    weights: Mapping[str, Path],
+    *,
+    on_images: Callable[[str, Mapping[str, ImageArray]], None] | None = None,
 ) -> Evaluation:
     """Translate the images of a phase and measure them.
 
     - resolved: the options of a test of the run, the protocol's included.
+    - on_images: called with the name of each image and what is shown of it, by label.
     - protocol: without metrics, those of "labels", "pairs" or "sets" are chosen by the data.
 
     Raises OptionError for metrics that do not fit the data, DataError where there is nothing to compare with, and what
@@ -76,7 +86,11 @@ def evaluate(
         unseen = _unseen(batch, seen, tester) if not tester.dataset.paired else list(range(len(real)))
         for metric in metrics.values():
             metric.add(fake, real if metric.paired else real[unseen])
-        names += [Path(path).name for path in tester.input_paths(batch)]
+        batch_names = [Path(path).name for path in tester.input_paths(batch)]
+        names += batch_names
+        for i, name in enumerate(batch_names if on_images else ()):
+            assert on_images is not None
+            on_images(name, {label: _shown(image[i], label, tester) for label, image in images.items()})
     measured = {name: metric.result() for name, metric in metrics.items()}
     phase = tester.data_options.phase
     return Evaluation(
@@ -102,6 +116,10 @@ def _metric(plugins: Plugins, name: str, context: MetricContext, tester: Tester)
             "of sets, such as fd_efflite0."
         )
     return kind(context)
+
+
+def _shown(image: Tensor, label: str, tester: Tester) -> ImageArray:
+    return to_saved_image(displayed(image, field_of(label, tester.model.context.fields or {})))
 
 
 def _unseen(batch: Batch, seen: set[str], tester: Tester) -> list[int]:

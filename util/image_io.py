@@ -1,5 +1,6 @@
 """From tensors to image files: conversion to 8 bits, and atomically written PNG files."""
 
+import base64
 import io
 import zlib
 from collections.abc import Callable
@@ -38,6 +39,13 @@ def to_saved_image(tensor: Tensor) -> ImageArray:
     """The image of `to_image`, H×W where the tensor has one channel: a file then has one too."""
     image = to_image(tensor)
     return image[..., 0] if tensor.shape[-3] == 1 else image
+
+
+def data_address(image: ImageArray) -> str:
+    """The image as the address of its own PNG file, for a page that is one file."""
+    data = io.BytesIO()
+    Image.fromarray(image).save(data, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(data.getvalue()).decode()}"
 
 
 def stretched_size(image: ImageArray, aspect_ratio: float) -> tuple[int, int]:

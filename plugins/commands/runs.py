@@ -30,7 +30,7 @@ def runs_command(plugins: Plugins, folder: Path, as_json: bool, sort: str | None
     """List the runs in FOLDER, by default ./checkpoints: progress, best validation, and the options that differ."""
     from pixlate.runs.overview import differences, summaries
 
-    higher = _higher_is_better(plugins)
+    higher = higher_is_better(plugins)
     runs = summaries(folder.expanduser(), higher)
     if sort:
         known = sorted({name for run in runs for name in run.best or {}})
@@ -49,7 +49,7 @@ def runs_command(plugins: Plugins, folder: Path, as_json: bool, sort: str | None
     _show(runs, differences([run for run in runs if run.options]), sort)
 
 
-def _higher_is_better(plugins: Plugins) -> dict[str, bool]:
+def higher_is_better(plugins: Plugins) -> dict[str, bool]:
     """Of every metric that can be loaded, whether larger values are better."""
     found: dict[str, bool] = {}
     for component in plugins.registry("metric"):

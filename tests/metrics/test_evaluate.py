@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -31,7 +32,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_pairs(folder / "pairs", "test", 5, (80, 40))
     for phase in ("train", "test"):
         write_sides(folder / "sides", phase, (4, 6), (40, 40))
-    end = f"{SMALL} --device cpu --n_epochs 1 --n_epochs_decay 0 --checkpoints_dir {folder / 'checkpoints'}"
+    end = f"{SMALL} --print_freq 1 --device cpu --n_epochs 1 --n_epochs_decay 0 --checkpoints_dir {folder / 'checkpoints'}"
     for words in (
         f"train --model pix2pix --dataroot {folder / 'pairs'} --name one",
         f"train --model pix2pix --dataroot {folder / 'pairs'} --name two --seed 1",
@@ -153,6 +154,23 @@ def test_unpaired_data_is_measured_as_sets(evaluate: Run) -> None:
     measured = content["runs"][0]["metrics"]["fd_efflite0"]
     assert measured["n"] == 4  # translated images; the real ones are 6
     assert measured["floor"] > 0
+
+
+def test_a_page_compares_runs(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(trained)
+    page = tmp_path / "page.html"
+    with pytest.raises(SystemExit) as ended:
+        main(f"compare one two --metric l1 --rows 2 --device cpu -o {page}".split())
+    assert ended.value.code == 0, capsys.readouterr().err
+    text = page.read_text("utf-8")
+    assert text.count("<section") == 3 + 2  # metrics, options, curves, and an image in each of two
+    assert len(re.findall(r'src="data:image/png;base64,', text)) == 2 * 4  # input, two runs, ground truth
+    assert "seed" in text  # the option in which they differ
+    assert re.search(r"l1.*of 5 images.*of 5 images", text, re.DOTALL)
+    assert "G_GAN" in text
+    assert not re.findall(r'(?:src|href)="(?!data:)', text)  # nothing is loaded
 
 
 class TestProtocols:

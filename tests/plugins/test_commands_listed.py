@@ -5,6 +5,7 @@ from trainings import run
 COMMANDS = {"train", "test", "download", "new-plugin", "plugins"} | {
     *(
         "check",
+        "compare",
         "runs",
         "evaluate",
         "metrics",

@@ -1,0 +1,120 @@
+"""The page of `pixlate compare`: runs beside each other, by options, metrics, curves and the same images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from dominate import tags
+from dominate.dom_tag import dom_tag
+
+from pixlate.metrics.protocol import Protocol
+from pixlate.util.charts import colour, overlaid
+from pixlate.util.html import page, save_page, visible
+from pixlate.util.image_io import ImageArray, data_address
+
+from .evaluation import Evaluation, described
+from .overview import LOSSES, VALIDATION, Summary, differences, read_records
+
+COLUMN = 260  # pixels of an image's column
+MAX_POINTS = 400  # of a curve
+
+Shown = Mapping[str, ImageArray]
+
+
+@dataclass
+class ComparedRun:
+    """One run of a comparison: its files, its metrics, and its first images by their names."""
+
+    summary: Summary
+    evaluation: Evaluation | None = None
+    images: dict[str, Shown] = field(default_factory=dict)
+
+
+def save_comparison(runs: Sequence[ComparedRun], protocol: Protocol, path: Path) -> None:
+    """Write the page, one file with its images. Raises DataError where it cannot be written."""
+    facts = {"runs": ", ".join(run.summary.name for run in runs), "protocol": protocol.digest}
+    facts |= {"metrics": ", ".join(protocol.metrics), "checkpoint": protocol.epoch}
+    legend = tags.p(
+        *(tags.b(f" ● {visible(run.summary.name)} ", style=f"color: {colour(i)}") for i, run in enumerate(runs))
+    )
+    charts = tags.div(*_charts(runs), cls="charts")
+    body = [_metrics(runs), _options(runs), tags.section(tags.h2("Curves"), legend, charts), *_images(runs)]
+    title = f"Comparison of {len(runs)} runs"
+    save_page(page(title, title, facts, *body, width=max(860, COLUMN * (len(runs) + 2))), path)
+
+
+def _metrics(runs: Sequence[ComparedRun]) -> dom_tag:
+    measured = {run.summary.name: run.evaluation.metrics for run in runs if run.evaluation is not None}
+    names = list(dict.fromkeys(name for metrics in measured.values() for name in metrics))
+    each = measured.values()
+    rows = [(name, *(described(found[name]) if name in found else "" for found in each)) for name in names]
+    return tags.section(tags.h2("Metrics"), _table(("metric", *measured), rows))
+
+
+def _options(runs: Sequence[ComparedRun]) -> dom_tag:
+    differ = differences([run.summary for run in runs])
+    rows = [(name, *(str(value) for value in values)) for name, values in differ.items()]
+    text = tags.p("No option that was given differs.") if not rows else ""
+    table = _table(("option", *(run.summary.name for run in runs)), rows) if rows else ""
+    return tags.section(tags.h2("Options that differ"), text, table)
+
+
+def _charts(runs: Sequence[ComparedRun]) -> list[dom_tag]:
+    """A chart for each metric of validations and each loss that any of the runs has."""
+    curves: dict[str, dict[str, list[tuple[float, float]]]] = {}
+    for file, key, prefix in ((VALIDATION, "metrics", "validation: "), (LOSSES, "losses", "")):
+        for run in runs:
+            for record in _thinned(read_records(run.summary.folder / file)):
+                for name, value in _numbers(record.get(key)).items():
+                    points = curves.setdefault(f"{prefix}{name}", {}).setdefault(run.summary.name, [])
+                    points.append((float(_numbers(record).get("images", 0)), value))
+    # Every run has a place in every chart, so that its colour is the same.
+    names = [run.summary.name for run in runs]
+    return [overlaid(title, {name: found.get(name, []) for name in names}, "images") for title, found in curves.items()]
+
+
+def _images(runs: Sequence[ComparedRun]) -> list[dom_tag]:
+    """A row for each image: the input, the output of each run, and the ground truth."""
+    sections = []
+    names = list(dict.fromkeys(name for run in runs for name in run.images))
+    for name in names:
+        shown = [(run, run.images[name]) for run in runs if name in run.images]
+        first = shown[0][1]
+        columns = [("input", _first(first, "real_A", "real"))]
+        columns += [(run.summary.name, _first(images, "fake_B", "fake")) for run, images in shown]
+        columns += [("ground truth", _first(first, "real_B"))]
+        figures = [_figure(label, image) for label, image in columns if image is not None]
+        row = tags.div(*figures, cls="row", style=f"--columns: {len(figures)}; --width: {COLUMN}px")
+        sections.append(tags.section(tags.h2(visible(name)), row))
+    return sections
+
+
+def _figure(label: str, image: ImageArray) -> dom_tag:
+    height, width = image.shape[:2]
+    address = data_address(image)
+    shown = tags.img(src=address, alt=visible(label), width=width, height=height, loading="lazy")
+    return tags.figure(shown, tags.figcaption(visible(label)))
+
+
+def _first(images: Shown, *beginnings: str) -> ImageArray | None:
+    labels = [label for beginning in beginnings for label in images if label.startswith(beginning)]
+    return images[labels[0]] if labels else None
+
+
+def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> dom_tag:
+    style = "text-align: left; padding: 4px 14px 4px 0; vertical-align: top"
+    table = tags.table(tags.tr(*(tags.th(visible(heading), style=style) for heading in headings)))
+    for row in rows:
+        table.add(tags.tr(*(tags.td(visible(cell), style=style) for cell in row)))
+    return table
+
+
+def _thinned(records: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    return records[:: max(1, len(records) // MAX_POINTS)]
+
+
+def _numbers(values: Any) -> dict[str, float]:
+    """The entries of a record that are numbers."""
+    entries = values.items() if isinstance(values, dict) else ()
+    return {str(name): float(value) for name, value in entries if isinstance(value, int | float) and abs(value) < 1e300}
