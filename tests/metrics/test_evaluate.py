@@ -32,7 +32,8 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_pairs(folder / "pairs", "test", 5, (80, 40))
     for phase in ("train", "test"):
         write_sides(folder / "sides", phase, (4, 6), (40, 40))
-    end = f"{SMALL} --print_freq 1 --device cpu --n_epochs 1 --n_epochs_decay 0 --checkpoints_dir {folder / 'checkpoints'}"
+    schedule = "--print_freq 1 --device cpu --n_epochs 1 --n_epochs_decay 0"
+    end = f"{SMALL} {schedule} --checkpoints_dir {folder / 'checkpoints'}"
     for words in (
         f"train --model pix2pix --dataroot {folder / 'pairs'} --name one",
         f"train --model pix2pix --dataroot {folder / 'pairs'} --name two --seed 1",
