@@ -65,7 +65,7 @@ def examine(
         dataset.measure_values()
         samples, bad = look_at(dataset, groups, lambda done, total, phase=phase: progress(phase, done, total))  # type: ignore[misc]
         examined[phase] = result = Examined(dataset, samples)
-        report.phases.append(_facts(phase, result, len(groups)))
+        report.phases.append(_facts(phase, result, sum(map(len, groups))))
         report.add(checks.unreadable(bad, phase))
         report.add(_findings(phase, result))
         if phase == "train" and not bad:

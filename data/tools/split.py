@@ -93,6 +93,11 @@ def split(folder: Path, output: Path, options: SplitOptions, report: Report) -> 
     Raises DataError for a folder without images and files that cannot be written, OptionError as `divide` does.
     """
     source = input_folder(folder)
+    divided = [name for name in ("train", "val", "test") if (source / name).is_dir()]
+    if divided:
+        raise DataError(
+            f"{quoted(source)} is divided already: it has a folder '{divided[0]}'. Name the folder to divide."
+        )
     sides = _sides(source) if options.unpaired else {"": source}
     transfers: list[tuple[Path, str]] = []
     counts: dict[str, int] = {}

@@ -130,7 +130,10 @@ def split_command(folder: Path, output: Path, transfer: Literal["copy", "move", 
     with progress("dividing") as report:
         counts = split(folder, output, SplitOptions(transfer=transfer, **values), report)
     parts = ", ".join(f"{count} in {name}" for name, count in counts.items())
-    _finish(f"{output}: {parts}", [], _train("cycle_gan" if values["unpaired"] else "pix2pix", output))
+    following = _train("cycle_gan", output) if values["unpaired"] else ""
+    if (output / "train" / "A").is_dir():
+        following = _train("pix2pix", output)
+    _finish(f"{output}: {parts}", [], following)
 
 
 @click.command("edges")

@@ -256,6 +256,7 @@ def test_values_of_more_than_8_bits(tmp_path: Path, check: Check) -> None:
     report = check(tmp_path)
     assert report["phases"][0]["sides"]["A"]["kinds"] == {"uint16, 1 channel": 6}
     assert report["phases"][0]["sides"]["A"]["value_range"] == [0, 65535]
+    assert (report["phases"][0]["files"], report["phases"][0]["examined"]) == (12, 12)
     assert not {finding["kind"] for finding in report["findings"] if finding["severity"] != "note"}
 
 

@@ -64,6 +64,14 @@ def test_the_input_is_the_photograph_without_the_hole(photos: Path, hole: str) -
     assert hole == "center" or not torch.equal(item["mask"], dataset[2, 0]["mask"])
 
 
+def test_a_phase_that_is_missing_is_not_replaced_by_others(photos: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="'val'") as caught:
+        pixlate.create_dataset("inpainting", dataroot=photos, phase="val")
+    assert "train" in str(caught.value)
+    flat = write(tmp_path / "flat" / "a.png", (60, 60)).parent  # a folder of photographs is read whatever the phase
+    assert len(pixlate.create_dataset("inpainting", dataroot=flat, phase="val")) == 1
+
+
 def test_holes_are_those_of_images(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "holes").mkdir()
     mask = np.zeros((30, 30), np.uint8)

@@ -206,7 +206,11 @@ class TestSplit:
         assert "--model cycle_gan --dataroot data" in printed
         dataset = pixlate.create_dataset("unaligned", dataroot=tmp_path / "data")
         assert (len(dataset.A), len(dataset.B)) == (8, 4)  # type: ignore[attr-defined]
-        pixlate_command("split data -o more --unpaired", code=1)
+        assert "has no two folders A and B" in pixlate_command("split data/trainA -o more --unpaired", code=1)
+
+    def test_a_folder_that_is_divided_is_not_mixed(self, tmp_path: Path, pixlate_command: Run) -> None:
+        write(tmp_path / "data" / "train" / "1.png")
+        assert "'data' is divided already: it has a folder 'train'" in pixlate_command("split data -o more", code=1)
 
 
 class TestCityscapes:
