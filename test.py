@@ -30,12 +30,14 @@ def test(resolved: ResolvedOptions, plugins: Plugins) -> None:
         for batch in tester.batches():
             images = tester.model.translate(batch, running_statistics=tester.options.eval)
             run.translated(batch, images)
+            metrics = tester.measurement.add(images)
             for i, path in enumerate(tester.input_paths(batch)):
-                gallery.add(path, {label: batched[i] for label, batched in images.items()})
+                gallery.add(path, {label: batched[i] for label, batched in images.items()}, metrics[i])
             tester.report_progress(batch)
             stop.raise_if_set("The gallery shows what was translated.")
             if run.stop_reason:
                 break
+        tester.finish(gallery)
     if run.stop_reason:
         say(f"Stopped after {run.progress.images} images: {run.stop_reason.rstrip('.')}.")
     say(f"The gallery is {gallery.page}")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pixlate.plugins.field import Field
+from pixlate.util.text import counted
 
 RESAMPLES = 1000  # of the bootstrap
 CONFIDENCE = 0.95
@@ -84,6 +85,10 @@ class Metric(ABC):
     def result(self) -> Measured:
         """What was measured. Raises DataError where there are too few images."""
 
+    def last(self) -> tuple[float, ...]:
+        """The values of the images that were added last; empty for a metric of sets."""
+        return ()
+
 
 class PairMetric(Metric):
     """A metric of single images: its value is the mean over them."""
@@ -100,6 +105,9 @@ class PairMetric(Metric):
         with torch.no_grad():
             levels = [((image.float() + 1) / 2).clamp(0, 1) for image in (fake, real)]
             self._values.append(self.values(*levels).double().reshape(-1).cpu())
+
+    def last(self) -> tuple[float, ...]:
+        return tuple(self._values[-1].tolist())
 
     def result(self) -> Measured:
         values = torch.cat(self._values).numpy() if self._values else np.zeros(0)
@@ -120,3 +128,13 @@ def percentiles(values: Sequence[float] | NDArray[np.float64]) -> tuple[float, f
     """The ends of the interval that holds `CONFIDENCE` of resampled values."""
     low, high = np.quantile(values, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return float(low), float(high)
+
+
+def described(measured: Measured) -> str:
+    """A value with its interval and its noise floor: "0.712 [0.690, 0.731], floor 0.02, of 101 images"."""
+    text = f"{measured.value:.4g}"
+    if measured.low is not None and measured.high is not None:
+        text += f" [{measured.low:.4g}, {measured.high:.4g}]"
+    if measured.floor is not None:
+        text += f", floor {measured.floor:.4g}"
+    return f"{text}, of {counted(measured.n, 'image')}"

@@ -17,9 +17,10 @@ class _LabelMetric(Metric):
     def __init__(self, context: MetricContext) -> None:
         super().__init__(context)
         self._confusion: list[NDArray[np.int64]] = []  # of each image: rows are true classes, columns computed ones
+        self._added = 0  # images of the last batch
 
     def add(self, fake: Tensor, real: Tensor) -> None:
-        classes = real.shape[1]
+        classes, self._added = real.shape[1], len(real)
         for computed, true in zip(fake, real, strict=True):
             known = true.amax(0) > 0
             pairs = true.argmax(0)[known] * classes + computed.argmax(0)[known]
@@ -29,6 +30,9 @@ class _LabelMetric(Metric):
     def score(self, confusion: NDArray[np.int64]) -> float:
         """The metric of a confusion matrix; NaN where no pixel has a class."""
         raise NotImplementedError
+
+    def last(self) -> tuple[float, ...]:
+        return tuple(self.score(matrix) for matrix in self._confusion[-self._added :])
 
     def result(self) -> Measured:
         """Over the pixels of all images, as segmentations are judged; the interval resamples the images."""

@@ -231,19 +231,26 @@ class TrainingOptions:
 
 
 @dataclass(frozen=True)
-class ValidationOptions:
+class Measured:
+    """The option that validation and tests share."""
+
+    metric: tuple[str, ...] = option(
+        (),
+        "a metric of held-out images (repeatable) [default: l1 of pairs, miou of labels in validations; none in tests]",
+        multiple=True,
+        metavar="NAME",
+        scope=Scope.TRAINING,
+    )
+
+
+@dataclass(frozen=True)
+class ValidationOptions(Measured):
     """Validation during the training: metrics of held-out images."""
 
     TITLE: ClassVar[str] = "Validation"
 
     val_freq: int = option(0, "epochs between validations on the phase val, or test; 0: none", type=WHOLE)
     val_images: int = option(100, "images of a validation, at most, spread over the phase", type=COUNT)
-    metric: tuple[str, ...] = option(
-        (),
-        "a metric that is measured (repeatable) [default: l1 of pairs, miou of labels]",
-        multiple=True,
-        metavar="NAME",
-    )
     best_metric: str = option("", "the metric that chooses the checkpoint 'best' [default: the first]", metavar="NAME")
     early_stop: int = option(
         0, "end after this many validations in which it has not become better; 0: never", type=WHOLE
@@ -251,7 +258,7 @@ class ValidationOptions:
 
 
 @dataclass(frozen=True)
-class InferenceOptions:
+class InferenceOptions(Measured):
     """Testing: the checkpoint, and the images that are written."""
 
     TITLE: ClassVar[str] = "Testing"
@@ -264,6 +271,7 @@ class InferenceOptions:
     load_iter: int = option(0, "use iter_<N> instead", type=ITERATION, scope=Scope.INVOCATION)
     num_test: int | None = option(None, "translate only the first N images", type=WholeOrInf(min=1))
     eval: bool = option(False, "batch norm uses its running statistics and dropout is off")
+    worst_first: bool = option(False, "show the results in the order of the first --metric, the worst first")
     aspect_ratio: float = option(1.0, "stretch saved images to this ratio of height to width", type=RATIO)
     display_winsize: int = option(256, "width of images on the page, in pixels", type=COUNT)
     use_ema: bool = option(True, "use the averaged generator where the run has one")

@@ -8,12 +8,13 @@ from typing import Any
 from dominate import tags
 from dominate.dom_tag import dom_tag
 
+from pixlate.metrics.base import described
 from pixlate.metrics.protocol import Protocol
 from pixlate.util.charts import colour, overlaid
 from pixlate.util.html import page, save_page, visible
 from pixlate.util.image_io import ImageArray, data_address
 
-from .evaluation import Evaluation, described
+from .evaluation import Evaluation
 from .overview import LOSSES, VALIDATION, Summary, differences, read_records
 
 COLUMN = 260  # pixels of an image's column

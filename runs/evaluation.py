@@ -8,17 +8,15 @@ from typing import Any
 from torch import Tensor
 
 from pixlate.data.field_values import displayed, field_of
-from pixlate.errors import OptionError
-from pixlate.metrics.base import Measured, Metric, MetricContext
-from pixlate.metrics.images import output_of, truth_of
+from pixlate.metrics.base import Measured, MetricContext
 from pixlate.metrics.protocol import PROTOCOLS, Protocol
 from pixlate.models.batch import Batch
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.plugins.field import Field
 from pixlate.plugins.manager import Plugins
 from pixlate.util.image_io import ImageArray, to_saved_image
-from pixlate.util.text import counted
 
+from .measuring import Measurement
 from .testing import Tester
 
 
@@ -77,21 +75,18 @@ def evaluate(
         fitting = _fitting(tester, field)
         protocol = replace(protocol, name=fitting.name, metrics=fitting.metrics)
     context = MetricContext(field, tester.model.device, weights, protocol.seed)
-    metrics = {name: _metric(plugins, name, context, tester) for name in protocol.metrics}
+    measurement = Measurement(plugins, protocol.metrics, context, paired=tester.dataset.paired)
     names: list[str] = []
     seen: set[str] = set()  # real images of unpaired data, which come again where the other side has more
     for batch in tester.batches():
         images = tester.model.translate(batch)
-        fake, real = output_of(images), truth_of(images)
-        unseen = _unseen(batch, seen, tester) if not tester.dataset.paired else list(range(len(real)))
-        for metric in metrics.values():
-            metric.add(fake, real if metric.paired else real[unseen])
+        measurement.add(images, None if tester.dataset.paired else _unseen(batch, seen, tester))
         batch_names = [Path(path).name for path in tester.input_paths(batch)]
         names += batch_names
         for i, name in enumerate(batch_names if on_images else ()):
             assert on_images is not None
             on_images(name, {label: _shown(image[i], label, tester) for label, image in images.items()})
-    measured = {name: metric.result() for name, metric in metrics.items()}
+    measured = measurement.results()
     phase = tester.data_options.phase
     return Evaluation(
         resolved.name, resolved.folder, protocol, phase, tester.dataset.describe(), tuple(names), measured
@@ -102,20 +97,6 @@ def _fitting(tester: Tester, field: Field) -> Protocol:
     if field.kind == "labels":
         return PROTOCOLS["labels"]
     return PROTOCOLS["pairs" if tester.dataset.paired else "sets"]
-
-
-def _metric(plugins: Plugins, name: str, context: MetricContext, tester: Tester) -> Metric:
-    component = plugins.registry("metric").get(name)
-    kind: type[Metric] = component.load()
-    if kind.kind != context.field.kind:
-        what = "labels" if context.field.kind == "labels" else "images"
-        raise OptionError(f"the metric '{name}' is for {kind.kind}, but the output of this run is {what}.")
-    if kind.paired and not tester.dataset.paired:
-        raise OptionError(
-            f"the metric '{name}' compares each image with its ground truth, but this data is not paired: use metrics "
-            "of sets, such as fd_efflite0."
-        )
-    return kind(context)
 
 
 def _shown(image: Tensor, label: str, tester: Tester) -> ImageArray:
@@ -129,13 +110,3 @@ def _unseen(batch: Batch, seen: set[str], tester: Tester) -> list[int]:
     fresh = [position for position, path in enumerate(paths) if path not in seen and path not in paths[:position]]
     seen.update(paths)
     return fresh
-
-
-def described(measured: Measured) -> str:
-    """A value with its interval and its noise floor: "0.712 [0.690, 0.731], floor 0.02, of 101 images"."""
-    text = f"{measured.value:.4g}"
-    if measured.low is not None and measured.high is not None:
-        text += f" [{measured.low:.4g}, {measured.high:.4g}]"
-    if measured.floor is not None:
-        text += f", floor {measured.floor:.4g}"
-    return f"{text}, of {counted(measured.n, 'image')}"

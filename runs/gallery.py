@@ -1,10 +1,12 @@
 """The gallery of a test: image files, and a page with one row of images per input."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
+from typing import NamedTuple
 
 from dominate import tags
 from dominate.dom_tag import dom_tag
@@ -13,6 +15,7 @@ from torch import Tensor
 from pixlate.data.field_values import displayed, field_of, file_values, palette_of
 from pixlate.data.readers import PixelSize
 from pixlate.data.writers import BUILTIN, Writer, save_classes, save_values, writer_for
+from pixlate.metrics.base import Measured, described
 from pixlate.plugins.field import Field
 from pixlate.util.files import make_folder
 from pixlate.util.html import PageImage, content_width, image_row, page, rendered, save_page, visible
@@ -26,6 +29,14 @@ PAGE, IMAGES = "index.html", "images"
 # The page is rewritten after at least this many times the duration of writing it: at most 5 % of the time goes into it.
 PAGE_INTERVAL = 20
 MIN_PAGE_INTERVAL = 5.0  # seconds
+
+
+class _Row(NamedTuple):
+    """One input on the page."""
+
+    section: dom_tag
+    files: list[Path]
+    metrics: Mapping[str, float]
 
 
 class Gallery:
@@ -77,7 +88,7 @@ class Gallery:
         self._width, self._aspect_ratio = width, aspect_ratio
         self._names = ResultNames()
         self._writer = ImageWriter()
-        self._rows: list[tuple[dom_tag, list[Path]]] = []
+        self._rows: list[_Row] = []
         self._next_page = 0.0
 
     def remove_earlier(self) -> None:
@@ -86,12 +97,20 @@ class Gallery:
             self._replaced = True
             self.files.remove()
 
+    def show_measured(self, results: Mapping[str, Measured]) -> None:
+        """Show metrics of all results among the facts of the page, with their intervals."""
+        self._facts.update({name: described(measured) for name, measured in results.items()})
+
     def show_metrics(self, metrics: Mapping[str, float]) -> None:
         """Show metrics of the results among the facts of the page."""
         self._facts.update({name: f"{value:.4g}" for name, value in metrics.items()})
 
-    def add(self, path: str, images: Mapping[str, Tensor]) -> dict[str, Path]:
+    def add(
+        self, path: str, images: Mapping[str, Tensor], metrics: Mapping[str, float] = MappingProxyType({})
+    ) -> dict[str, Path]:
         """Add the row of one input: its images (C×H×W or 1×C×H×W, in [-1, 1]) by label, in this order.
+
+        - metrics: of this input, which are shown beside its name.
 
         Returns the files that are shown. Images of more than 8 bits, or with other channels than colours, are written
         beside them as a file of their own type, in the format of the input if that can hold it.
@@ -112,8 +131,9 @@ class Gallery:
                 self._writer.write(image, files[label], aspect_ratio=self._aspect_ratio)
                 self._write_values(tensor, field, files[label], path)
             row.append(PageImage(label, paths[label], *stretched_size(image, self._aspect_ratio)))
-        section = tags.section(tags.h2(visible(name)), image_row(row, self._width))
-        self._rows.append((rendered(section), list(files.values())))
+        heading = tags.h2(visible(name), *(tags.small(f" {label} {value:.4g}") for label, value in metrics.items()))
+        section = tags.section(heading, image_row(row, self._width))
+        self._rows.append(_Row(rendered(section), list(files.values()), metrics))
         if time.monotonic() >= self._next_page:
             self._writer.flush()
             self._write_page()
@@ -131,13 +151,23 @@ class Gallery:
         self.files.claim(f"{IMAGES}/{path.name}")
         self._writer.queue(partial(save_values, values, path, writer, self._pixel_size(source)))
 
+    def sort(self, metric: str, *, descending: bool) -> None:
+        """Order the rows by a metric; those without it, or whose value is no number, come last."""
+        sign = -1 if descending else 1
+
+        def place(row: _Row) -> float:
+            value = row.metrics.get(metric, math.nan)
+            return math.inf if math.isnan(value) else sign * value
+
+        self._rows.sort(key=place)
+
     def close(self) -> None:
         """Write the remaining files and the page, without rows whose files could not be written."""
         try:
             self._writer.close()
         finally:
             if self._rows:
-                self._rows = [row for row in self._rows if all(file.exists() for file in row[1])]
+                self._rows = [row for row in self._rows if all(file.exists() for file in row.files)]
                 self._write_page()
 
     def __enter__(self) -> "Gallery":
@@ -151,8 +181,8 @@ class Gallery:
     def _write_page(self) -> None:
         start_time = time.monotonic()
         facts = {**self._facts, "inputs": f"{len(self._rows):,}"}
-        sections = [section for section, _ in self._rows]
-        width = content_width((len(files) for _, files in self._rows), self._width)
+        sections = [row.section for row in self._rows]
+        width = content_width((len(row.files) for row in self._rows), self._width)
         save_page(page(self._title, self._heading, facts, *sections, width=width), self.page)
         now = time.monotonic()
         self._next_page = now + max(MIN_PAGE_INTERVAL, PAGE_INTERVAL * (now - start_time))

@@ -19,6 +19,7 @@ from pixlate.data.pixel_size import result_pixel_size
 from pixlate.data.readers import PixelSize
 from pixlate.data.value_range import read_ranges
 from pixlate.errors import DataError, PixlateError
+from pixlate.metrics.base import MetricContext, described
 from pixlate.models.batch import Batch
 from pixlate.models.context import ModelContext
 from pixlate.models.create import make_model
@@ -30,7 +31,7 @@ from pixlate.models.weights import saved_networks
 from pixlate.options.command.listing import write_listing
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.options.shared import InferenceOptions
-from pixlate.plugins.field import directed
+from pixlate.plugins.field import Field, directed
 from pixlate.plugins.manager import Plugins
 from pixlate.util.owned import OwnFiles
 from pixlate.util.text import quoted
@@ -38,6 +39,7 @@ from pixlate.util.text import quoted
 from .events import Events
 from .gallery import Gallery
 from .inference_run import InferenceRun
+from .measuring import Measurement
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +84,9 @@ class Tester:
             log.info(describe_networks(self.model.networks, layers=True))
         check_dataset(self.dataset, self.data_options, self.model.networks, same_size=False)
         self._list_options()
+        field = (self.model.context.fields or {}).get("B", Field())
+        metric_context = MetricContext(field, device, seed=self.data_options.seed)
+        self.measurement = Measurement(plugins, self.options.metric, metric_context, paired=self.dataset.paired)
         self.total = min(len(self.dataset), self.options.num_test or len(self.dataset))
         self._translated, self._start_time = 0, time.monotonic()
 
@@ -171,6 +176,16 @@ class Tester:
             f"--precision {self.options.precision} changes the first images by {127.5 * float(error.mean()):.2f} "
             f"of 255 levels on average, by {127.5 * float(error.max()):.0f} at most"
         )
+
+    def finish(self, gallery: Gallery) -> None:
+        """Show what was measured of all images, and order them by `--worst_first`."""
+        results = self.measurement.results()
+        gallery.show_measured(results)
+        for name, measured in results.items():
+            log.info(f"{name} {described(measured)}")
+        if self.options.worst_first and results:
+            first = self.options.metric[0]
+            gallery.sort(first, descending=not self.measurement.higher_is_better(first))
 
     def input_paths(self, batch: Batch) -> list[str]:
         """The input file of each image of a batch; its row of the gallery has this name."""

@@ -4,13 +4,13 @@ import json
 import logging
 import math
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from pixlate.data.base import BaseDataset
 from pixlate.data.batches import fetch
 from pixlate.errors import OptionError
-from pixlate.metrics.base import Metric, MetricContext
-from pixlate.metrics.images import output_of, truth_of
+from pixlate.metrics.base import MetricContext
 from pixlate.models.base import BaseModel
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.options.shared import ValidationOptions
@@ -21,6 +21,7 @@ from pixlate.plugins.run import Progress
 from pixlate.util.text import counted
 
 from .held_out import held_out_dataset
+from .measuring import Measurement, metric_class
 from .overview import VALIDATION, measured_before
 from .run import Run
 
@@ -58,11 +59,13 @@ class Validation:
         self._indices = range(0, count * step, step)
         field = directed(training_set.fields, training_set.shared.direction).get("B", Field())
         self._context = MetricContext(field, model.device, seed=model.shared.seed)
-        self._kinds = {name: self._kind(plugins, name) for name in self._names()}
+        paired = self._dataset.paired
+        self._kinds = {name: metric_class(plugins, name, field, paired=paired) for name in self._names()}
+        self._new_measurement = partial(Measurement, plugins, self._kinds, self._context, paired=paired)
         self._best_by = self.options.best_metric or next(iter(self._kinds))
         if self._best_by not in self._kinds:
             raise OptionError(f"--best_metric {self._best_by} is none of the metrics: {', '.join(self._kinds)}.")
-        self._new_metrics()  # raises an error now rather than after the first epochs
+        self._new_measurement()  # raises an error now rather than after the first epochs
         images = counted(count, "image")
         log.info(f"Validating on {images} of the phase '{phase}': {', '.join(self._kinds)}; best by {self._best_by}.")
 
@@ -87,14 +90,11 @@ class Validation:
 
     def measure(self, model: BaseModel[Any]) -> dict[str, float]:
         """The metrics of the model as it is now. Changes no state of the model, and no random generator."""
-        metrics = self._new_metrics()
+        measurement = self._new_measurement()
         for index in self._indices:
             batch, _ = fetch(self._dataset, [(1, index)])
-            images = model.translate(batch)
-            fake, real = output_of(images), truth_of(images)
-            for metric in metrics.values():
-                metric.add(fake, real)
-        return {name: metric.result().value for name, metric in metrics.items()}
+            measurement.add(model.translate(batch))
+        return {name: measured.value for name, measured in measurement.results().items()}
 
     def _best_of(self, values: list[float]) -> int | None:
         """The position of the first best value; None where none is a number."""
@@ -110,14 +110,3 @@ class Validation:
         if self._dataset.paired:
             return ("l1",)
         raise OptionError("--val_freq of unpaired data needs a metric of sets: --metric fd_efflite0, say.")
-
-    def _kind(self, plugins: Plugins, name: str) -> type[Metric]:
-        kind: type[Metric] = plugins.registry("metric").get(name).load()
-        if kind.kind != self._context.field.kind:
-            raise OptionError(f"--metric {name} is for {kind.kind}, but the output of this model is not.")
-        if kind.paired and not self._dataset.paired:
-            raise OptionError(f"--metric {name} compares images with their ground truth, but this data is not paired.")
-        return kind
-
-    def _new_metrics(self) -> dict[str, Metric]:
-        return {name: kind(self._context) for name, kind in self._kinds.items()}

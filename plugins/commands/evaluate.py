@@ -90,7 +90,7 @@ def _csv(evaluations: Sequence["Evaluation"]) -> str:
 
 
 def _show(protocol: "Protocol", evaluations: Sequence["Evaluation"]) -> None:
-    from pixlate.runs.evaluation import described
+    from pixlate.metrics.base import described
 
     images = "all" if protocol.images is None else f"at most {protocol.images}"
     say(f"Protocol {protocol.digest}: {protocol.name or 'own'}, checkpoint {protocol.epoch}, {images} images.")

@@ -157,6 +157,24 @@ def test_unpaired_data_is_measured_as_sets(evaluate: Run) -> None:
     assert measured["floor"] > 0
 
 
+def test_a_gallery_shows_the_metrics_and_the_worst_first(
+    trained: Path, evaluate: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = {row["image"]: row["l1"] for row in evaluate("one --metric l1")["runs"][0]["per_image"]}
+    worst = [Path(image).stem for image in sorted(rows, key=lambda image: -rows[image])]
+    pages = {}
+    for words in ("", "--worst_first"):
+        with pytest.raises(SystemExit) as ended:
+            main(f"test --name one --device cpu --metric l1 --metric ssim {words}".split())
+        assert ended.value.code == 0
+        pages[words] = (trained / "results" / "one" / "test_latest" / "index.html").read_text("utf-8")
+    assert re.findall(r"<h2>(\d+)", pages[""]) == [Path(image).stem for image in rows]
+    assert re.findall(r"<h2>(\d+)", pages["--worst_first"]) == worst
+    assert re.search(rf"<h2>{worst[0]}<small> l1 {max(rows.values()):.4g}</small><small> ssim ", pages["--worst_first"])
+    assert re.search(r"l1</span>0\.\d+ \[.*of 5 images", pages[""])
+    assert "of 5 images" in capsys.readouterr().out
+
+
 def test_a_page_compares_runs(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

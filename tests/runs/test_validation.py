@@ -124,11 +124,11 @@ def test_a_run_is_the_same_with_and_without_validation(train: Train, tmp_path: P
     ("words", "message"),
     [
         ("--val_freq 1 --metric ssin", "no metric is named 'ssin'"),
-        ("--val_freq 1 --metric miou", "--metric miou is for labels"),
+        ("--val_freq 1 --metric miou", "the metric 'miou' is for labels"),
         ("--val_freq 1 --best_metric ssim", "--best_metric ssim is none of the metrics: l1"),
         ("--val_freq 1 --dataroot alone", "the data has no phase val or test"),
         ("--val_freq 1 --model cycle_gan --dataroot sides", "needs a metric of sets"),
-        ("--val_freq 1 --model cycle_gan --dataroot sides --metric l1", "this data is not paired"),
+        ("--val_freq 1 --model cycle_gan --dataroot sides --metric l1", "but this data is not paired"),
     ],
 )
 def test_mistakes_are_sentences_before_the_first_step(words: str, message: str, train: Train, tmp_path: Path) -> None:
