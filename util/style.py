@@ -24,6 +24,7 @@ main { padding-bottom: 48px; }
 h1, h2, h3 { line-height: 1.25; overflow-wrap: anywhere; unicode-bidi: isolate; }
 h1 { margin: 0 0 12px; font-size: clamp(22px, 4vw, 32px); font-weight: 680; letter-spacing: -0.015em; }
 h2 { margin: 0 0 12px; font-size: 16px; font-weight: 620; font-variant-numeric: tabular-nums; }
+h2 small { margin-left: 10px; color: var(--soft); font-size: 13px; font-weight: 500; }
 h3 { margin: 20px 0 8px; font-size: 13px; font-weight: 560; color: var(--soft); }
 h2 + h3 { margin-top: 0; }
 h3 b { color: var(--accent); font-weight: 620; }

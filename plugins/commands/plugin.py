@@ -66,7 +66,7 @@ def list_plugins(plugins: Plugins, as_json: bool, files: tuple[str, ...]) -> Non
 )
 @click.option(
     "--kind",
-    type=click.Choice(["model", "dataset", "viewer", "reader"]),
+    type=click.Choice(["model", "dataset", "viewer", "reader", "metric"]),
     default="model",
     show_default=True,
     help="what the example in it is",

@@ -15,7 +15,7 @@ from pixlate.util.files import cannot_write
 MAX_LENGTH = 40  # characters of a name
 TEMPLATES = Path(__file__).with_name("template")  # a folder for each kind of component
 COMMON, HIDDEN = "common", "github"  # the folder of all kinds; a folder that is written with a dot before its name
-KINDS = ("model", "dataset", "viewer", "reader")
+KINDS = ("model", "dataset", "viewer", "reader", "metric")
 # Of a template's files; others in its folders are caches of tools (.pyc).
 SUFFIXES, NAMES = (".md", ".py", ".toml", ".yml"), ("LICENSE", "py.typed")
 

@@ -162,7 +162,7 @@ def test_the_examples_of_events_and_options_work(
     assert (folder / "best_state.pt").is_file()
     assert (folder / "backup" / "latest_net_G.pth").is_file()
     assert (folder / "status.txt").read_text() == "finished\n"
-    run(["pixlate", "runs"])
+    run(["pixlate", "names"])
     assert capsys.readouterr().out == "trial\n"
 
     run(["pixlate", "test", "--epoch", "best", "--num_threads", "0", "--device", "cpu"])
