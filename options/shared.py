@@ -271,6 +271,10 @@ class InferenceOptions(Measured):
     load_iter: int = option(0, "use iter_<N> instead", type=ITERATION, scope=Scope.INVOCATION)
     num_test: int | None = option(None, "translate only the first N images", type=WholeOrInf(min=1))
     eval: bool = option(False, "batch norm uses its running statistics and dropout is off")
+    visuals: tuple[str, ...] = option(
+        (), "write and show only these images (repeatable): fake_B, say [default: all]", multiple=True, metavar="LABEL"
+    )
+    image_format: Literal["png", "jpg", "webp", "tif"] = option("png", "format of the images that are written")
     worst_first: bool = option(False, "show the results in the order of the first --metric, the worst first")
     aspect_ratio: float = option(1.0, "stretch saved images to this ratio of height to width", type=RATIO)
     display_winsize: int = option(256, "width of images on the page, in pixels", type=COUNT)

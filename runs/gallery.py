@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -15,6 +15,7 @@ from torch import Tensor
 from pixlate.data.field_values import displayed, field_of, file_values, palette_of
 from pixlate.data.readers import PixelSize
 from pixlate.data.writers import BUILTIN, Writer, save_classes, save_values, writer_for
+from pixlate.errors import DataError
 from pixlate.metrics.base import Measured, described
 from pixlate.plugins.field import Field
 from pixlate.util.files import make_folder
@@ -61,6 +62,8 @@ class Gallery:
         fields: Mapping[str, Field] = MappingProxyType({}),
         writers: Iterable[Writer] = (),
         pixel_size: Callable[[str], PixelSize | None] = lambda path: None,
+        visuals: Collection[str] = (),
+        suffix: str = ".png",
     ) -> None:
         """Create the folder, and remove temporary files of processes that were killed.
 
@@ -75,9 +78,12 @@ class Gallery:
         - fields: of the data, with A as the input, which tell how images are written and shown.
         - writers: those of plugins, which are asked before the built-in ones.
         - pixel_size: the physical size of a pixel of the results for an input file, where it is known.
+        - visuals: the labels of the images that are written; empty for all.
+        - suffix: of the files that are shown: ".png", ".jpg", ".webp" or ".tif". Labels are PNG files in any case.
         """
         self._writers = (*writers, *BUILTIN)
         self._fields, self._pixel_size = fields, pixel_size
+        self._visuals, self._suffix = visuals, suffix
         self.page = folder / PAGE
         make_folder(folder / IMAGES)
         remove_stale_files(folder)
@@ -116,8 +122,9 @@ class Gallery:
         beside them as a file of their own type, in the format of the input if that can hold it.
         """
         self.remove_earlier()
+        images = self._chosen(images)
         name = self._names.name(path)
-        paths = {label: f"{IMAGES}/{name}_{safe_name(label)}.png" for label in images}
+        paths = {label: f"{IMAGES}/{name}_{safe_name(label)}{self._suffix_of(label)}" for label in images}
         self.files.claim(PAGE, *paths.values())
         files = {label: self._folder / path for label, path in paths.items()}
         row = []
@@ -138,6 +145,18 @@ class Gallery:
             self._writer.flush()
             self._write_page()
         return files
+
+    def _chosen(self, images: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The images to be written. Raises DataError where there are none."""
+        chosen = {label: image for label, image in images.items() if not self._visuals or label in self._visuals}
+        if not chosen:
+            raise DataError(
+                f"none of --visuals {', '.join(self._visuals)} is an image of this test: {', '.join(images)}."
+            )
+        return chosen
+
+    def _suffix_of(self, label: str) -> str:
+        return ".png" if field_of(label, self._fields).kind == "labels" else self._suffix
 
     def _write_values(self, tensor: Tensor, field: Field, shown: Path, source: str) -> None:
         """Write an image that the file which is shown does not hold."""

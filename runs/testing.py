@@ -130,6 +130,8 @@ class Tester:
             fields=self.model.context.fields or {},
             writers=self._writers,
             pixel_size=self._pixel_size,
+            visuals=self.options.visuals,
+            suffix=f".{self.options.image_format}",
         )
 
     def _pixel_size(self, path: str) -> PixelSize | None:

@@ -3,10 +3,11 @@
 import base64
 import io
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import torch
@@ -58,20 +59,30 @@ def stretched_size(image: ImageArray, aspect_ratio: float) -> tuple[int, int]:
     return width, height
 
 
-def save_png(image: ImageArray, path: Path, *, aspect_ratio: float = 1.0) -> None:
-    """Write a PNG file atomically. Raises DataError when it cannot be written."""
+#: How files are encoded, by suffix: Pillow's name of the format, and its options.
+FORMATS: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    # Run-length encoding at level 1 takes a third of the default's time for photographs, and files are as small.
+    ".png": ("PNG", {"compress_level": 1, "compress_type": zlib.Z_RLE}),
+    ".jpg": ("JPEG", {"quality": 95, "subsampling": 0}),
+    ".webp": ("WEBP", {"quality": 90}),
+    ".tif": ("TIFF", {"compression": "tiff_deflate"}),
+}
+
+
+def save_image(image: ImageArray, path: Path, *, aspect_ratio: float = 1.0) -> None:
+    """Write an image file atomically, in the format of its suffix. Raises DataError when it cannot be written."""
     output = Image.fromarray(np.ascontiguousarray(image))
     size = stretched_size(image, aspect_ratio)
     if size != output.size:
         output = output.resize(size, Image.Resampling.BICUBIC)
     data = io.BytesIO()
-    # Run-length encoding at level 1 takes a third of the default's time for photographs, and files are as small.
-    output.save(data, "PNG", compress_level=1, compress_type=zlib.Z_RLE)
+    name, options = FORMATS[path.suffix]
+    output.save(data, name, **options)
     write_whole(path, data.getvalue())
 
 
 class ImageWriter:
-    """Writes PNG files in background threads: zlib, which takes most of the time, releases the interpreter lock.
+    """Writes image files in background threads: zlib, which takes most of the time, releases the interpreter lock.
 
     At most `max_pending` images are held in memory; beyond that `write` waits. The first failure is raised by a later
     `write`, or by `close`, as a DataError.
@@ -84,7 +95,7 @@ class ImageWriter:
 
     def write(self, image: ImageArray, path: Path, *, aspect_ratio: float = 1.0) -> None:
         """Queue one image."""
-        self.queue(lambda: save_png(image, path, aspect_ratio=aspect_ratio))
+        self.queue(lambda: save_image(image, path, aspect_ratio=aspect_ratio))
 
     def queue(self, write: Callable[[], None]) -> None:
         """Queue the writing of one file; `write` raises DataError where it cannot be written."""

@@ -11,7 +11,7 @@ from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.run import Progress, Run, RunLog, Sample
 from pixlate.util.files import make_folder
 from pixlate.util.html import PageImage
-from pixlate.util.image_io import save_png, to_saved_image
+from pixlate.util.image_io import save_image, to_saved_image
 from pixlate.util.names import ResultNames, safe_name
 
 from .history import History
@@ -118,7 +118,7 @@ class HtmlPage:
         for label, tensor in images.items():
             image = to_saved_image(displayed(tensor, field_of(label, run.fields)))
             file = f"images/{prefix}{safe_name(label)}.png"
-            save_png(image, run.claim_file(f"web/{file}"))
+            save_image(image, run.claim_file(f"web/{file}"))
             page_images.append(PageImage(label, file, width=image.shape[1], height=image.shape[0]))
         return page_images
 

@@ -125,6 +125,8 @@ EFFECTS: dict[str, Effect | str] = {
     "metric": "tests/runs/test_validation.py::test_the_best_checkpoint_is_that_of_the_best_validation",
     "best_metric": "tests/runs/test_validation.py::test_another_metric_chooses_the_best",
     "early_stop": "tests/runs/test_validation.py::test_a_run_that_does_not_become_better_ends",
+    "visuals": Effect(translating, TEST, "--visuals fake_B"),
+    "image_format": Effect(translating, TEST, "--image_format webp"),
     "worst_first": "tests/metrics/test_evaluate.py::test_a_gallery_shows_the_metrics_and_the_worst_first",
     "augment": "tests/data/test_augmentation.py::test_data_sets_change_samples_by_seed_epoch_and_index",
     "hole": "tests/data/test_inpainting.py::test_the_input_is_the_photograph_without_the_hole",

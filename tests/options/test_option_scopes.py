@@ -60,7 +60,7 @@ EXPECTED = {
     ),
     "train ignore": "verbose",
     "ignore": "checkpoints_dir continue_train epoch epoch_count load_iter name overwrite resume suffix",
-    "untrained": "aspect_ratio eval num_test results_dir use_ema worst_first",
+    "untrained": "aspect_ratio eval image_format num_test results_dir use_ema visuals worst_first",
 }
 
 

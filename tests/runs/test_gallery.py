@@ -158,3 +158,11 @@ def test_it_reads_well_on_a_phone_and_in_the_dark(tmp_path: Path) -> None:
         page.wait_for_function(f"{loaded_images} >= 3")  # lazy images do not delay the page's load event
         loaded = page.evaluate(loaded_images)
         assert 3 <= loaded < 120
+
+
+def test_only_the_images_that_are_asked_for_in_the_format_that_is_asked_for(tmp_path: Path) -> None:
+    page = gallery(tmp_path, "a.png", visuals=("fake_B",), suffix=".webp")
+    assert [path.name for path in page.files()] == ["a_fake_B.webp"]
+    assert [path.name for path in (tmp_path / "images").iterdir()] == ["a_fake_B.webp"]
+    with pytest.raises(DataError, match="none of --visuals fake_C is an image of this test: real_A, fake_B, real_B"):
+        gallery(tmp_path / "other", "a.png", visuals=("fake_C",))

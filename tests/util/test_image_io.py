@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 from pages import size_of
+from PIL import Image
 
 from pixlate.errors import DataError
-from pixlate.util.image_io import ImageWriter, save_png, to_image
+from pixlate.util.image_io import ImageWriter, save_image, to_image
 
 GREY = np.full((4, 6, 3), 128, np.uint8)
 
@@ -38,12 +39,12 @@ def test_values_outside_the_range_do_not_wrap_around() -> None:
 
 @pytest.mark.parametrize(("ratio", "size"), [(1.0, (6, 4)), (2.0, (6, 8)), (0.5, (12, 4))])
 def test_aspect_ratio_is_height_to_width(tmp_path: Path, ratio: float, size: tuple[int, int]) -> None:
-    save_png(GREY, tmp_path / "a.png", aspect_ratio=ratio)
+    save_image(GREY, tmp_path / "a.png", aspect_ratio=ratio)
     assert size_of(tmp_path / "a.png") == size
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    save_png(GREY, tmp_path / "a.png")
+    save_image(GREY, tmp_path / "a.png")
     before = (tmp_path / "a.png").read_bytes()
 
     def full(self: Path, target: Path) -> Path:
@@ -51,7 +52,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_rest(tmp_path: Path, monkeypa
 
     monkeypatch.setattr(Path, "replace", full)
     with pytest.raises(DataError, match=r"a\.png' cannot be written: No space left on device\. Free some"):
-        save_png(GREY + 1, tmp_path / "a.png")
+        save_image(GREY + 1, tmp_path / "a.png")
     assert os.listdir(tmp_path) == ["a.png"]
     assert (tmp_path / "a.png").read_bytes() == before
 
@@ -65,3 +66,14 @@ def test_a_writer_finishes_every_image_and_reports_the_first_failure(tmp_path: P
     writer.write(GREY, tmp_path / "missing" / "a.png")
     with pytest.raises(DataError, match="cannot be written"):
         writer.close()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif"])
+def test_the_suffix_is_the_format(suffix: str, tmp_path: Path) -> None:
+    image = np.linspace(0, 255, 3 * 16 * 16).astype(np.uint8).reshape(16, 16, 3)
+    save_image(image, tmp_path / f"a{suffix}")
+    with Image.open(tmp_path / f"a{suffix}") as found:
+        levels = np.asarray(found).astype(int)
+    assert found.format == {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP", ".tif": "TIFF"}[suffix]
+    difference = np.abs(levels - image)
+    assert difference.max() == 0 if suffix in (".png", ".tif") else difference.mean() < 4
