@@ -68,6 +68,9 @@ def test_a_phase_that_is_missing_is_not_replaced_by_others(photos: Path, tmp_pat
     with pytest.raises(DataError, match="'val'") as caught:
         pixlate.create_dataset("inpainting", dataroot=photos, phase="val")
     assert "train" in str(caught.value)
+    write(photos / "beside.png", (60, 60))
+    with pytest.raises(DataError, match="'val'"):
+        pixlate.create_dataset("inpainting", dataroot=photos, phase="val")
     flat = write(tmp_path / "flat" / "a.png", (60, 60)).parent  # a folder of photographs is read whatever the phase
     assert len(pixlate.create_dataset("inpainting", dataroot=flat, phase="val")) == 1
 
