@@ -30,7 +30,7 @@ def test(resolved: ResolvedOptions, plugins: Plugins) -> None:
         for batch in tester.batches():
             images = tester.model.translate(batch, running_statistics=tester.options.eval)
             run.translated(batch, images)
-            metrics = tester.measurement.add(images)
+            metrics = tester.measurement.add(batch, images)
             for i, path in enumerate(tester.input_paths(batch)):
                 gallery.add(path, {label: batched[i] for label, batched in images.items()}, metrics[i])
             tester.report_progress(batch)

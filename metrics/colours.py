@@ -9,7 +9,7 @@ from torch import Tensor
 from pixlate.errors import DataError
 from pixlate.util.colour import lab_of, require_colour
 
-from .base import Measured, Metric, MetricContext
+from .base import Measured, Metric, MetricContext, percentiles
 
 BINS = 100
 RESAMPLES = 200
@@ -43,11 +43,11 @@ class _HistogramIntersection(Metric):
             _intersection(*(each[draw.integers(0, len(each), len(each))].sum(0) for each in (fake, real)))
             for _ in range(RESAMPLES)
         ]
-        low, high = np.quantile(resampled, [0.025, 0.975])
+        low, high = percentiles(resampled)
         halves = draw.permutation(len(real))
         half = len(real) // 2
         floor = _intersection(real[halves[:half]].sum(0), real[halves[half:]].sum(0)) if half else None
-        return Measured(_intersection(fake.sum(0), real.sum(0)), len(fake), float(low), float(high), floor)
+        return Measured(_intersection(fake.sum(0), real.sum(0)), len(fake), low, high, floor)
 
 
 class LabHistogramL(_HistogramIntersection):

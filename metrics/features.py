@@ -1,5 +1,6 @@
 """Networks whose features tell how alike two sets of images are."""
 
+import io
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
@@ -44,8 +45,9 @@ class InceptionV3(FeatureNetwork):
 
         path = context.weights.get(self.name)
         try:
+            weights = None if path is None else _checked(path)
             self._network: nn.Module = FeatureExtractorInceptionV3(
-                self.name, ["2048"], feature_extractor_weights_path=None if path is None else str(path)
+                self.name, ["2048"], feature_extractor_weights_path=weights
             )
         except Exception as error:  # of the network, and of damaged files
             reason = " ".join(str(error).split())[:120]
@@ -94,6 +96,15 @@ class EfficientNetLite0(FeatureNetwork):
         normalised = (resized.to(self._device) * 255 - 127) / 128  # as it was trained
         features: Tensor = self._network.extract_features(normalised).mean((2, 3))
         return features.double().cpu()
+
+
+def _checked(path: Path) -> io.BytesIO:
+    """The tensors of a file, for a library that would also execute what the file holds beside them."""
+    tensors = torch.load(path, map_location="cpu", weights_only=True)
+    data = io.BytesIO()
+    torch.save(tensors, data)
+    data.seek(0)
+    return data
 
 
 def shared_network(kind: type[FeatureNetwork], context: MetricContext) -> FeatureNetwork:

@@ -10,7 +10,6 @@ from torch import Tensor
 from pixlate.data.field_values import displayed, field_of
 from pixlate.metrics.base import Measured, MetricContext
 from pixlate.metrics.protocol import PROTOCOLS, Protocol
-from pixlate.models.batch import Batch
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.plugins.field import Field
 from pixlate.plugins.manager import Plugins
@@ -75,12 +74,12 @@ def evaluate(
         fitting = _fitting(tester, field)
         protocol = replace(protocol, name=fitting.name, metrics=fitting.metrics)
     context = MetricContext(field, tester.model.device, weights, protocol.seed)
-    measurement = Measurement(plugins, protocol.metrics, context, paired=tester.dataset.paired)
+    direction = tester.data_options.direction
+    measurement = Measurement(plugins, protocol.metrics, context, paired=tester.dataset.paired, direction=direction)
     names: list[str] = []
-    seen: set[str] = set()  # real images of unpaired data, which come again where the other side has more
     for batch in tester.batches():
         images = tester.model.translate(batch)
-        measurement.add(images, None if tester.dataset.paired else _unseen(batch, seen, tester))
+        measurement.add(batch, images)
         batch_names = [Path(path).name for path in tester.input_paths(batch)]
         names += batch_names
         for i, name in enumerate(batch_names if on_images else ()):
@@ -101,12 +100,3 @@ def _fitting(tester: Tester, field: Field) -> Protocol:
 
 def _shown(image: Tensor, label: str, tester: Tester) -> ImageArray:
     return to_saved_image(displayed(image, field_of(label, tester.model.context.fields or {})))
-
-
-def _unseen(batch: Batch, seen: set[str], tester: Tester) -> list[int]:
-    """The positions in a batch of target images that did not come before."""
-    side = "A" if tester.data_options.direction == "BtoA" else "B"
-    paths = [str(path) for path in batch[f"{side}_paths"]]
-    fresh = [position for position, path in enumerate(paths) if path not in seen and path not in paths[:position]]
-    seen.update(paths)
-    return fresh

@@ -1,12 +1,13 @@
 """Metrics of the images of a run: which ones fit its data, and their values image by image."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
 from pixlate.errors import OptionError
 from pixlate.metrics.base import Measured, Metric, MetricContext
 from pixlate.metrics.images import output_of, truth_of
+from pixlate.models.batch import Batch
 from pixlate.plugins.field import Field
 from pixlate.plugins.manager import Plugins
 
@@ -33,27 +34,41 @@ def metric_class(plugins: Plugins, name: str, field: Field, *, paired: bool) -> 
 class Measurement:
     """The metrics of translated images, batch by batch.
 
+    - direction: "AtoB" or "BtoA", which tells the paths of the real images.
+
     Raises OptionError for metrics that do not fit, and for ones whose libraries are not installed.
     """
 
-    def __init__(self, plugins: Plugins, names: Iterable[str], context: MetricContext, *, paired: bool) -> None:
+    def __init__(
+        self, plugins: Plugins, names: Iterable[str], context: MetricContext, *, paired: bool, direction: str
+    ) -> None:
+        self._real_paths = "A_paths" if direction == "BtoA" else "B_paths"
+        self._seen: set[str] = set()
         classes = {name: metric_class(plugins, name, context.field, paired=paired) for name in names}
         self._metrics = {name: kind(context) for name, kind in classes.items()}
 
-    def add(self, images: Mapping[str, Tensor], fresh: Sequence[int] | None = None) -> list[dict[str, float]]:
-        """Take what a model translated; returns the values of each image.
+    def add(self, batch: Batch, images: Mapping[str, Tensor]) -> list[dict[str, float]]:
+        """Take a batch and what a model made of it; returns the values of each image.
 
-        - fresh: the positions of target images that did not come before; None for all of them.
+        Metrics of sets get each real image once: of unpaired data some come again, where the other side has more.
         """
         if not self._metrics:
             return [{} for _ in next(iter(images.values()))]
         fake, real = output_of(images), truth_of(images)
+        unseen = real[self._unseen(batch, len(real))]
         values: list[dict[str, float]] = [{} for _ in fake]
         for name, metric in self._metrics.items():
-            metric.add(fake, real if metric.paired or fresh is None else real[list(fresh)])
+            metric.add(fake, real if metric.paired else unseen)
             for value, of_image in zip(metric.last(), values, strict=False):
                 of_image[name] = value
         return values
+
+    def _unseen(self, batch: Batch, size: int) -> list[int]:
+        """The positions in a batch of real images that did not come before."""
+        paths = [str(path) for path in batch.get(self._real_paths, ())] or [""] * size
+        unseen = [i for i, path in enumerate(paths) if not path or (path not in self._seen and path not in paths[:i])]
+        self._seen.update(paths)
+        return unseen
 
     def higher_is_better(self, name: str) -> bool:
         """Whether larger values of a metric are better."""

@@ -82,7 +82,7 @@ def summary(folder: Path, higher_is_better: Mapping[str, bool]) -> Summary | Non
     options = stored.options
     last = _last_record(folder / LOSSES)
     validations = read_records(folder / VALIDATION)
-    n_epochs = sum(int(options.get(name) or 0) for name in ("n_epochs", "n_epochs_decay"))
+    n_epochs = sum(_whole(options.get(name)) for name in ("n_epochs", "n_epochs_decay"))
     logs = [path for path in (folder / LOSSES, folder / VALIDATION) if path.is_file()]
     return Summary(
         folder.name,

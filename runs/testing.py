@@ -86,7 +86,8 @@ class Tester:
         self._list_options()
         field = (self.model.context.fields or {}).get("B", Field())
         metric_context = MetricContext(field, device, seed=self.data_options.seed)
-        self.measurement = Measurement(plugins, self.options.metric, metric_context, paired=self.dataset.paired)
+        paired, direction = self.dataset.paired, self.data_options.direction
+        self.measurement = Measurement(plugins, self.options.metric, metric_context, paired=paired, direction=direction)
         self.total = min(len(self.dataset), self.options.num_test or len(self.dataset))
         self._translated, self._start_time = 0, time.monotonic()
 

@@ -61,7 +61,10 @@ class Validation:
         self._context = MetricContext(field, model.device, seed=model.shared.seed)
         paired = self._dataset.paired
         self._kinds = {name: metric_class(plugins, name, field, paired=paired) for name in self._names()}
-        self._new_measurement = partial(Measurement, plugins, self._kinds, self._context, paired=paired)
+        direction = training_set.shared.direction
+        self._new_measurement = partial(
+            Measurement, plugins, self._kinds, self._context, paired=paired, direction=direction
+        )
         self._best_by = self.options.best_metric or next(iter(self._kinds))
         if self._best_by not in self._kinds:
             raise OptionError(f"--best_metric {self._best_by} is none of the metrics: {', '.join(self._kinds)}.")
@@ -93,7 +96,7 @@ class Validation:
         measurement = self._new_measurement()
         for index in self._indices:
             batch, _ = fetch(self._dataset, [(1, index)])
-            measurement.add(model.translate(batch))
+            measurement.add(batch, model.translate(batch))
         return {name: measured.value for name, measured in measurement.results().items()}
 
     def _best_of(self, values: list[float]) -> int | None:

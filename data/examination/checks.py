@@ -21,23 +21,26 @@ SHOWN = 6  # groups of images that a finding shows
 MAX_NAMED = 3
 CLIPPED = 0.98  # share of black and white pixels of an image that is hardly a photograph
 FEW_COLOURS = 64  # an image of so many, without loss, may hold labels
-FEW = {"pair": 100, "image": 100}  # samples that are few for a training
+FEW_SAMPLES = 100  # for a training
 SMALLEST_SHIFT = 1.5  # pixels: a smaller one is within the error of the measurement
 COLOUR_GAP = 0.08  # distance of the mean colours of two domains, without their brightness
 GAP = 0.25  # difference of mean brightness of two domains, of the range from black to white
 
 
-def unreadable(errors: Sequence[BadImageError], phase: str) -> Iterator[Finding]:
-    """Files that cannot be read, or not to their end."""
+def unreadable(errors: Sequence[BadImageError], phase: str, *, skipped: bool) -> Iterator[Finding]:
+    """Files that cannot be read, or not to their end.
+
+    - skipped: whether a training goes on without them.
+    """
     if errors:
         reason = str(errors[0]).partition(" as an image: ")[2].rstrip(".") or str(errors[0])
         others = listed([quoted(error.path) for error in errors], MAX_NAMED)
         yield Finding(
             "unreadable",
-            "error",
+            "warning" if skipped else "error",
             phase,
             f"{counted(len(errors), 'file')} cannot be read: {others}. Of the first: {reason}.",
-            "Repair or remove them; --on_bad_image skip trains without them.",
+            "Repair or remove them." if skipped else "Repair or remove them; --on_bad_image skip trains without them.",
         )
 
 
@@ -190,7 +193,7 @@ def domain_gap(looks: Sequence[Look], phase: str) -> Iterator[Finding]:
 
 def few_samples(count: int, noun: str, phase: str) -> Iterator[Finding]:
     """A training set that is small."""
-    if phase == "train" and count < FEW.get(noun, 0):
+    if phase == "train" and noun in ("pair", "image") and count < FEW_SAMPLES:
         yield Finding(
             "few",
             "note",

@@ -3,7 +3,8 @@
 Candidates are the images whose small copies correlate; they are compared by their detail, what 48×48 copies hold beyond
 6×6 ones, also with borders of up to 6 % cut away. Measured on 91 street photographs of 3 series: of copies as JPEG of
 quality 40, halved, cropped by 3 and 6 %, brightened by 40 % or with 40 % less contrast, the detail correlates by
-0.91 to 1.00; of the most similar frames of a moving camera by less than 0.88, of a standing one by up to 0.97.
+0.91 to 1.00. Frames of a video one second apart correlate by at most 0.89 in 101 frames of a moving camera, and by up
+to 0.98 where the camera stands still.
 """
 
 from collections import defaultdict
@@ -49,7 +50,7 @@ def near_copies(
     return [
         (look, other)
         for look, other in _candidates(looks, others)
-        if look.digest == other.digest or _similarity(_Details(sides, how), look, other) >= NEAR
+        if look.digest == other.digest or _similarity(look, other, sides, how) >= NEAR
     ]
 
 
@@ -69,19 +70,9 @@ def _candidates(looks: Sequence[Look], others: Sequence[Look]) -> Iterator[Pair]
                     yield look, others[int(index)]
 
 
-class _Details:
-    """The details of images, read again from their files."""
-
-    def __init__(self, sides: dict[Path, tuple[str, ...]], how: Reading) -> None:
-        self._sides, self._how = sides, how
-
-    def of(self, look: Look) -> tuple[NDArray[np.float32], ...]:
-        """The detail of an image with each border."""
-        return _details(look.path, look.side, self._sides[look.path], self._how)
-
-
 @lru_cache(maxsize=512)
 def _details(path: Path, side: str, sides: tuple[str, ...], how: Reading) -> tuple[NDArray[np.float32], ...]:
+    """The detail of an image with each border cut away."""
     image = read_image(path, how).convert("L")
     left, top, right, bottom = side_boxes(sides, image.size, path)[sides.index(side)]
     width, height = right - left, bottom - top
@@ -92,9 +83,9 @@ def _details(path: Path, side: str, sides: tuple[str, ...], how: Reading) -> tup
     return tuple(_detail(image.resize((DETAIL, DETAIL), Image.Resampling.BOX, box=box)) for box in boxes)
 
 
-def _similarity(details: _Details, look: Look, other: Look) -> float:
+def _similarity(look: Look, other: Look, sides: dict[Path, tuple[str, ...]], how: Reading) -> float:
     """The correlation of detail of one image and the other, of which a border may be cut away."""
-    ours, theirs = details.of(look), details.of(other)
+    ours, theirs = (_details(each.path, each.side, sides[each.path], how) for each in (look, other))
     scores = [float(ours[0] @ detail) for detail in theirs] + [float(detail @ theirs[0]) for detail in ours]
     return max(scores)
 

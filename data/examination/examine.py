@@ -66,9 +66,10 @@ def examine(
         samples, bad = look_at(dataset, groups, lambda done, total, phase=phase: progress(phase, done, total))  # type: ignore[misc]
         examined[phase] = result = Examined(dataset, samples)
         report.phases.append(_facts(phase, result, sum(map(len, groups))))
-        report.add(checks.unreadable(bad, phase))
+        skips = dataset.shared.on_bad_image == "skip"
+        report.add(checks.unreadable(bad, phase, skipped=skips))
         report.add(_findings(phase, result))
-        if phase == "train" and not bad:
+        if phase == "train" and (skips or not bad):
             report.add(_as_training(dataset, networks))
     report.add(_leaks(examined))
     if len(datasets) == 1 and "train" in datasets:

@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from pixlate.data.reading import read_image
@@ -33,9 +34,7 @@ def prepare_cityscapes(labels: Path, photos: Path, output: Path, *, overwrite: b
     def write(job: tuple[str, int, Path, Path]) -> None:
         phase, number, photo_path, labels_path = job
         photo, colours = (read_image(path).resize((SIDE, SIDE)) for path in (photo_path, labels_path))
-        both = Image.new("RGB", (2 * SIDE, SIDE))
-        both.paste(photo, (0, 0))
-        both.paste(colours, (SIDE, 0))
+        both = Image.fromarray(np.hstack([np.asarray(photo), np.asarray(colours)]))
         name = PHASES[phase]
         _save(both, folder / name / f"{number}.jpg")
         _save(photo, folder / f"{name}A" / f"{number}_A.jpg")

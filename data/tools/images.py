@@ -1,6 +1,5 @@
 """Images as the data tools read, join, cut and write them: 8-bit ones by Pillow, others with their own values."""
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,10 @@ from pixlate.data.readers import Values
 from pixlate.data.reading import BadImageError, read_file, to_rgb
 from pixlate.data.writers import writer_for
 from pixlate.util.files import make_folder, write_whole
+from pixlate.util.image_io import save_image
 
 Content = Image.Image | Values
 SUFFIXES = {"png": ".png", "jpg": ".jpg"}
-QUALITY = 95  # of JPEG
 
 
 def read(path: Path) -> Content:
@@ -74,10 +73,7 @@ def save(content: Content, path: Path, suffix: str) -> None:
     """
     make_folder(path.parent)
     if isinstance(content, Image.Image):
-        data = io.BytesIO()
-        options = {"quality": QUALITY, "subsampling": 0} if suffix == ".jpg" else {}
-        content.save(data, "JPEG" if suffix == ".jpg" else "PNG", **options)
-        write_whole(path.with_name(f"{path.name}{suffix}"), data.getvalue())
+        save_image(np.asarray(content), path.with_name(f"{path.name}{suffix}"))
         return
     values = np.ascontiguousarray(content)
     writer = writer_for(values, ".png")

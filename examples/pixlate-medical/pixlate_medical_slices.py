@@ -36,7 +36,6 @@ class SlicesDataset(BaseDataset[SliceConfig]):
         if "B" in self.volumes:
             _require_pairs(self.volumes["A"], self.volumes["B"])
         self._declared = declared_fields(shared.field, self.root)
-        self._extremes: dict[str, ValueRange] = {}
         slices = [(name, z) for name in self.names for z in range(self.volumes["A"][name].depth)]
         if config.skip_empty:
             slices = [(name, z) for name, z in slices if not self._is_empty(name, z)]

@@ -119,12 +119,12 @@ def _series_in(folder: Path) -> list[Volume]:
             continue
         if "Rows" in header:
             series.setdefault(str(header.get("SeriesInstanceUID", "")), []).append((header, path))
-    found = []
+    found: list[Volume] = []
     for number, files in enumerate(series.values()):
         name = folder.name if len(series) == 1 else f"{folder.name}_{number}"
         ordered = sorted(files, key=lambda file: (_position(file[0]), str(file[1])))
         found.append(DicomSeries(name, [path for _, path in ordered]))
-    return list(found)
+    return found
 
 
 TAGS = ["Rows", "SeriesInstanceUID", "ImagePositionPatient", "ImageOrientationPatient", "InstanceNumber"]

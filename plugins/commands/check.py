@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 PHASES = ("train", "val", "test")
 MODES = ("aligned", "unaligned", "domains", "single")  # that are tried where neither a model nor a mode is given
-STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 
 
 @click.command(
@@ -150,6 +149,8 @@ def _progress() -> Iterator[Callable[[str, int, int], None]]:
 
 
 def _show(report: "Report") -> None:
+    from pixlate.data.examination.findings import SEVERITIES
+
     for facts in report.phases:
         say(f"{facts.phase}: {facts.inventory}.")
         if facts.examined < facts.files:
@@ -162,7 +163,7 @@ def _show(report: "Report") -> None:
         if finding.advice:
             say(f"  {finding.advice}")
     say("")
-    counts = [counted(sum(f.severity == severity for f in report.findings), severity) for severity in STYLES]
+    counts = [counted(sum(f.severity == severity for f in report.findings), severity) for severity in SEVERITIES]
     say(f"{', '.join(counts)}.")
 
 

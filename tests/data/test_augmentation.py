@@ -14,9 +14,12 @@ from torch import Tensor
 
 import pixlate
 from pixlate.data.augmentation import PLACES, VALUES, Augmentation, parse
+from pixlate.data.create import make_dataset
+from pixlate.default_plugins import get_plugins
 from pixlate.errors import OptionError
+from pixlate.options.command.resolve import resolve
 from pixlate.plugins import Field
-from pixlate.runs.held_out import _as_tested
+from pixlate.runs.held_out import held_out_dataset
 from pixlate.util.randomness import reseed
 
 FIELDS = {"A": Field(), "B": Field("labels", classes=3), "C": Field("mask", scale=2)}
@@ -160,8 +163,14 @@ def test_values_of_more_than_8_bits_are_changed_without_levels(tmp_path: Path) -
     assert len(A.unique()) > 3000
 
 
-def test_held_out_samples_are_not_changed() -> None:
-    class Resolved:
-        values = {"crop_size": 32}  # noqa: RUF012
-
-    assert _as_tested(Resolved(), "val")["augment"] == ()  # type: ignore[arg-type]
+def test_held_out_samples_are_not_changed(tmp_path: Path) -> None:
+    for phase in ("train", "val"):
+        write_pairs(tmp_path, phase, 1, (64, 32))
+    plugins = get_plugins()
+    words = ["--model", "pix2pix", "--dataroot", str(tmp_path), "--augment", "rotation=10", "--crop_size", "32"]
+    resolved = resolve("train", words, plugins)
+    training_set = make_dataset(resolved.components["dataset_mode"], resolved.values, ())
+    found = held_out_dataset(resolved, training_set, ())
+    assert found is not None
+    assert training_set.shared.augment == ("rotation=10",)
+    assert found[1].shared.augment == ()

@@ -116,6 +116,14 @@ def test_files_that_end_too_early_are_errors(tmp_path: Path, check: Check) -> No
     assert "004.png" in finding["text"]
 
 
+def test_files_that_a_training_skips_are_a_warning(tmp_path: Path, check: Check) -> None:
+    write_pairs(tmp_path)
+    broken = tmp_path / "train" / "004.png"
+    broken.write_bytes(broken.read_bytes()[:5000])
+    finding = check(tmp_path, "--on_bad_image", "skip", code=0)["kinds"]["unreadable"]
+    assert finding["severity"] == "warning"
+
+
 def test_what_a_training_refuses_is_an_error(tmp_path: Path, check: Check) -> None:
     write_pairs(tmp_path)
     report = check(tmp_path, "--preprocess", "crop", "--crop_size", "500", code=1)

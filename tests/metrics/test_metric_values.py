@@ -1,6 +1,7 @@
 """Metrics have the values that independent computations give."""
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ from pixlate.metrics.labels import ClassAccuracy, MeanIoU, PixelAccuracy
 from pixlate.metrics.pairs import L1, MS_SSIM, PSNR, SSIM
 from pixlate.metrics.sets import FrechetDistance, KernelDistance, frechet_distance, kernel_distance, share_among
 from pixlate.plugins import Field
+
+
+class Explosive:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mkdir, ("exploded",)
 
 
 def images(n: int, seed: int, size: int = 48, channels: int = 3) -> Tensor:
@@ -238,6 +244,14 @@ class TestSets:
         (tmp_path / "weights.pth").write_bytes(b"nothing")
         with pytest.raises(DataError, match=r"weights.pth.* fails .*--weights inception=FILE, or use fd_efflite0"):
             InceptionV3(MetricContext(weights={"inception": tmp_path / "weights.pth"}))
+
+    def test_weights_that_would_execute_code_are_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        pytest.importorskip("torch_fidelity", reason="needs the extra 'metrics'")
+        monkeypatch.chdir(tmp_path)
+        torch.save({"weight": Explosive()}, tmp_path / "weights.pth")
+        with pytest.raises(DataError, match="--weights inception=FILE"):
+            InceptionV3(MetricContext(weights={"inception": tmp_path / "weights.pth"}))
+        assert not (tmp_path / "exploded").exists()
 
     def test_efficientnet_lite_recognises_what_it_was_trained_on(self) -> None:
         pytest.importorskip("efficientnet_lite_pytorch", reason="needs the extra 'features'")

@@ -52,6 +52,11 @@ def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     return run
 
 
+def test_an_odd_number_of_epochs_is_no_number(tmp_path: Path) -> None:
+    write_run(tmp_path, "a", {"n_epochs": "x"})
+    assert [run.n_epochs for run in summaries(tmp_path, HIGHER)] == [2]
+
+
 def test_position_and_best_validations(tmp_path: Path) -> None:
     values = [(0.5, 0.2), (0.7, 0.1), (0.6, 0.3)]
     validations = [validation(epoch, ssim=ssim, l1=l1) for epoch, (ssim, l1) in enumerate(values, start=1)]
