@@ -10,12 +10,13 @@ from .field import Field
 from .hookspecs import hookimpl
 from .manager import Plugins
 from .registry import Register, Registry
-from .run import Progress, Run, RunLog, Sample, Timing
+from .run import HealthWarning, Progress, Run, RunLog, Sample, Timing
 
 __all__ = [
     "Component",
     "Field",
     "FiniteFloat",
+    "HealthWarning",
     "NameOf",
     "PluginInfo",
     "Plugins",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from .registry import Register
-    from .run import Progress, Run, Sample
+    from .run import HealthWarning, Progress, Run, Sample
 
 hookspec = pluggy.HookspecMarker("pixlate")
 hookimpl = pluggy.HookimplMarker("pixlate")
@@ -130,6 +130,11 @@ def epoch_ended(run: Run, progress: Progress, losses: Mapping[str, float]) -> No
 @hookspec
 def metrics_measured(run: Run, progress: Progress, metrics: Mapping[str, float]) -> None:
     """Called with the metrics that a plugin gave to `run.report`."""
+
+
+@hookspec
+def health_checked(run: Run, progress: Progress, warnings: Sequence[HealthWarning]) -> None:
+    """Called after each check of the training's health, with its warnings, which may be none."""
 
 
 @hookspec

@@ -1,4 +1,4 @@
-"""The types that hooks receive: `Run`, its `Progress` and `Timing`, and held-out `Sample`s."""
+"""The types that hooks receive: `Run`, its `Progress` and `Timing`, held-out `Sample`s, and `HealthWarning`s."""
 
 from __future__ import annotations
 
@@ -54,6 +54,19 @@ class Sample:
     phase: str
     name: str
     images: Mapping[str, Tensor]
+
+
+@dataclass(frozen=True)
+class HealthWarning:
+    """A sign that a training goes wrong.
+
+    - kind: its name for programs: "collapse".
+    - text: a sentence, what was measured; advice: another one, which option to change.
+    """
+
+    kind: str
+    text: str
+    advice: str
 
 
 @dataclass(frozen=True)

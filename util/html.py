@@ -17,7 +17,7 @@ from dominate.dom_tag import dom_tag
 from dominate.util import raw
 
 from .files import write_whole
-from .style import STYLE
+from .web import web_file
 
 MIN_WIDTH = 860  # pixels of a page's content
 GAP, MARGINS = 14, 90  # pixels between images and around them, as in the style sheet
@@ -25,33 +25,6 @@ MAX_COLUMNS = 4  # images side by side
 BIDI_CONTROLS = frozenset(
     "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )  # they change the order in which the text after them is displayed
-
-# Loads the page again, and keeps the reader's place: new sections come above those that are read.
-RELOAD = """
-history.scrollRestoration = "manual";
-addEventListener("load", () => {
-  const key = "place of " + location.pathname;
-  const sections = () => [...document.querySelectorAll("section[id]")];
-  try {
-    const [id, top] = JSON.parse(sessionStorage.getItem(key));
-    const section = sections().find((one) => one.id === id);
-    // Again in the next frames: a section has its own height, in place of the estimated one, only once it is drawn.
-    const scroll = (frames) => {
-      scrollBy({top: section.getBoundingClientRect().top - top, behavior: "instant"});
-      if (frames) requestAnimationFrame(() => scroll(frames - 1));
-    };
-    if (section) scroll(5);
-  } catch {}
-  setTimeout(() => {
-    try {
-      const section = scrollY > 0 && sections().find((one) => one.getBoundingClientRect().bottom > 0);
-      const place = section ? [section.id, section.getBoundingClientRect().top] : ["", 0];
-      sessionStorage.setItem(key, JSON.stringify(place));
-    } catch {}
-    location.reload();
-  }, %d);
-});
-"""
 
 
 @dataclass(frozen=True)
@@ -92,11 +65,12 @@ def page(
         tags.meta(charset="utf-8"),
         tags.meta(name="viewport", content="width=device-width, initial-scale=1"),
         tags.meta(name="color-scheme", content="light dark"),
-        tags.style(raw(STYLE)),
+        tags.style(raw(web_file("page.css"))),
     )
     if refresh:
         fallback = tags.noscript(tags.meta(http_equiv="refresh", content=str(refresh)))
-        document.head.add(fallback, tags.script(raw(RELOAD % (1000 * refresh))))
+        reload = tags.script(raw(web_file("reload.js")), data_seconds=str(refresh))
+        document.head.add(fallback, reload)
     items = [tags.li(tags.span(visible(name)), visible(value)) for name, value in facts.items()]
     document.body["style"] = f"--page: {width}px"
     document.add(tags.header(tags.h1(visible(heading)), tags.ul(items, cls="facts")), tags.main(*body))

@@ -20,7 +20,7 @@ from pixlate.entry import messages_on_console
 from pixlate.metrics import MetricContext
 from pixlate.models import BaseModel
 from pixlate.options.command.resolve import resolve
-from pixlate.plugins import Field, Progress, Run, Sample, hookspecs
+from pixlate.plugins import Field, HealthWarning, Progress, Run, Sample, hookspecs
 from pixlate.plugins.testing import install_plugin, write_images
 from pixlate.runs.events import Events
 from pixlate.runs.gallery import Gallery
@@ -81,7 +81,9 @@ class Trained(SimpleNamespace):
 def train_once(folder: Path) -> Trained:
     """A real training, with a plugin that records every event, and for every event one that fails in it."""
     site = install_plugin(folder / "site", RECORDER, entry="recorder")
-    hooks = [hook for hook in EVENTS if hook not in ("run_finished", "metrics_measured", "translated")]
+    hooks = [
+        hook for hook in EVENTS if hook not in ("run_finished", "metrics_measured", "health_checked", "translated")
+    ]
     for number, hook in enumerate(hooks):
         error = "SystemExit" if number == 0 else "OSError"
         install_plugin(site, FAILING.format(hook=hook, error=error), entry=f"failing_{hook}")
@@ -241,6 +243,21 @@ def test_hook_metrics_measured(tmp_path: Path, installed_plugin: Install, caplog
     assert [(name, arguments["metrics"]) for name, arguments in recorded] == [("metrics_measured", {"SSIM": 0.5})] * 2
     assert len(caplog.messages) == 1
     assert importlib.import_module("pixlate_failing").CALLS == ["metrics_measured"]
+
+
+def test_hook_health_checked(tmp_path: Path, installed_plugin: Install, caplog: pytest.LogCaptureFixture) -> None:
+    """The warnings; a plugin that fails is left out."""
+    installed_plugin(RECORDER, entry="recorder")
+    installed_plugin(FAILING.format(hook="health_checked", error="ValueError"), entry="failing")
+    events = Events(get_plugins(), [])
+    run = make_run(tmp_path)
+    warnings = [HealthWarning("collapse", "All outputs are alike.", "Lower --lr.")]
+    for epoch in (1, 2):
+        events("health_checked", run=run, progress=progress(epoch, 400), warnings=warnings)
+    recorded = importlib.import_module("pixlate_recorder").EVENTS
+    assert [(name, arguments["warnings"]) for name, arguments in recorded] == [("health_checked", warnings)] * 2
+    assert len(caplog.messages) == 1
+    assert importlib.import_module("pixlate_failing").CALLS == ["health_checked"]
 
 
 def test_hook_translated(tmp_path: Path, installed_plugin: Install, caplog: pytest.LogCaptureFixture) -> None:
