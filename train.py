@@ -31,7 +31,7 @@ def train(resolved: ResolvedOptions, plugins: Plugins) -> None:
         progress = run.start
         events("run_started", run=run)
 
-        for epoch in range(progress.epoch, run.n_epochs + 1):
+        while (epoch := progress.epoch) <= run.n_epochs:
             model.start_epoch(epoch)
             for batch, group in trainer.batches(progress):
                 previous = progress

@@ -40,7 +40,7 @@ from pixlate.plugins.run import Progress
 from .batch import Batch, StepResult, generators, swapped, to_device
 from .builder import Config, ModelBuilder
 from .context import ModelContext
-from .lr_policies import LearningRate, Schedule
+from .lr_policies import LearningRate, schedule_of
 from .optimizers import load_optimizer
 from .updater import Group, Updater
 
@@ -67,8 +67,9 @@ class BaseModel(ModelBuilder[Config], ABC):
         # A model built for inference has no learning rate: a run whose policy came from a plugin that is no longer
         # installed can still be tested.
         if self.train:
-            schedule = Schedule(shared.n_epochs, shared.n_epochs_decay, shared.lr_decay_iters, shared.lr_warmup)
-            self.learning_rate = LearningRate(context.load("lr_policy")(schedule), self.watched_losses, self.device)
+            self.learning_rate = LearningRate(
+                context.load("lr_policy"), schedule_of(shared), self.watched_losses, self.device
+            )
         # Steps of the run so far; accumulated batches count as one.
         self._steps = 0
         self._updated: set[str] = set()  # the optimizers that were updated in this step
@@ -221,7 +222,7 @@ class BaseModel(ModelBuilder[Config], ABC):
     def start_step(self, progress: Progress) -> None:
         """Set the position of the next step, and the learning rate where the policy works per step."""
         self._steps = progress.step
-        if self.learning_rate.policy.per_step:
+        if self.learning_rate.per_step:
             self.learning_rate.set(progress, self.optimizers.values())
 
     def end_epoch(self) -> None:

@@ -6,7 +6,7 @@ from the position alone, so that resuming needs no further state.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from pixlate.errors import PixlateError, did_you_mean
+from pixlate.options.optimisation import OptimisationOptions
 from pixlate.plugins.run import Progress
 
 
@@ -25,17 +26,30 @@ class Schedule:
     - n_epochs, n_epochs_decay: epochs at the full rate, and of its decay.
     - lr_decay_iters: epochs between the steps of "step".
     - lr_warmup: steps over which a warm-up raises the rate.
+    - images: those of the whole run, where it ends within an epoch; 0 where it ends with one.
     """
 
     n_epochs: int
     n_epochs_decay: int
     lr_decay_iters: int = 50
     lr_warmup: int = 1000
+    images: int = 0
 
     @property
     def total(self) -> int:
         """The number of epochs of the run."""
         return self.n_epochs + self.n_epochs_decay
+
+    def epoch(self, progress: Progress) -> float:
+        """The position in epochs, from 1: the current epoch, or with `images` its fraction of all epochs."""
+        return 1 + self.total * progress.images / self.images if self.images else progress.epoch
+
+
+def schedule_of(options: OptimisationOptions) -> Schedule:
+    """The schedule that the options describe."""
+    return Schedule(
+        options.n_epochs, options.n_epochs_decay, options.lr_decay_iters, options.lr_warmup, options.n_images
+    )
 
 
 class Policy(ABC):
@@ -67,10 +81,14 @@ class Policy(ABC):
 
 
 class Linear(Policy):
-    """1 for `n_epochs`, then falling in equal steps; epoch total + 1 would reach 0."""
+    """1 for `n_epochs`, then falling in equal steps; epoch total + 1 would reach 0.
+
+    In a run of a number of images the rate falls with every step, and reaches 0 with the last image.
+    """
 
     def factor(self, progress: Progress) -> float:
-        return 1.0 - max(0, progress.epoch - self.schedule.n_epochs) / (self.schedule.n_epochs_decay + 1)
+        decayed = max(0, self.schedule.epoch(progress) - self.schedule.n_epochs)
+        return 1.0 - decayed / (self.schedule.n_epochs_decay + 1)
 
 
 class Step(Policy):
@@ -87,7 +105,8 @@ class Cosine(Policy):
     """
 
     def factor(self, progress: Progress) -> float:
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, (progress.epoch - 1) / max(1, self.schedule.total))))
+        part = (self.schedule.epoch(progress) - 1) / max(1, self.schedule.total)
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, part)))
 
 
 class WarmUp(Linear):
@@ -144,16 +163,36 @@ class Plateau(Policy):
 class LearningRate:
     """Sets the learning rates of a model's optimizers, and averages the losses that a policy watches.
 
+    - make_policy: the policy's class.
     - watched_losses: the names of those losses.
     - device: where the losses are computed. Their sum stays there, so that no step waits for the device.
     """
 
-    def __init__(self, policy: Policy, watched_losses: Sequence[str], device: torch.device) -> None:
-        self.policy = policy
+    def __init__(
+        self,
+        make_policy: Callable[[Schedule], Policy],
+        schedule: Schedule,
+        watched_losses: Sequence[str],
+        device: torch.device,
+    ) -> None:
+        self.policy, self.schedule = make_policy(schedule), schedule
+        self._make_policy = make_policy
         self._watched_losses = watched_losses
         # float64, because float32 loses small terms of a sum over a million steps; MPS has no float64.
         self._sum = torch.zeros((), dtype=torch.float32 if device.type == "mps" else torch.float64, device=device)
         self._steps = 0
+
+    def use(self, schedule: Schedule) -> None:
+        """Go on with another schedule; the policy keeps its state."""
+        state = self.policy.state_dict()
+        self.policy, self.schedule = self._make_policy(schedule), schedule
+        if state:
+            self.policy.load_state_dict(state)
+
+    @property
+    def per_step(self) -> bool:
+        """Whether the rate is set before every step."""
+        return self.policy.per_step or self.schedule.images > 0
 
     def set(self, progress: Progress, optimizers: Iterable[Optimizer]) -> None:
         """Set the optimizers' rates: each one's initial rate times the policy's factor at a position of the run."""

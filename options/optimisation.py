@@ -31,6 +31,12 @@ class OptimisationOptions(Seeded):
     n_epochs_decay: int = option(
         100, "epochs over which the learning rate falls to zero", type=WHOLE, also=("--niter_decay",)
     )
+    n_images: int = option(
+        0,
+        "end after so many images, which may be within an epoch, at a learning rate of 0; --n_epochs and "
+        "--n_epochs_decay are then only a proportion; 0: they are the numbers",
+        type=WHOLE,
+    )
     optimizer: str = option("adam", "optimizer of all networks", type=NameOf("optimizer"), on_change="refuse")
     lr: float = option(0.0002, "learning rate", type=WEIGHT)
     lr_G: float | None = option(None, "learning rate of the generators [default: --lr]", type=WEIGHT)

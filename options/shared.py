@@ -196,6 +196,9 @@ class TrainingOptions:
     save_epoch_freq: int = option(5, "epochs between saves under the epoch's number", type=COUNT)
     save_by_iter: bool = option(False, "save under iter_<images> beside 'latest'")
     save_every_minutes: float = option(0.0, "also save 'latest' after this many minutes; 0 is off", type=WEIGHT)
+    minutes: float = option(
+        0.0, "train for so long: sets --n_images after the first minute, or a tenth of the time; 0: off", type=WEIGHT
+    )
     keep: int = option(0, "number of numbered checkpoints to keep; 0 keeps all", type=WHOLE)
     memory: bool = option(False, "print an estimate of the memory that training needs before the first step")
     continue_train: bool = option(False, "resume the run of this name where it stopped", scope=Scope.INVOCATION)

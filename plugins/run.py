@@ -112,7 +112,8 @@ class Run(Protocol):
     - name; folder: `checkpoints/<name>`, and in a test the folder of its results; command: "train" or "test".
     - options: every resolved option by name.
     - model: the model.
-    - n_epochs: the number of the last epoch, 1 in a test; epoch_size: images in an epoch, or in the test.
+    - n_epochs: the number of the last epoch (with `--minutes`, at first an estimate), 1 in a test.
+    - epoch_size: images in an epoch, or in the test.
     - fields: of the data, by name, with A as the input; empty where the data set declares none.
     - data: what the data set consists of, on one line: "12 pairs, side by side in 'facades/train'".
     - start: the position at which this process started (its `images` is 0 in a new run).

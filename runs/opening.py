@@ -28,6 +28,7 @@ from pixlate.plugins.run import Progress
 from pixlate.util.owned import OwnFiles
 from pixlate.util.randomness import deterministic_algorithms
 
+from .budget import Budget, last_epoch, with_length
 from .checkpoints.compatibility import data_fingerprint, defining_options, machine_fingerprint
 from .checkpoints.store import CheckpointStore, check_free_space
 from .events import Events, make_viewers
@@ -80,7 +81,7 @@ def _build(resolved: ResolvedOptions, plugins: Plugins, files: OwnFiles, events:
     options = resolved.options(TrainingOptions)
     data_options = resolved.options(DataOptions)
     dataset = _dataset(resolved, plugins)
-    resolved = resolved.with_values(channel_options(dataset))
+    resolved = with_length(resolved.with_values(channel_options(dataset)), len(dataset))
     model = _model(resolved, dataset)
     readers = list(plugins.registry("reader"))
     held_out = HeldOutSamples(resolved, dataset, readers)
@@ -101,8 +102,12 @@ def _build(resolved: ResolvedOptions, plugins: Plugins, files: OwnFiles, events:
     start = start_or_resume(resolved, checkpoints, options)
     logs = RunLogs(resolved.folder, start.log_sizes, files=files)
     run = _new_run(resolved, model, logs, start.progress, events, epoch_size=len(dataset), data=dataset.describe())
+    run.clock.validation_seconds = validation.seconds(model)
+    budget = Budget(resolved, run, validation.count)
+    budget.start(model.learning_rate)
     position = (run.start.epoch, run.start.epoch_images)
-    loader = BatchLoader(dataset, data_options, start=position, epochs=run.n_epochs, device=model.device)
+    epochs = None if budget.is_open else run.n_epochs
+    loader = BatchLoader(dataset, data_options, start=position, epochs=epochs, device=model.device)
     return Trainer(
         run,
         events,
@@ -113,6 +118,7 @@ def _build(resolved: ResolvedOptions, plugins: Plugins, files: OwnFiles, events:
         checkpoints=checkpoints,
         held_out=held_out,
         validation=validation,
+        budget=budget,
     )
 
 
@@ -127,6 +133,8 @@ def _new_run(
     data: str,
 ) -> Run:
     schedule = resolved.options(ModelOptions)
+    n_images = schedule.n_images
+    n_epochs = last_epoch(start, n_images, epoch_size) if n_images else schedule.n_epochs + schedule.n_epochs_decay
     return Run(
         resolved.name,
         resolved.folder,
@@ -134,8 +142,9 @@ def _new_run(
         model=model,
         logs=logs,
         start=start,
-        n_epochs=schedule.n_epochs + schedule.n_epochs_decay,
+        n_epochs=n_epochs,
         epoch_size=epoch_size,
+        n_images=n_images,
         data=data,
         events=events,
     )

@@ -1,6 +1,5 @@
 """The run that hooks receive: its name, folder, options, model and logs, its progress and its speed."""
 
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from pixlate.plugins.field import Field
 from pixlate.plugins.run import Progress, Timing
 from pixlate.util.text import shown
 
+from .clock import Clock
 from .logs import RunLog, RunLogs
 
 RESERVED_TAGS = ("latest", "previous", "damaged")  # whose files have a meaning of their own
@@ -29,6 +29,7 @@ class Run:
     - model: the model, built and restored.
     - logs: the logs of the folder.
     - n_epochs: the number of the last epoch; epoch_size: images in an epoch.
+    - n_images: those of the whole run, where it ends within an epoch; 0 where it ends with the last epoch.
     - data: what the data set consists of, on one line.
     - events: calls the hooks of viewers and plugins.
     - start: the position at which this process started; its `images` is 0 in a new run.
@@ -48,6 +49,7 @@ class Run:
         start: Progress,
         n_epochs: int,
         epoch_size: int,
+        n_images: int = 0,
         data: str = "",
         events: Callable[..., None] = _no_events,
     ) -> None:
@@ -57,14 +59,25 @@ class Run:
         self.model = model
         self.logs = logs
         self.start = self.progress = start
-        self.n_epochs = n_epochs
+        self.n_epochs, self.n_images = n_epochs, n_images
         self.epoch_size = epoch_size
         self.data = data
         self.stop_reason = ""  # why a plugin ends the run
         self.requested_tags: dict[str, None] = {}  # under which plugins save the next state, in order
         self._events = events
-        remaining = (n_epochs - start.epoch + 1) * epoch_size - start.epoch_images
-        self.clock = Clock(start, start.images + remaining)
+        self.clock = Clock(start, 0)
+        self.set_length(n_epochs, n_images)
+
+    def set_length(self, n_epochs: int, n_images: int = 0) -> None:
+        """Set where the run ends."""
+        self.n_epochs, self.n_images = n_epochs, n_images
+        remaining = (n_epochs - self.start.epoch + 1) * self.epoch_size - self.start.epoch_images
+        self.clock.total_images = n_images or self.start.images + remaining
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether a run of a number of images has trained them."""
+        return 0 < self.n_images <= self.progress.images
 
     def open_log(self, filename: str) -> RunLog:
         """An append-only log in the run's folder, truncated on resume to its length in the saved state.
@@ -106,43 +119,3 @@ class Run:
         """Call the hook `metrics_measured` of every viewer and plugin."""
         values = {str(name): float(value) for name, value in metrics.items()}
         self._events("metrics_measured", run=self, progress=self.progress, metrics=values)
-
-
-class Clock:
-    """Measures the speed of a run: seconds per image computing and waiting for data, and the remaining time.
-
-    - start: the position at which the process starts.
-    - total_images: the images seen at the end of the run.
-    """
-
-    def __init__(self, start: Progress, total_images: int) -> None:
-        self.total_images = total_images
-        self._waited = 0.0  # seconds
-        self._rate = 0.0  # images per second
-        self._smoothed = False  # whether the rate is a mean over several marks
-        self._mark = (time.monotonic(), start.images, self._waited)
-
-    def add_wait(self, seconds: float) -> None:
-        """Add time that a step spent waiting for its batch."""
-        self._waited += seconds
-
-    def read(self, progress: Progress, *, restart: bool = False) -> Timing:
-        """The speed since the mark; `restart` sets a new mark."""
-        mark_time, mark_images, mark_waited = self._mark
-        seconds, images = time.monotonic() - mark_time, progress.images - mark_images
-        if images <= 0 or seconds <= 0:
-            return Timing(rate=self._rate, left=self._left(progress))
-        wait = (self._waited - mark_waited) / images
-        rate = images / seconds
-        if not self._smoothed:
-            self._rate, self._smoothed = rate, restart
-        elif restart:
-            # An exponential moving average, so that the remaining time does not jump.
-            self._rate = 0.7 * self._rate + 0.3 * rate
-        if restart:
-            self._mark = (time.monotonic(), progress.images, self._waited)
-        return Timing(max(0.0, seconds / images - wait), wait, self._rate, self._left(progress))
-
-    def _left(self, progress: Progress) -> float:
-        """The seconds to the end of the run at the current rate; 0 as long as none is known."""
-        return max(0, self.total_images - progress.images) / self._rate if self._rate else 0.0

@@ -112,7 +112,7 @@ def _resume(resolved: ResolvedOptions, checkpoints: CheckpointStore, options: Tr
         log.warning(f"{changes} since the run was saved, so the resumed run is not bit for bit the same.")
     if checkpoints.model.device.type == "cuda" and not resolved.values["deterministic"]:
         log.warning("On a GPU only runs with --deterministic are resumed bit for bit.")
-    if difference := schedule_difference(resolved, progress.epoch - 1):
+    if difference := schedule_difference(resolved, progress):
         log.warning(difference)
     _store_options(resolved, checkpoints, progress, allowed_changes(resolved), machine)
     log.info(f"Resuming '{resolved.name}' at epoch {progress.epoch}, {progress.images} images seen.")
@@ -123,7 +123,13 @@ def _require_epochs_left(resolved: ResolvedOptions, progress: Progress) -> None:
     """Raise NothingToDo for a run whose epochs are all trained: success for `--resume auto`, which is repeated."""
     schedule = resolved.options(ModelOptions)
     n_epochs = schedule.n_epochs + schedule.n_epochs_decay
-    if progress.epoch > n_epochs:
+    if schedule.n_images and progress.images >= schedule.n_images:
+        raise NothingToDo(
+            f"run '{resolved.name}' is finished: its {schedule.n_images:,} images are trained, and nothing was "
+            "changed. To train it further, raise --n_images.",
+            repeatable=not resolved.values["continue_train"],
+        )
+    if progress.epoch > n_epochs and not schedule.n_images:
         trained = counted(progress.epoch - 1, "epoch")
         raise NothingToDo(
             f"run '{resolved.name}' is finished: {trained} of {n_epochs} {'is' if trained == '1 epoch' else 'are'} "

@@ -14,6 +14,7 @@ from pixlate.options.shared import TrainingOptions
 from pixlate.plugins.run import Progress
 from pixlate.util.randomness import reseed
 
+from .budget import Budget
 from .checkpoints.store import CheckpointStore, Saved
 from .events import Events
 from .held_out import HeldOutSamples
@@ -49,6 +50,7 @@ class Trainer:
         checkpoints: CheckpointStore,
         held_out: HeldOutSamples,
         validation: Validation,
+        budget: Budget,
     ) -> None:
         self.run, self.events, self.stop = run, events, stop
         self.options = options
@@ -56,7 +58,7 @@ class Trainer:
         self.loader = loader
         self.batch_size = batch_size
         self.checkpoints = checkpoints
-        self.held_out, self.validation = held_out, validation
+        self.held_out, self.validation, self.budget = held_out, validation, budget
         self.guard = NonFiniteGuard(run.model, str(run.model.shared.nonfinite), run.start)
         self._accumulating = False  # gradients of earlier batches are not applied yet
         self._bad_images: dict[str, str] = {}
@@ -80,6 +82,8 @@ class Trainer:
             for batch, group in zip(self.loader.epoch(progress.epoch), groups, strict=False):
                 self.run.clock.add_wait(self.loader.take_wait())
                 yield batch, group
+                if self.run.is_complete and not self._accumulating:
+                    return
         except PixlateError:
             self._save_before_error()
             raise
@@ -89,6 +93,8 @@ class Trainer:
 
         What the step draws depends on the run's seed and the position alone, whatever the hook `step_started` draws.
         """
+        if not self._accumulating and self.budget.follow(progress, self.batch_size * self.model.shared.accumulate):
+            self._use_length(progress)
         self.events("step_started", run=self.run, progress=progress)
         self.model.start_step(progress)
         reseed(self.model.shared.seed, "step", progress.images, RANK)
@@ -96,6 +102,7 @@ class Trainer:
     def end_step(self, progress: Progress, batch: Batch, group: Group, losses: Mapping[str, Tensor]) -> Progress:
         """The position after a batch; calls the hook `step_ended`, and reports finished saves."""
         progress = progress.after(len(batch["A"]), stepped=group.last)
+        self.run.clock.step(progress)
         self._accumulating = not group.last
         self.mean_losses.add(losses)
         self._last_losses = losses
@@ -128,7 +135,8 @@ class Trainer:
     def validate(self, progress: Progress) -> None:
         """Measure the model on held-out images, where that is due after this epoch."""
         if self.validation.is_due(progress.epoch, self.run.n_epochs):
-            self.validation.run(self.run, progress)
+            with self.run.clock.validating():
+                self.validation.run(self.run, progress)
 
     def save_is_due(self, progress: Progress, previous: Progress) -> bool:
         """Whether to save now: a save is due by images or minutes or requested, and possible at this position."""
@@ -176,6 +184,7 @@ class Trainer:
         if error:
             raise error
         if not self.stop:
+            self.budget.finish()
             self.guard.finish(self.run.progress, self._last_losses)
 
     def close(self) -> None:
@@ -183,6 +192,16 @@ class Trainer:
         self.loader.close()
         self.checkpoints.close()
         self._report_saves(self.checkpoints.finished())
+
+    def _use_length(self, progress: Progress) -> None:
+        """Train on with the length that `--minutes` has fixed.
+
+        Only once the position is saved is the length stored: a run that is killed before resumes without it.
+        """
+        self.save(progress)
+        self.checkpoints.wait()
+        learning_rate = self.model.learning_rate
+        learning_rate.use(self.budget.store(learning_rate.schedule))
 
     def _report_bad_images(self) -> None:
         reported = len(self._bad_images)
@@ -215,7 +234,7 @@ class Trainer:
         Not between accumulated batches, whose gradients are not part of a state. Nor after the last batch of an epoch:
         the position after it is the start of the next epoch, once the learning rate has been updated.
         """
-        return not self._accumulating and progress.epoch_images < self.run.epoch_size
+        return not (self._accumulating or self.run.is_complete) and progress.epoch_images < self.run.epoch_size
 
 
 def accumulation_groups(images: int, batch_size: int, accumulate: int) -> Iterator[Group]:

@@ -3,6 +3,7 @@
 import json
 import logging
 import math
+import time
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -75,6 +76,24 @@ class Validation:
     def is_due(self, epoch: int, last: int) -> bool:
         """Whether to validate after an epoch; the last one always is."""
         return bool(self.options.val_freq) and (epoch % self.options.val_freq == 0 or epoch == last)
+
+    def count(self, first: int, last: int) -> int:
+        """How many validations there are from one epoch to another, the last of the run."""
+        if not self.options.val_freq:
+            return 0
+        return last // self.options.val_freq - (first - 1) // self.options.val_freq + bool(last % self.options.val_freq)
+
+    def seconds(self, model: BaseModel[Any]) -> float:
+        """About how long a validation takes, from the second of two images: the first is slower."""
+        if not self.options.val_freq:
+            return 0.0
+        measurement, taken = self._new_measurement(), 0.0
+        for index in self._indices[:2]:
+            start_time = time.monotonic()
+            batch, _ = fetch(self._dataset, [(1, index)])
+            measurement.add(batch, model.translate(batch))
+            taken = time.monotonic() - start_time
+        return taken * len(self._indices)
 
     def run(self, run: Run, progress: Progress) -> None:
         """Measure, report to the viewers, and ask for the best checkpoint or the end of the run."""

@@ -29,6 +29,11 @@ def require_epochs(resolved: ResolvedOptions) -> None:
     last = schedule.n_epochs + schedule.n_epochs_decay
     if last == 0:
         raise OptionError("there is nothing to train: --n_epochs and --n_epochs_decay are both 0.")
+    if first > 1 and (schedule.n_images or resolved.options(TrainingOptions).minutes):
+        raise OptionError(
+            f"--epoch_count {first} is for weights whose number of images is not known: give numbers of epochs instead "
+            "of --n_images or --minutes."
+        )
     if first > last:
         raise OptionError(
             f"there is nothing to train: --epoch_count {first} is beyond the last epoch, {last}, which is --n_epochs "

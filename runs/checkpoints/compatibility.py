@@ -164,23 +164,26 @@ def machine_changes(stored: Mapping[str, Any], current: Mapping[str, Any]) -> di
     return {key: (stored_machine.get(key), machine[key]) for key in machine if stored_machine.get(key) != machine[key]}
 
 
-def schedule_difference(resolved: ResolvedOptions, epochs: int) -> str:
+def schedule_difference(resolved: ResolvedOptions, progress: Progress) -> str:
     """A sentence where a run that had had the current schedule from its start would have trained with other rates.
 
-    - epochs: those trained so far.
+    - progress: the position of the run.
 
-    Empty where the learning rates of these epochs are the same.
+    Empty where the learning rates of the epochs before it are the same.
     """
-    names = ("n_epochs", "n_epochs_decay", "lr_decay_iters")
-    stored = {name: resolved.stored.options.get(name) for name in names} if resolved.stored else {}
-    lengths = {name: value for name, value in stored.items() if type(value) is int}
-    if len(lengths) != len(names):
+    same = ("n_epochs", "n_epochs_decay", "lr_decay_iters")
+    names = {**dict(zip(same, same, strict=True)), "n_images": "images"}  # of the options, and of the schedule
+    stored = {"n_images": 0, **(resolved.stored.options if resolved.stored else {})}
+    if not all(type(stored.get(name)) is int for name in names):
         return ""
-    before, now = Schedule(**lengths), Schedule(**{name: int(resolved.values[name]) for name in names})
+    before = Schedule(**{field: stored[name] for name, field in names.items()})
+    now = Schedule(**{field: int(resolved.values[name]) for name, field in names.items()})
+    epochs = progress.epoch - 1
+    images = (progress.images - progress.epoch_images) // max(1, epochs)  # of an epoch
     policy = resolved.components["lr_policy"].load()
     try:
         earlier, current = policy(before), policy(now)
-        positions = map(Progress, range(1, epochs + 1))
+        positions = [Progress(epoch, images=(epoch - 1) * images) for epoch in range(1, epochs + 1)]
         differing = (at.epoch for at in positions if earlier.factor(at) != current.factor(at))
         first = next(differing, None)
     except Exception:  # a plugin's policy; what it cannot tell does not end a run

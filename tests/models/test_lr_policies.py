@@ -83,7 +83,7 @@ def test_plateau_restores_its_state() -> None:
 
 def test_the_watched_losses_of_a_long_epoch_are_summed_exactly() -> None:
     """In double precision: in fp32 a small loss beside a large sum would be lost."""
-    rate = LearningRate(Plateau(SCHEDULE), ("L1",), torch.device("cpu"))
+    rate = LearningRate(Plateau, SCHEDULE, ("L1",), torch.device("cpu"))
     for loss in (1.0, 1e-9, 1e-9):
         rate.observe({"L1": torch.tensor(loss)})
     assert rate.state_dict()["watched"]["sum"] == pytest.approx(1 + 2e-9, abs=1e-12)

@@ -79,6 +79,8 @@ EFFECTS: dict[str, Effect | str] = {
     # optimisation
     "n_epochs": Effect(model, MODEL, "--n_epochs 2"),
     "n_epochs_decay": Effect(model, MODEL, "--n_epochs_decay 3"),
+    "n_images": "tests/runs/test_budget.py::test_a_run_of_a_number_of_images_ends_there_and_resumes_exactly",
+    "minutes": "tests/runs/test_budget.py::test_a_run_ends_in_time_at_a_rate_of_zero",
     "lr": Effect(model, MODEL, "--lr 0.0003"),
     "lr_G": Effect(model, MODEL, "--lr_G 0.0003"),
     "lr_D": Effect(model, MODEL, "--lr_D 0.0003"),

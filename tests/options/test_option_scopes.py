@@ -52,7 +52,7 @@ EXPECTED = {
         "accumulate augment balance batch_size beta1 beta2 cache cache_dir checkpoint_gradients clip_grad compile "
         "deterministic device display_env display_freq display_id display_ncols display_port display_server "
         "ema_decay flip gan_mode gpu_ids html keep lambda_gp lr lr_D lr_G lr_decay_iters lr_policy lr_warmup "
-        "max_bad_images memory n_D_steps n_epochs "
+        "max_bad_images memory minutes n_D_steps n_epochs n_images "
         "n_epochs_decay nonfinite num_previews num_threads on_bad_image pool_size "
         "precision preview print_freq save_by_iter "
         "save_epoch_freq save_every_minutes save_latest_freq serial_batches tensorboard update_html_freq "

@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 from fakes import make_run, progress
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pixlate.plugins.run import Progress, Timing
-from pixlate.runs import run
-from pixlate.runs.run import Clock
+from pixlate.runs import clock as clock_module
+from pixlate.runs.clock import Clock
 
 
 class Time:
@@ -15,27 +17,63 @@ class Time:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 0.0
-        monkeypatch.setattr(run.time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(clock_module.time, "monotonic", lambda: self.now)
 
 
 def test_the_time_left_is_that_of_the_rate_beside_it(monkeypatch: pytest.MonkeyPatch) -> None:
     time = Time(monkeypatch)
     clock = Clock(Progress(), total_images=1000)
-    for now, images, restart in ((10, 1, False), (11, 2, False), (20, 20, True), (20, 20, False), (30, 80, True)):
-        time.now = now
-        timing = clock.read(Progress(images=images), restart=restart)
-        assert timing.rate > 0
+    for images in range(1, 41):
+        time.now += 3 if images <= 20 else 1  # the machine becomes faster
+        clock.step(Progress(images=images))
+        timing = clock.read(Progress(images=images), restart=images % 7 == 0)
         assert timing.left == pytest.approx((1000 - images) / timing.rate)
-    assert timing.rate == pytest.approx(0.7 * 1 + 0.3 * 6)  # a moving mean of the rates between marks
+    assert timing.rate == pytest.approx(1)  # of the later half
 
 
-def test_before_the_first_mark_the_rate_is_the_mean_since_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_before_any_mark_the_rate_is_the_mean_since_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     time = Time(monkeypatch)
     clock = Clock(Progress(images=100), total_images=200)
     time.now = 10
-    assert clock.read(Progress(images=101)).rate == pytest.approx(0.1)  # the first step is slow
+    assert clock.read(Progress(images=101)).rate == pytest.approx(0.1)
     time.now = 12
     assert clock.read(Progress(images=112)).rate == pytest.approx(1.0)
+
+
+def test_validations_are_counted_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    time = Time(monkeypatch)
+    clock = Clock(Progress(), total_images=100)
+    clock.validations, clock.validation_seconds = 2, 5.0
+    for images in range(1, 11):
+        time.now += 2
+        clock.step(Progress(images=images))
+    assert clock.read(Progress(images=10)).left == pytest.approx(90 * 2 + 2 * 5)
+    with clock.validating():
+        time.now += 30
+    timing = clock.read(Progress(images=10))
+    assert timing.left == pytest.approx(90 * 2 + 30)
+    assert timing.compute == pytest.approx(2)
+
+
+@given(
+    steps=st.integers(200, 3000),
+    slow=st.integers(0, 5),
+    pause=st.integers(1, 100),
+    seconds=st.floats(0.01, 10, allow_nan=False),
+)
+def test_after_the_first_tenth_the_time_left_is_right(steps: int, slow: int, pause: int, seconds: float) -> None:
+    """With slow first steps, and a pause after every so many steps, as of displays and saves."""
+    durations = [seconds * (20 if step < slow else 1) for step in range(steps)]
+    durations = [each + (seconds if step % pause == pause - 1 else 0) for step, each in enumerate(durations)]
+    with pytest.MonkeyPatch.context() as patch:
+        time = Time(patch)
+        clock = Clock(Progress(), total_images=steps)
+        end = sum(durations)
+        for step, duration in enumerate(durations[:-1]):
+            time.now += duration
+            clock.step(Progress(images=step + 1))
+            if step >= steps / 10 and step < steps - 2 * pause:
+                assert clock.read(Progress(images=step + 1)).left == pytest.approx(end - time.now, rel=0.2)
 
 
 def test_waiting_for_data_is_told_from_computing(monkeypatch: pytest.MonkeyPatch) -> None:
