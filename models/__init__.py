@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .image_pool import ImagePool
     from .lr_policies import Policy, Schedule
     from .pix2pix import Pix2Pix
-    from .structure_loss import structure_loss
+    from .structure import structure_loss
     from .weights import load_weights
 
 _HOMES = {
@@ -48,7 +48,7 @@ _HOMES = {
     "frozen": "pixlate.models.execution.net",
     "gradient_penalty": "pixlate.models.gan_loss",
     "load_weights": "pixlate.models.weights",
-    "structure_loss": "pixlate.models.structure_loss",
+    "structure_loss": "pixlate.models.structure",
 }
 
 __all__ = [

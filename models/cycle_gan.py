@@ -21,7 +21,7 @@ from .batch import Batch, StepResult
 from .configs import CycleGANConfig
 from .context import ModelContext
 from .image_pool import ImagePool
-from .structure_loss import require_images, structure_losses
+from .structure import require_images, structure_losses
 
 
 class CycleGAN(BaseModel[CycleGANConfig]):

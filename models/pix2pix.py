@@ -18,7 +18,7 @@ from .batch import Batch, StepResult
 from .configs import Pix2PixConfig
 from .context import ModelContext
 from .label_loss import label_cross_entropy, require_labels
-from .structure_loss import require_images, structure_losses
+from .structure import require_images, structure_losses
 
 
 class Pix2Pix(BaseModel[Pix2PixConfig]):

@@ -23,8 +23,8 @@ def metric_class(plugins: Plugins, name: str, field: Field, *, paired: bool) -> 
     """
     kind: type[Metric] = plugins.registry("metric").get(name).load()
     if kind.kind != field.kind:
-        what = "labels" if field.kind == "labels" else "images"
-        raise OptionError(f"the metric '{name}' is for {kind.kind}, but the output of this run is {what}.")
+        wanted, found = ({"image": "images", "mask": "a mask"}.get(each, each) for each in (kind.kind, field.kind))
+        raise OptionError(f"the metric '{name}' is for {wanted}, but the output of this run is {found}.")
     if kind.paired and kind.against == "truth" and not paired:
         raise OptionError(
             f"the metric '{name}' compares each image with its ground truth, but this data is not paired: use metrics "

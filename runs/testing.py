@@ -14,7 +14,6 @@ from pixlate.data.base import BaseDataset
 from pixlate.data.batches import fetch
 from pixlate.data.check import check_dataset
 from pixlate.data.create import channel_options, make_dataset
-from pixlate.data.field_values import CHANGE
 from pixlate.data.image_dataset import ImageDataset
 from pixlate.data.loading import BatchLoader
 from pixlate.data.pixel_size import result_pixel_size
@@ -131,7 +130,7 @@ class Tester:
             f"Experiment = {self.resolved.name}, Phase = {phase}, Epoch = {tag}",
             heading=self.resolved.name,
             facts={"phase": phase, "epoch": tag, "model": model, "data": self.dataset.describe()}
-            | ({CHANGE: SCALE} if self.options.change_map else {}),
+            | ({"change map": SCALE} if self.options.change_map else {}),
             width=self.options.display_winsize,
             aspect_ratio=self.options.aspect_ratio,
             fields=self.model.context.fields or {},
