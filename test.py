@@ -31,8 +31,9 @@ def test(resolved: ResolvedOptions, plugins: Plugins) -> None:
             images = tester.model.translate(batch, running_statistics=tester.options.eval)
             run.translated(batch, images)
             metrics = tester.measurement.add(batch, images)
+            shown = tester.shown(images)
             for i, path in enumerate(tester.input_paths(batch)):
-                gallery.add(path, {label: batched[i] for label, batched in images.items()}, metrics[i])
+                gallery.add(path, {label: batched[i] for label, batched in shown.items()}, metrics[i])
             tester.report_progress(batch)
             stop.raise_if_set("The gallery shows what was translated.")
             if run.stop_reason:

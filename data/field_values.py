@@ -15,6 +15,7 @@ from .readers import Values
 from .value_range import ValueRange
 
 EIGHT_BIT = Field()
+CHANGE = "change"  # the label of the image that shows where an output differs from its input
 
 
 def field_of(label: str, fields: Mapping[str, Field]) -> Field:
@@ -22,6 +23,8 @@ def field_of(label: str, fields: Mapping[str, Field]) -> Field:
 
     - fields: with A as the input. Without B, all images are like A.
     """
+    if label == CHANGE:
+        return EIGHT_BIT
     parts = label.split("_")
     side = "B" if "B" in parts else "A" if "A" in parts or label == "real" else "B"
     return fields.get(side) or fields.get("A") or EIGHT_BIT

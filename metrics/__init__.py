@@ -10,10 +10,12 @@ from pixlate.util.lazy import lazy_exports
 if TYPE_CHECKING:
     from .base import Measured, Metric, MetricContext, PairMetric
     from .features import FeatureNetwork
+    from .inputs import InputMetric
     from .sets import SetMetric
 
 _HOMES = {
     "FeatureNetwork": "pixlate.metrics.features",
+    "InputMetric": "pixlate.metrics.inputs",
     "Measured": "pixlate.metrics.base",
     "Metric": "pixlate.metrics.base",
     "MetricContext": "pixlate.metrics.base",
@@ -21,6 +23,6 @@ _HOMES = {
     "SetMetric": "pixlate.metrics.sets",
 }
 
-__all__ = ["FeatureNetwork", "Measured", "Metric", "MetricContext", "PairMetric", "SetMetric"]
+__all__ = ["FeatureNetwork", "InputMetric", "Measured", "Metric", "MetricContext", "PairMetric", "SetMetric"]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

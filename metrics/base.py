@@ -2,10 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from dataclasses import field as dataclass_field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ class MetricContext:
     - weights: files of the weights of networks, by the network's name.
     - seed: of what is drawn at random.
     - networks: those that metrics of one evaluation share, see `features.shared_network`.
+    - input_field: of the images that were translated.
     """
 
     field: Field = dataclass_field(default_factory=Field)
@@ -35,6 +36,7 @@ class MetricContext:
     weights: Mapping[str, Path] = dataclass_field(default_factory=dict)
     seed: int = 0
     networks: dict[Any, Any] = dataclass_field(default_factory=dict, compare=False, repr=False)
+    input_field: Field = dataclass_field(default_factory=Field)
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,9 @@ class Measured:
 
     - value; n: the number of images that it is of.
     - low, high: the 95 % interval of the value by resampling the images; None where it has none.
-    - floor: the value of real images against other real images, of the same number; None where there is none.
+    - floor: the value of real images of the target in place of the translated ones; None where there is none.
+    - floor_n: how many took their place: as many as there are translated ones, or half of the real images where there
+      are no others; floor_phase: of which phase of the data they are, where not of that which is measured.
     - per_image: the value of each image, in order; empty for a metric of sets.
     """
 
@@ -52,11 +56,13 @@ class Measured:
     low: float | None = None
     high: float | None = None
     floor: float | None = None
+    floor_n: int | None = None
+    floor_phase: str = ""
     per_image: tuple[float, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, without those of single images."""
-        return {"value": self.value, "n": self.n, "low": self.low, "high": self.high, "floor": self.floor}
+        return {name: value for name, value in asdict(self).items() if name != "per_image"}
 
 
 class Metric(ABC):
@@ -65,11 +71,14 @@ class Metric(ABC):
     - higher_is_better: whether a larger value is a better one.
     - paired: whether it compares each image with its ground truth; otherwise the two sets as a whole.
     - kind: of the field that it is for: "image" or "labels".
+    - against: what `add` gets beside the translated images: "truth", the real images of the target, or "input", the
+      images that were translated, which there are without pairs too.
     """
 
     higher_is_better: ClassVar[bool] = False
     paired: ClassVar[bool] = True
     kind: ClassVar[str] = "image"
+    against: ClassVar[Literal["truth", "input"]] = "truth"
 
     def __init__(self, context: MetricContext) -> None:
         self.context = context
@@ -80,6 +89,9 @@ class Metric(ABC):
 
         Unless the metric is `paired`, the two may be of different numbers and sizes.
         """
+
+    def add_for_floor(self, real: Tensor, phase: str) -> None:
+        """Take further real images of the target, of another phase of the data, for the noise floor."""
 
     @abstractmethod
     def result(self) -> Measured:
@@ -131,10 +143,15 @@ def percentiles(values: Sequence[float] | NDArray[np.float64]) -> tuple[float, f
 
 
 def described(measured: Measured) -> str:
-    """A value with its interval and its noise floor: "0.712 [0.690, 0.731], floor 0.02, of 101 images"."""
+    """A value with its interval and its noise floor: "0.712 [0.690, 0.731], floor 0.02 (train), of 101 images".
+
+    Beside the floor stand the phase of its images, and their number where it is another than that of the results.
+    """
     text = f"{measured.value:.4g}"
     if measured.low is not None and measured.high is not None:
         text += f" [{measured.low:.4g}, {measured.high:.4g}]"
     if measured.floor is not None:
-        text += f", floor {measured.floor:.4g}"
+        number = "" if measured.floor_n in (None, measured.n) else f"of {measured.floor_n}"
+        of = " ".join(each for each in (measured.floor_phase, number) if each)
+        text += f", floor {measured.floor:.4g}" + (f" ({of})" if of else "")
     return f"{text}, of {counted(measured.n, 'image')}"

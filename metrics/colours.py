@@ -3,13 +3,14 @@
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
+import torch
 from torch import Tensor
 
 from pixlate.errors import DataError
 from pixlate.util.colour import lab_of, require_colour
 
 from .base import Measured, Metric, MetricContext, percentiles
+from .floor import NoiseFloor
 
 BINS = 100
 RESAMPLES = 200
@@ -25,29 +26,27 @@ class _HistogramIntersection(Metric):
     def __init__(self, context: MetricContext) -> None:
         require_colour("a histogram of CIELAB")
         super().__init__(context)
-        self._fake: list[NDArray[np.float64]] = []
-        self._real: list[NDArray[np.float64]] = []
+        self._fake: list[Tensor] = []
+        self._real: list[Tensor] = []
+        self._floor = NoiseFloor()
 
     def add(self, fake: Tensor, real: Tensor) -> None:
-        for images, histograms in ((fake, self._fake), (real, self._real)):
-            if images.shape[1] != 3:
-                raise DataError(f"a histogram of CIELAB needs colours, not images of {images.shape[1]} channels.")
-            L, ab = lab_of(images.float().clamp(-1, 1).cpu())
-            values = {"L": L[:, 0], "a": ab[:, 0], "b": ab[:, 1]}[self.channel]
-            histograms += [np.histogram(image.numpy(), BINS, (-1, 1))[0].astype(np.float64) for image in values]
+        self._fake.append(histograms(fake, self.channel))
+        self._real.append(histograms(real, self.channel))
+
+    def add_for_floor(self, real: Tensor, phase: str) -> None:
+        self._floor.add(histograms(real, self.channel), phase)
 
     def result(self) -> Measured:
-        fake, real = np.stack(self._fake), np.stack(self._real)
+        fake, real = torch.cat(self._fake), torch.cat(self._real)
         draw = np.random.default_rng(self.context.seed)
         resampled = [
-            _intersection(*(each[draw.integers(0, len(each), len(each))].sum(0) for each in (fake, real)))
+            intersection(*(each[draw.integers(0, len(each), len(each))] for each in (fake, real)))
             for _ in range(RESAMPLES)
         ]
         low, high = percentiles(resampled)
-        halves = draw.permutation(len(real))
-        half = len(real) // 2
-        floor = _intersection(real[halves[:half]].sum(0), real[halves[half:]].sum(0)) if half else None
-        return Measured(_intersection(fake.sum(0), real.sum(0)), len(fake), low, high, floor)
+        floor = self._floor.of(real, len(fake), intersection, draw)
+        return Measured(intersection(fake, real), len(fake), low, high, *floor)
 
 
 class LabHistogramL(_HistogramIntersection):
@@ -68,5 +67,20 @@ class LabHistogramB(_HistogramIntersection):
     channel = "b"
 
 
-def _intersection(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    return float(np.minimum(one / one.sum(), other / other.sum()).sum())
+def histograms(images: Tensor, channel: str) -> Tensor:
+    """N×100 float64 counts of the pixels of N×3×H×W images in [-1, 1], by "L", "a" or "b" of CIELAB.
+
+    Raises DataError for images of other channels.
+    """
+    if images.shape[1] != 3:
+        raise DataError(f"a histogram of CIELAB needs colours, not images of {images.shape[1]} channels.")
+    L, ab = lab_of(images.float().clamp(-1, 1).cpu())
+    values = {"L": L[:, 0], "a": ab[:, 0], "b": ab[:, 1]}[channel]
+    counts = [np.histogram(image.numpy(), BINS, (-1, 1))[0].astype(np.float64) for image in values]
+    return torch.from_numpy(np.stack(counts)) if counts else torch.zeros(0, BINS, dtype=torch.float64)
+
+
+def intersection(one: Tensor, other: Tensor) -> float:
+    """The intersection of the histograms of two sets, of N×bins and M×bins counts."""
+    shares = [counts.sum(0) / counts.sum() for counts in (one, other)]
+    return float(torch.minimum(*shares).sum())

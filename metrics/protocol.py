@@ -55,6 +55,7 @@ PROTOCOLS: Mapping[str, Protocol] = {
         Protocol(("fd_efflite0", "kd_efflite0", "precision_efflite0", "recall_efflite0"), "sets"),
         Protocol(("fid", "kid", "precision", "recall"), "inception"),
         Protocol(("lab_L", "lab_a", "lab_b"), "colours"),
+        Protocol(("change", "structure", "edges_lost", "edges_invented"), "faithfulness"),
     )
 }
 

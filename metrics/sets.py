@@ -16,6 +16,7 @@ from pixlate.errors import DataError
 
 from .base import Measured, Metric, MetricContext
 from .features import EfficientNetLite0, FeatureNetwork, InceptionV3, shared_network
+from .floor import NoiseFloor
 
 MIN_IMAGES = 4  # of each set
 RESAMPLES = 20  # each costs as much as the value itself
@@ -34,6 +35,7 @@ class SetMetric(Metric):
         self._network = shared_network(self.network, context)
         self._fake: list[Tensor] = []
         self._real: list[Tensor] = []
+        self._floor = NoiseFloor()
 
     @abstractmethod
     def distance(self, fake: Tensor, real: Tensor) -> float:
@@ -42,6 +44,9 @@ class SetMetric(Metric):
     def add(self, fake: Tensor, real: Tensor) -> None:
         self._fake.append(self._network(_levels(fake)))
         self._real.append(self._network(_levels(real)))
+
+    def add_for_floor(self, real: Tensor, phase: str) -> None:
+        self._floor.add(self._network(_levels(real)), phase)
 
     def result(self) -> Measured:
         fake, real = torch.cat(self._fake), torch.cat(self._real)
@@ -57,10 +62,8 @@ class SetMetric(Metric):
             for _ in range(RESAMPLES)
         ]
         spread = float(np.std(parts)) * math.sqrt(3 / 4 / (1 / 4))  # of a subsample to that of the whole
-        half = draw.permutation(len(real))
-        middle = len(real) // 2
-        floor = self.distance(real[half[:middle]], real[half[middle : 2 * middle]]) if middle >= 2 else None
-        return Measured(value, len(fake), value - 2 * spread, value + 2 * spread, floor)
+        floor = self._floor.of(real, len(fake), self.distance, draw)
+        return Measured(value, len(fake), value - 2 * spread, value + 2 * spread, *floor)
 
 
 class FrechetDistance(SetMetric):

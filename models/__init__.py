@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .image_pool import ImagePool
     from .lr_policies import Policy, Schedule
     from .pix2pix import Pix2Pix
+    from .structure import structure_loss
     from .weights import load_weights
 
 _HOMES = {
@@ -47,6 +48,7 @@ _HOMES = {
     "frozen": "pixlate.models.execution.net",
     "gradient_penalty": "pixlate.models.gan_loss",
     "load_weights": "pixlate.models.weights",
+    "structure_loss": "pixlate.models.structure",
 }
 
 __all__ = [
@@ -70,6 +72,7 @@ __all__ = [
     "frozen",
     "gradient_penalty",
     "load_weights",
+    "structure_loss",
 ]
 
 __getattr__, __dir__ = lazy_exports(__name__, _HOMES)

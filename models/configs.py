@@ -19,6 +19,9 @@ class Pix2PixConfig:
         "l1", "loss of an output of labels (--field): l1, as for images, or cross-entropy; weighted by --lambda_L1 too"
     )
     lambda_L1: float = option(100.0, "weight of the L1 loss beside the adversarial one", type=WEIGHT)
+    lambda_structure: float = option(
+        0.0, "weight of the structure loss: outputs keep the edges of their inputs, whatever their colours", type=WEIGHT
+    )
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,9 @@ class CycleGANConfig:
     lambda_B: float = option(10.0, "weight of the cycle loss B -> A -> B", type=WEIGHT)
     lambda_identity: float = option(
         0.5, "weight of the identity loss, as a share of the cycle loss's; 0 is off", type=WEIGHT
+    )
+    lambda_structure: float = option(
+        0.0, "weight of the structure loss: outputs keep the edges of their inputs, whatever their colours", type=WEIGHT
     )
 
 

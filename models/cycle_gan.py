@@ -21,6 +21,7 @@ from .batch import Batch, StepResult
 from .configs import CycleGANConfig
 from .context import ModelContext
 from .image_pool import ImagePool
+from .structure import require_images, structure_losses
 
 
 class CycleGAN(BaseModel[CycleGANConfig]):
@@ -35,6 +36,8 @@ class CycleGAN(BaseModel[CycleGANConfig]):
                 f"the identity loss compares input and output images, which have {shared.input_nc} and "
                 f"{shared.output_nc} channels: use --lambda_identity 0."
             )
+        if config.lambda_structure:
+            require_images(context)
         self.G_A = self.generator("G_A", shared.input_nc, shared.output_nc)
         self.G_B = self.generator("G_B", shared.output_nc, shared.input_nc)
         self.average(self.G_A, self.G_B)
@@ -74,7 +77,9 @@ class CycleGAN(BaseModel[CycleGANConfig]):
             | {"real_B": real_B, "fake_A": fake_A, "rec_B": rec_B}
             | {name: image for name, image in identity.items() if name == "idt_A"}
         )
-        extra = self.extra_generator_losses(batch, images)
+        structure = {"structure_A": (real_A, fake_B), "structure_B": (real_B, fake_A)}
+        extra = structure_losses(self.config.lambda_structure, structure)
+        extra |= self.extra_generator_losses(batch, images)
         self.update("G", sum(extra.values(), start=objective))
 
         # The discriminators see a history of generated images, not the newest alone (section 4).

@@ -18,6 +18,7 @@ from .batch import Batch, StepResult
 from .configs import Pix2PixConfig
 from .context import ModelContext
 from .label_loss import label_cross_entropy, require_labels
+from .structure import require_images, structure_losses
 
 
 class Pix2Pix(BaseModel[Pix2PixConfig]):
@@ -31,6 +32,8 @@ class Pix2Pix(BaseModel[Pix2PixConfig]):
         if self.cross_entropy:
             require_labels(context)
             self.watched_losses = ("G_CE",)
+        if config.lambda_structure:
+            require_images(context)
         if config.composite and shared.input_nc != shared.output_nc:
             raise OptionError(
                 f"--composite shows the input in the output, so both need the same number of channels: they have "
@@ -62,7 +65,8 @@ class Pix2Pix(BaseModel[Pix2PixConfig]):
             G_GAN = self.loss_GAN.generator(self.D(torch.cat([x, G_x], 1)))
         G_L1 = self.config.lambda_L1 * self._pixel_loss(G_x, y, batch)
         images = {"real_A": x, "fake_B": G_x, "real_B": y}
-        extra = self.extra_generator_losses(batch, images)
+        extra = structure_losses(self.config.lambda_structure, {"G_structure": (x, G_x)})
+        extra |= self.extra_generator_losses(batch, images)
         self.update("G", sum(extra.values(), start=G_GAN + G_L1))
 
         pixel_loss = {"G_CE" if self.cross_entropy else "G_L1": G_L1}

@@ -278,6 +278,9 @@ class InferenceOptions(Measured):
         (), "write and show only these images (repeatable): fake_B, say [default: all]", multiple=True, metavar="LABEL"
     )
     image_format: Literal["png", "jpg", "webp", "tif"] = option("png", "format of the images that are written")
+    change_map: bool = option(
+        False, "add the image 'change': where the output differs from its input, black for nowhere, white for much"
+    )
     worst_first: bool = option(False, "show the results in the order of the first --metric, the worst first")
     aspect_ratio: float = option(1.0, "stretch saved images to this ratio of height to width", type=RATIO)
     display_winsize: int = option(256, "width of images on the page, in pixels", type=COUNT)

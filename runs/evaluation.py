@@ -9,12 +9,14 @@ from torch import Tensor
 
 from pixlate.data.field_values import displayed, field_of
 from pixlate.metrics.base import Measured, MetricContext
+from pixlate.metrics.gauge import Translated
 from pixlate.metrics.protocol import PROTOCOLS, Protocol
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.plugins.field import Field
 from pixlate.plugins.manager import Plugins
 from pixlate.util.image_io import ImageArray, to_saved_image
 
+from .floor_images import PHASE, floor_images
 from .measuring import Measurement
 from .testing import Tester
 
@@ -25,6 +27,8 @@ class Evaluation:
 
     - images: the names of the images, in order, to which the values of `per_image` belong.
     - data: what the data set consists of.
+    - translated: how much was changed; None where outputs cannot be compared with their inputs.
+    - advice: the same as a sentence, with what to do where the outputs are nearly their inputs.
     """
 
     run: str
@@ -34,6 +38,8 @@ class Evaluation:
     data: str
     images: tuple[str, ...]
     metrics: Mapping[str, Measured]
+    translated: Translated | None = None
+    advice: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -43,6 +49,7 @@ class Evaluation:
             "phase": self.phase,
             "data": self.data,
             "images": len(self.images),
+            "translated": self.translated.to_json() if self.translated else None,
             "metrics": {name: measured.to_json() for name, measured in self.metrics.items()},
             "per_image": [
                 {"image": image, **{name: m.per_image[i] for name, m in self.metrics.items() if m.per_image}}
@@ -69,11 +76,13 @@ def evaluate(
     a test raises.
     """
     tester = Tester(resolved, plugins)
-    field = (tester.model.context.fields or {}).get("B", Field())
+    fields = tester.model.context.fields or {}
+    field = fields.get("B", Field())
     if not protocol.metrics:
         fitting = _fitting(tester, field)
         protocol = replace(protocol, name=fitting.name, metrics=fitting.metrics)
-    context = MetricContext(field, tester.model.device, weights, protocol.seed)
+    given = fields.get("A", Field())
+    context = MetricContext(field, tester.model.device, weights, protocol.seed, input_field=given)
     direction = tester.data_options.direction
     measurement = Measurement(plugins, protocol.metrics, context, paired=tester.dataset.paired, direction=direction)
     names: list[str] = []
@@ -85,10 +94,20 @@ def evaluate(
         for i, name in enumerate(batch_names if on_images else ()):
             assert on_images is not None
             on_images(name, {label: _shown(image[i], label, tester) for label, image in images.items()})
-    measured = measurement.results()
-    phase = tester.data_options.phase
+    if measurement.compares_sets:
+        for real in floor_images(tester.resolved, tester.dataset, len(names), plugins.registry("reader")):
+            measurement.add_for_floor(real, PHASE)
+    translated = measurement.translated()
     return Evaluation(
-        resolved.name, resolved.folder, protocol, phase, tester.dataset.describe(), tuple(names), measured
+        resolved.name,
+        resolved.folder,
+        protocol,
+        tester.data_options.phase,
+        tester.dataset.describe(),
+        tuple(names),
+        measurement.results(),
+        translated,
+        translated.sentence(resolved.values) if translated else "",
     )
 
 

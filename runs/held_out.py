@@ -105,13 +105,13 @@ def held_out_dataset(
     """The first of `PHASES` that the data has and that shares no file with the training set, as test.py reads it."""
     training_files = set(training_set.files())
     for phase in PHASES:
-        dataset = _dataset_of(resolved, phase, readers)
+        dataset = dataset_of_phase(resolved, phase, readers)
         if dataset is not None and training_files.isdisjoint(dataset.files()):
             return phase, dataset
     return None
 
 
-def _dataset_of(resolved: ResolvedOptions, phase: str, readers: Iterable[Component]) -> BaseDataset[Any] | None:
+def dataset_of_phase(resolved: ResolvedOptions, phase: str, readers: Iterable[Component]) -> BaseDataset[Any] | None:
     """The data set of a phase as test.py reads it: whole images in order; None where the data has no such phase."""
     if resolved.values["phase"] == phase:
         return None

@@ -2,12 +2,13 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from pixlate.data.base import BaseDataset
 from pixlate.data.batches import fetch
@@ -36,6 +37,7 @@ from pixlate.plugins.manager import Plugins
 from pixlate.util.owned import OwnFiles
 from pixlate.util.text import quoted
 
+from .change_map import SCALE, require_change, with_change
 from .events import Events
 from .gallery import Gallery
 from .inference_run import InferenceRun
@@ -84,8 +86,10 @@ class Tester:
             log.info(describe_networks(self.model.networks, layers=True))
         check_dataset(self.dataset, self.data_options, self.model.networks, same_size=False)
         self._list_options()
-        field = (self.model.context.fields or {}).get("B", Field())
-        metric_context = MetricContext(field, device, seed=self.data_options.seed)
+        if self.options.change_map:
+            require_change(fields)
+        field, given = fields.get("B", Field()), fields.get("A", Field())
+        metric_context = MetricContext(field, device, seed=self.data_options.seed, input_field=given)
         paired, direction = self.dataset.paired, self.data_options.direction
         self.measurement = Measurement(plugins, self.options.metric, metric_context, paired=paired, direction=direction)
         self.total = min(len(self.dataset), self.options.num_test or len(self.dataset))
@@ -125,7 +129,8 @@ class Tester:
             Path(self.options.results_dir) / self.resolved.name / name,
             f"Experiment = {self.resolved.name}, Phase = {phase}, Epoch = {tag}",
             heading=self.resolved.name,
-            facts={"phase": phase, "epoch": tag, "model": model, "data": self.dataset.describe()},
+            facts={"phase": phase, "epoch": tag, "model": model, "data": self.dataset.describe()}
+            | ({"change map": SCALE} if self.options.change_map else {}),
             width=self.options.display_winsize,
             aspect_ratio=self.options.aspect_ratio,
             fields=self.model.context.fields or {},
@@ -180,12 +185,19 @@ class Tester:
             f"of 255 levels on average, by {127.5 * float(error.max()):.0f} at most"
         )
 
+    def shown(self, images: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The images of a batch that the gallery gets: with `--change_map`, also where the output differs."""
+        return with_change(images) if self.options.change_map else images
+
     def finish(self, gallery: Gallery) -> None:
         """Show what was measured of all images, and order them by `--worst_first`."""
         results = self.measurement.results()
         gallery.show_measured(results)
         for name, measured in results.items():
             log.info(f"{name} {described(measured)}")
+        translated = self.measurement.translated()
+        if translated:
+            log.info(translated.sentence(self.resolved.values))
         if self.options.worst_first and results:
             first = self.options.metric[0]
             gallery.sort(first, descending=not self.measurement.higher_is_better(first))

@@ -58,8 +58,9 @@ class Validation:
         count = min(len(self._dataset), self.options.val_images)
         step = len(self._dataset) // count
         self._indices = range(0, count * step, step)
-        field = directed(training_set.fields, training_set.shared.direction).get("B", Field())
-        self._context = MetricContext(field, model.device, seed=model.shared.seed)
+        fields = directed(training_set.fields, training_set.shared.direction)
+        field, given = fields.get("B", Field()), fields.get("A", Field())
+        self._context = MetricContext(field, model.device, seed=model.shared.seed, input_field=given)
         paired = self._dataset.paired
         self._kinds = {name: metric_class(plugins, name, field, paired=paired) for name in self._names()}
         direction = training_set.shared.direction

@@ -98,6 +98,8 @@ def _show(protocol: "Protocol", evaluations: Sequence["Evaluation"]) -> None:
         say(f"{evaluation.run} ({evaluation.phase}; {evaluation.data})")
         for name, measured in evaluation.metrics.items():
             say(f"  {name:20}{described(measured)}")
+        if evaluation.advice:
+            say(f"  {evaluation.advice}")
     if len({evaluation.data for evaluation in evaluations}) > 1:
         complain("warning: the runs were measured on different data, so their values cannot be compared.")
     for name, (mean, std) in _over_runs(evaluations).items():

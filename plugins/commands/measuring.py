@@ -23,7 +23,8 @@ _OPTIONS = (
         "--protocol",
         default="",
         metavar="NAME|FILE",
-        help="what is measured: pairs, labels, sets, inception, colours, or a TOML file [default: by the data]",
+        help="what is measured: pairs, labels, sets, inception, colours, faithfulness, or a TOML file "
+        "[default: by the data]",
     ),
     click.option(
         "--metric", "metrics", multiple=True, metavar="NAME", help="a metric, in place of the protocol's (repeatable)"

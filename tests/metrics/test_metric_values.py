@@ -306,7 +306,7 @@ def test_every_metric_says_what_it_needs(name: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("pixlate.util.optional.find_spec", lambda module: None)
     component = get_plugins().registry("metric").get(name)
     assert component.help
-    if name in ("l1", "pixel_accuracy", "class_accuracy", "miou"):
+    if name in ("l1", "change", "edges_lost", "edges_invented", "pixel_accuracy", "class_accuracy", "miou"):
         component.load()(MetricContext())
         return
     with pytest.raises(OptionError, match=r"pip install 'pixlate\["):

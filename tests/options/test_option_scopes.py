@@ -44,7 +44,7 @@ EXPECTED = {
     "train test single ignore": "max_image_pixels",
     "train test refuse contradiction": "model",
     "train test refuse": "dataset_mode pair_by",
-    "train test load list": "composite label_loss lambda_L1 lambda_mask",
+    "train test load list": "composite label_loss lambda_L1 lambda_mask lambda_structure",
     "train test list": "dataroot display_winsize",
     "train refuse": "ema init_from load_size max_dataset_size optimizer phase",
     "train list": (
@@ -60,7 +60,7 @@ EXPECTED = {
     ),
     "train ignore": "verbose",
     "ignore": "checkpoints_dir continue_train epoch epoch_count load_iter name overwrite resume suffix",
-    "untrained": "aspect_ratio eval image_format num_test results_dir use_ema visuals worst_first",
+    "untrained": "aspect_ratio change_map eval image_format num_test results_dir use_ema visuals worst_first",
 }
 
 
