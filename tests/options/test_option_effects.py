@@ -121,6 +121,7 @@ EFFECTS: dict[str, Effect | str] = {
     "balance": "tests/data/test_manifest.py::test_a_table_s_weights_and_groups_are_used",
     "manifest": "tests/data/test_manifest.py::test_a_row_is_a_sample",
     "val_freq": "tests/runs/test_validation.py::test_the_best_checkpoint_is_that_of_the_best_validation",
+    "val_fraction": "tests/runs/test_val_fraction.py::test_a_training_never_sees_what_it_validates_on",
     "val_images": "tests/runs/test_validation.py::test_the_best_checkpoint_is_that_of_the_best_validation",
     "metric": "tests/runs/test_validation.py::test_the_best_checkpoint_is_that_of_the_best_validation",
     "best_metric": "tests/runs/test_validation.py::test_another_metric_chooses_the_best",

@@ -46,7 +46,7 @@ EXPECTED = {
     "train test refuse": "dataset_mode pair_by",
     "train test load list": "composite label_loss lambda_L1 lambda_mask",
     "train test list": "dataroot display_winsize",
-    "train refuse": "ema init_from load_size max_dataset_size optimizer phase",
+    "train refuse": "ema init_from load_size max_dataset_size optimizer phase val_fraction",
     "train list": (
         "best_metric early_stop metric val_freq val_images "
         "accumulate augment balance batch_size beta1 beta2 cache cache_dir checkpoint_gradients clip_grad compile "
