@@ -168,6 +168,8 @@ EFFECTS: dict[str, Effect | str] = {
     "model_suffix": Effect(translating, f"{TEST} --model test --dataroot images/test", "--model_suffix _A"),
     # viewers
     "tensorboard": "tests/plugins/viewers/test_tensorboard.py::test_it_is_off_by_default",
+    "trackio": "tests/plugins/viewers/test_trackio.py::test_it_is_off_by_default",
+    "trackio_project": "tests/plugins/viewers/test_trackio.py::test_the_folder_that_the_user_names_is_used",
     "use_wandb": "tests/plugins/viewers/test_wandb.py::test_it_is_off_by_default",
     "wandb_project_name": "tests/plugins/viewers/test_wandb.py::test_offline_runs_hold_losses_images_and_options",
     "display_id": f"{VISDOM}::test_a_display_id_of_0_or_less_turns_visdom_off",

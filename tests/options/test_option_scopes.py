@@ -55,7 +55,8 @@ EXPECTED = {
         "max_bad_images memory n_D_steps n_epochs "
         "n_epochs_decay nonfinite num_previews num_threads on_bad_image pool_size "
         "precision preview print_freq save_by_iter "
-        "save_epoch_freq save_every_minutes save_latest_freq serial_batches tensorboard update_html_freq "
+        "save_epoch_freq save_every_minutes save_latest_freq serial_batches tensorboard trackio trackio_project "
+        "update_html_freq "
         "use_wandb wandb_project_name weight_decay"
     ),
     "train ignore": "verbose",
