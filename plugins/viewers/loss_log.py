@@ -72,20 +72,12 @@ def read_losses(folder: Path, until: int) -> Iterator[dict[str, Any]]:
     Later lines were written by an interrupted session after its last checkpoint: the resumed run, which starts from
     the checkpoint, writes them again.
     """
-    return _read(folder / LOSSES, until, "losses")
-
-
-def read_metrics(folder: Path, until: int) -> Iterator[dict[str, Any]]:
-    """The same of a run's metrics.jsonl."""
-    return _read(folder / METRICS, until, "metrics")
-
-
-def _read(file: Path, until: int, values: str) -> Iterator[dict[str, Any]]:
+    file = folder / LOSSES
     if not file.is_file():
         return
     with file.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
-            record = _parsed(line, values)
+            record = _parsed(line)
             if record is not None and record["images"] <= until:
                 yield record
 
@@ -97,7 +89,7 @@ def strict_number(value: float) -> float | str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def _parsed(line: str, values: str) -> dict[str, Any] | None:
+def _parsed(line: str) -> dict[str, Any] | None:
     """The record of one line; None for an incomplete or damaged line."""
     if not line.endswith("\n"):
         return None
@@ -106,5 +98,5 @@ def _parsed(line: str, values: str) -> dict[str, Any] | None:
         position = {name: int(record[name]) for name in ("epoch", "epoch_images", "images")}
         if max(map(abs, position.values())) >= 2**63:
             return None
-        return {**record, **position, values: {name: float(value) for name, value in record[values].items()}}
+        return {**record, **position, "losses": {name: float(value) for name, value in record["losses"].items()}}
     return None

@@ -1,18 +1,22 @@
 """The visdom viewer: loss curves and images in a browser, through a server that may start late or restart."""
 
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 
 import numpy as np
 from torch import Tensor
 
 from pixlate.data.field_values import displayed, field_of
+from pixlate.errors import DataError
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.run import HealthWarning, Progress, Run, Sample
+from pixlate.util.foreign import foreign, open_file
 from pixlate.util.image_io import ImageArray, to_image
 
 from .history import History
-from .loss_log import read_metrics
+from .loss_log import METRICS
 from .plugin import VisdomOptions
 from .visdom_server import Curves, Labels, Panel, VisdomServer
 
@@ -123,10 +127,15 @@ class VisdomViewer:
 
 
 def _measured_before(run: Run) -> History:
-    """The metrics of earlier sessions."""
+    """The metrics of earlier sessions, of which damaged records are left out."""
     history = History(run.epoch_size)
-    for record in read_metrics(run.folder, until=run.start.images):
-        history.add(record["epoch"], record["epoch_images"], record["metrics"])
+    with suppress(OSError), open_file(run.folder / METRICS) as lines:
+        for line in lines:
+            with suppress(DataError), foreign(DataError):
+                record = json.loads(line)
+                if int(record["images"]) <= run.start.images:
+                    values = {str(name): float(value) for name, value in record["metrics"].items()}
+                    history.add(int(record["epoch"]), int(record["epoch_images"]), values)
     return history
 
 
