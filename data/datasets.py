@@ -1,7 +1,7 @@
 """The built-in data sets of image folders: pairs, two unpaired collections, and a single collection."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -80,6 +80,11 @@ class UnalignedDataset(ImageDataset[None]):
         for side, source in (("A", source_A), ("B", source_B)):
             item[side] = self.image(source, rng)
         return {**item, "A_paths": str(source_A.path), "B_paths": str(source_B.path)}
+
+    def take_groups(self, indices: Iterable[int]) -> None:
+        """Keep these images of the two sides."""
+        super().take_groups(indices)
+        self.A, self.B = ([source for (source,) in self.groups if source.sides == (side,)] for side in SIDES)
 
     def take_each_input_once(self, limit: int | None) -> None:
         """One item for each image of the input side, also where the other side has more.

@@ -1,6 +1,7 @@
 """The data set of several domains: one folder of images for each."""
 
 import random
+from collections.abc import Iterable
 
 from pixlate.errors import DataError
 from pixlate.options.shared import DataOptions
@@ -59,6 +60,17 @@ class DomainsDataset(ImageDataset[None]):
     def balanced_by(self) -> list[int]:
         """The domain of each image."""
         return self.classes
+
+    @property
+    def collections(self) -> list[int]:
+        """The domain of each image."""
+        return self.classes
+
+    def take_groups(self, indices: Iterable[int]) -> None:
+        """Keep these images, with their domains."""
+        kept = list(indices)
+        super().take_groups(kept)
+        self.classes = [self.classes[index] for index in kept]
 
     def __len__(self) -> int:
         return len(self.groups)

@@ -3,7 +3,7 @@
 import contextlib
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cached_property
@@ -152,6 +152,15 @@ class ImageDataset(BaseDataset[Config]):
         """Draw the window of a sample whose fields are cropped and flipped together."""
         step = math.lcm(*(Fraction(declared.scale).denominator for declared in self.declared.values()))
         return self.transform.draw(size_of(A), rng, step=step)
+
+    @property
+    def collections(self) -> Sequence[Hashable]:
+        """The collection of each group, such as its side: a part of the data set has images of each."""
+        return [group[0].sides for group in self.groups]
+
+    def take_groups(self, indices: Iterable[int]) -> None:
+        """Keep these groups alone, in this order. A subclass that has lists beside `groups` shortens them too."""
+        self.groups = [self.groups[index] for index in indices]
 
     def files(self) -> Sequence[Path]:
         """The image files, in order."""

@@ -88,6 +88,7 @@ class Inventory:
     """What a data set consists of; empty for a data set that does not say.
 
     - count, noun: 12 and "pair"; used: the number of those that `--max_dataset_size` takes, or None for all.
+    - part: of a data set that is a part of these, which part: "--val_fraction 0.1 holds out 2".
     - places: the folders, with the numbers of images found there.
     - layout: how A and B are arranged: "side by side", "by name".
     - unread: folders of images that a user might expect to be included, and that are not.
@@ -99,6 +100,7 @@ class Inventory:
     places: tuple[Place, ...] = ()
     layout: str = ""
     used: int | None = None
+    part: str = ""
     unread: tuple[str, ...] = ()
     left_out: tuple[LeftOut, ...] = ()
 
@@ -107,6 +109,7 @@ class Inventory:
         text = counted(self.count, self.noun)
         if self.used is not None:
             text += f", of which --max_dataset_size takes {self.used}"
+        text += f", of which {self.part}" if self.part else ""
         text += f", {self.layout}" if self.layout else ""
         text += self._where()
         if self.unread:

@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -65,6 +65,12 @@ class ManifestDataset(ImageDataset[ManifestOptions]):
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def take_groups(self, indices: Iterable[int]) -> None:
+        """Keep these rows."""
+        kept = list(indices)
+        super().take_groups(kept)
+        self.rows = [self.rows[index] for index in kept]
 
     @cached_property
     def channels(self) -> dict[str, int]:

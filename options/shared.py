@@ -14,6 +14,8 @@ from .fields import FolderPath, NameOf, Scope, Tag, WholeOrInf, option
 from .optimisation import OptimisationOptions, Seeded
 from .preprocess_modes import PreprocessMode
 from .ranges import CHANNELS, COUNT, ITERATION, RATIO, WEIGHT, WHOLE
+from .validation import Measured as Measured
+from .validation import ValidationOptions as ValidationOptions
 
 
 @dataclass(frozen=True)
@@ -231,33 +233,6 @@ class TrainingOptions:
         scope=Scope.INVOCATION,
     )
     load_iter: int = option(0, "resume from iter_<N> instead", type=ITERATION, scope=Scope.INVOCATION)
-
-
-@dataclass(frozen=True)
-class Measured:
-    """The option that validation and tests share."""
-
-    metric: tuple[str, ...] = option(
-        (),
-        "a metric of held-out images (repeatable) [default: l1 of pairs, miou of labels in validations; none in tests]",
-        multiple=True,
-        metavar="NAME",
-        scope=Scope.TRAINING,
-    )
-
-
-@dataclass(frozen=True)
-class ValidationOptions(Measured):
-    """Validation during the training: metrics of held-out images."""
-
-    TITLE: ClassVar[str] = "Validation"
-
-    val_freq: int = option(0, "epochs between validations on the phase val, or test; 0: none", type=WHOLE)
-    val_images: int = option(100, "images of a validation, at most, spread over the phase", type=COUNT)
-    best_metric: str = option("", "the metric that chooses the checkpoint 'best' [default: the first]", metavar="NAME")
-    early_stop: int = option(
-        0, "end after this many validations in which it has not become better; 0: never", type=WHOLE
-    )
 
 
 @dataclass(frozen=True)

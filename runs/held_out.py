@@ -23,6 +23,8 @@ from pixlate.plugins.field import Field, directed
 from pixlate.plugins.run import Sample
 from pixlate.util.text import one_line, quoted
 
+from .held_out_part import held_out_part
+
 log = logging.getLogger(__name__)
 
 PHASES = ("val", "test")  # in the order of preference
@@ -30,8 +32,8 @@ PREVIEW = "preview"  # the name of the phase of images that the user names
 
 
 class HeldOutSamples:
-    """`--num_previews` samples of the validation phase, or of the test phase where there is none, spread over the data
-    set; with `--preview` the images that it names.
+    """`--num_previews` samples of the phase val, or what `--val_fraction` holds out, or of the phase test, spread over
+    the data set; with `--preview` the images that it names.
 
     They are read once at the start: one that cannot be read is named and left out. What goes wrong with them later is
     a warning too, once for each: nothing is learnt from them.
@@ -102,7 +104,15 @@ class HeldOutSamples:
 def held_out_dataset(
     resolved: ResolvedOptions, training_set: BaseDataset[Any], readers: Iterable[Component]
 ) -> tuple[str, BaseDataset[Any]] | None:
-    """The first of `PHASES` that the data has and that shares no file with the training set, as test.py reads it."""
+    """Images that are not trained on, as test.py reads them, and their phase.
+
+    They are what `--val_fraction` holds out; else the first of `PHASES` that the data has and that shares no file with
+    the training set.
+    """
+    component, as_tested = resolved.components["dataset_mode"], {**resolved.values, **_as_tested(resolved, "val")}
+    part = held_out_part(component, as_tested, resolved.values, readers)
+    if part is not None:
+        return part.shared.phase, part
     training_files = set(training_set.files())
     for phase in PHASES:
         dataset = dataset_of_phase(resolved, phase, readers)

@@ -34,6 +34,7 @@ from .checkpoints.store import CheckpointStore, check_free_space
 from .events import Events, make_viewers
 from .folder import claimed_folder
 from .held_out import HeldOutSamples
+from .held_out_part import leave_out
 from .logs import RunLogs
 from .memory import report
 from .run import Run
@@ -151,11 +152,13 @@ def _new_run(
 
 
 def _dataset(resolved: ResolvedOptions, plugins: Plugins) -> BaseDataset[Any]:
-    """The data set, with the value ranges of a stored run."""
+    """The images that are trained on, with the value ranges of a stored run."""
     data_options = resolved.options(DataOptions)
     if data_options.dataroot == "demo" and not DEMO_FOLDER.is_dir():
         log.info(f"Drawing the demo data in {DEMO_FOLDER}.")
-    dataset = make_dataset(resolved.components["dataset_mode"], resolved.values, plugins.registry("reader"))
+    component, readers = resolved.components["dataset_mode"], plugins.registry("reader")
+    dataset = make_dataset(component, resolved.values, readers)
+    leave_out(dataset, component, resolved.values, readers)
     log.info(f"Data: {dataset.describe()}.")
     if resolved.stored:
         dataset.use_value_ranges(read_ranges(resolved.stored.value_ranges))

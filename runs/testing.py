@@ -40,6 +40,7 @@ from pixlate.util.text import quoted
 from .change_map import SCALE, require_change, with_change
 from .events import Events
 from .gallery import Gallery
+from .held_out_part import tested_part
 from .inference_run import InferenceRun
 from .measuring import Measurement
 
@@ -99,6 +100,8 @@ class Tester:
         """The data set of the phase, by default "test"; of "val" where the data has no "test" and no phase is given."""
         component, values = self.resolved.components["dataset_mode"], self.resolved.values
         readers = plugins.registry("reader")
+        if values["phase"] == FALLBACK and (part := tested_part(self.resolved, readers)) is not None:
+            return part
         try:
             return make_dataset(component, values, readers)
         except DataError as error:
@@ -106,10 +109,13 @@ class Tester:
             if self.resolved.is_given("phase") or any((*root.glob("test*"), *root.glob("*/test"))):
                 raise
             try:
-                dataset = make_dataset(component, {**values, "phase": FALLBACK}, readers)
+                part = tested_part(self.resolved, readers)
+                fallback = {**values, "phase": FALLBACK}
+                dataset = make_dataset(component, fallback, readers) if part is None else part
             except PixlateError:
                 raise error from None
-            log.info(f"{quoted(root)} has no phase '{values['phase']}': testing on '{FALLBACK}'.")
+            what = f"'{FALLBACK}'" if part is None else "the images that --val_fraction held out"
+            log.info(f"{quoted(root)} has no phase '{values['phase']}': testing on {what}.")
             return dataset
 
     def _list_options(self) -> None:

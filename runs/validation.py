@@ -32,7 +32,7 @@ BEST = "best"  # the tag of the best checkpoint
 
 
 class Validation:
-    """Every `--val_freq` epochs, the metrics of at most `--val_images` images of the phase val, or test.
+    """Every `--val_freq` epochs, the metrics of at most `--val_images` held-out images, see `held_out_dataset`.
 
     The first metric, or `--best_metric`, chooses the checkpoint "best"; with `--early_stop N` the run ends after N
     validations that were not better. What was measured is in validation.jsonl, so that a resumed run goes on with it.
@@ -52,7 +52,10 @@ class Validation:
             return
         found = held_out_dataset(resolved, training_set, readers)
         if found is None:
-            raise OptionError("--val_freq needs images that are not trained on: the data has no phase val or test.")
+            raise OptionError(
+                "--val_freq needs images that are not trained on, and the data has no phase val or test: "
+                "--val_fraction 0.1 holds out a part of the training images."
+            )
         phase, self._dataset = found
         self._dataset.use_value_ranges(training_set.value_ranges)
         count = min(len(self._dataset), self.options.val_images)

@@ -2,6 +2,7 @@
 
 import math
 import pickle
+import random
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from pixlate.data import BaseDataset
 from pixlate.data.create import create_dataset
+from pixlate.data.image_dataset import ImageDataset
 from pixlate.data.loading import BatchLoader
 from pixlate.plugins.field import Field
 from pixlate.plugins.manager import Plugins
@@ -28,6 +30,7 @@ def check(plugins: Plugins, name: str, dataroot: Path | str, options: Mapping[st
     _require(len(dataset) > 0, name, "is empty")
     _check_items(name, dataset)
     _check_files(name, dataset)
+    _check_parts(name, dataset)
     _check_loading(name, dataset)
 
 
@@ -80,6 +83,16 @@ def _check_field(name: str, field_name: str, field: Field, value: Any) -> None:
 def _check_files(name: str, dataset: BaseDataset[Any]) -> None:
     missing = [path for path in dataset.files() if not path.is_file()]
     _require(not missing, name, f"lists files that do not exist: {missing[:3]}")
+
+
+def _check_parts(name: str, dataset: BaseDataset[Any]) -> None:
+    """Of a data set with a sample for each group, a part has the samples of its groups."""
+    if not isinstance(dataset, ImageDataset) or not len(dataset) == len(dataset.groups) > 1:
+        return
+    part = pickle.loads(pickle.dumps(dataset))
+    part.take_groups([1])
+    same = len(part) == 1 and identical(part.sample(0, random.Random(0)), dataset.sample(1, random.Random(0)))
+    _require(same, name, "has other samples after take_groups: shorten its lists beside groups there too")
 
 
 def _check_loading(name: str, dataset: BaseDataset[Any]) -> None:

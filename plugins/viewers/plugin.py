@@ -58,6 +58,16 @@ class WandbOptions:
     wandb_project_name: str = option("CycleGAN-and-pix2pix", "project of the run")
 
 
+@dataclass(frozen=True)
+class TrackioOptions:
+    """Curves, images and warnings in a local database of trackio."""
+
+    TITLE: ClassVar[str] = "trackio"
+
+    trackio: bool = option(False, "log curves and images with trackio, in .trackio beside the runs")
+    trackio_project: str = option("pixlate", "project of the run in trackio")
+
+
 @hookimpl
 def register_viewers(register: Register) -> None:
     register("loss_log", "pixlate.plugins.viewers.loss_log:LossLog", help="loss_log.txt, losses.jsonl and timing.jsonl")
@@ -90,4 +100,10 @@ def register_viewers(register: Register) -> None:
         "pixlate.plugins.viewers.wandb_viewer:WandbViewer",
         config=WandbOptions,
         help="curves and images in Weights & Biases",
+    )
+    register(
+        "trackio",
+        "pixlate.plugins.viewers.trackio_viewer:TrackioViewer",
+        config=TrackioOptions,
+        help="curves, images and warnings in a local database of trackio",
     )

@@ -28,11 +28,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Curves:
-    """A window with curves: by name, points (x, y), where x is the epoch with its fraction."""
+    """A window with curves: by name, points (x, y), where x is the epoch with its fraction and y is a `quantity`."""
 
     window: str
     title: str
     lines: dict[str, list[tuple[float, float]]]
+    quantity: str = "loss"
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Panel:
 
 @dataclass(frozen=True)
 class Labels:
-    """A window with a table of labels, in the rows and columns of the images of a grid."""
+    """A window with a table of texts: of labels, in the rows and columns of the images of a grid."""
 
     window: str
     title: str
@@ -88,6 +89,10 @@ class VisdomServer(threading.Thread):
         if labels_window:
             rows = [list(labels[start : start + columns]) for start in range(0, len(labels), columns)]
             self._put(Labels(labels_window, f"{panel.title} labels", rows))
+
+    def tell(self, texts: Labels) -> None:
+        """Show texts in their window."""
+        self._put(texts)
 
     def close(self) -> None:
         """Send the remaining windows, for at most `TIMEOUT` seconds, and end the thread; at once without a server."""
@@ -165,7 +170,7 @@ def _send(client: Any, content: Content) -> None:
         length = max(len(line) for line in content.lines.values())
         lines = [_padded(line, length) for line in content.lines.values()]
         xs, ys = (np.array([[point[axis] for point in line] for line in lines]).T for axis in (0, 1))
-        options |= {"legend": list(content.lines), "xlabel": "epoch", "ylabel": "loss"}
+        options |= {"legend": list(content.lines), "xlabel": "epoch", "ylabel": content.quantity}
         client.line(X=xs, Y=ys, win=content.window, opts=options)
     elif isinstance(content, Panel):
         height, width = content.image.shape[:2]

@@ -1,19 +1,24 @@
 """The visdom viewer: loss curves and images in a browser, through a server that may start late or restart."""
 
+import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 
 import numpy as np
 from torch import Tensor
 
 from pixlate.data.field_values import displayed, field_of
+from pixlate.errors import DataError
 from pixlate.plugins.hookspecs import hookimpl
-from pixlate.plugins.run import Progress, Run, Sample
+from pixlate.plugins.run import HealthWarning, Progress, Run, Sample
+from pixlate.util.foreign import foreign, open_file
 from pixlate.util.image_io import ImageArray, to_image
 
 from .history import History
+from .loss_log import METRICS
 from .plugin import VisdomOptions
-from .visdom_server import Curves, Panel, VisdomServer
+from .visdom_server import Curves, Labels, Panel, VisdomServer
 
 GAP = 2  # width in pixels of the white border of each image in a grid
 
@@ -21,15 +26,17 @@ GAP = 2  # width in pixels of the white border of each image in a grid
 class VisdomViewer:
     """Four windows, from `display_id` on: loss curves, the step's images, their labels, held-out images.
 
-    The windows have the numbers of the reference. A thread sends everything, so that a missing or slow server does not
-    delay the training. With `display_ncols` 0 each image of the step has its own window, instead of the grid and its
-    labels.
+    Two more, for metrics and for warnings, appear with the first of them. The four have the numbers of the reference.
+    A thread sends everything, so that a missing or slow server does not delay the training. With `display_ncols` 0
+    each image of the step has its own window, instead of the grid and its labels.
     """
 
     def __init__(self, config: VisdomOptions) -> None:
         self._config = config
         self._server: VisdomServer | None = None
         self._history = History(1)
+        self._metrics = History(1)
+        self._warned = False
         self._width = 256
 
     @hookimpl
@@ -40,6 +47,7 @@ class VisdomViewer:
             return
         self._width = int(run.options.get("display_winsize", 256))
         self._history = History(run.epoch_size).read(run.folder, until=run.start.images)
+        self._metrics = _measured_before(run)
         config = self._config
         # A server at the usual address is used where it answers; who names none is not told that it does not.
         asked = config != VisdomOptions()
@@ -84,6 +92,26 @@ class VisdomViewer:
         self._server.show(Panel(f"{window}", title, image, self._width * columns))
 
     @hookimpl
+    def metrics_measured(self, run: Run, progress: Progress, metrics: Mapping[str, float]) -> None:
+        """Extend the curves of the metrics."""
+        if self._server is None:
+            return
+        self._metrics.add(progress.epoch, progress.epoch_images, metrics)
+        lines = {name: curve.points() for name, curve in self._metrics.curves.items()}
+        title = f"{run.name} metrics over time"
+        self._server.draw(Curves(f"{self._config.display_id}-metrics", title, lines, quantity="metric"))
+
+    @hookimpl
+    def health_checked(self, run: Run, progress: Progress, warnings: Sequence[HealthWarning]) -> None:
+        """Show the warnings; where there are none any more, say that."""
+        if self._server is None or not (warnings or self._warned):
+            return
+        self._warned = True
+        rows = [[warning.text, warning.advice] for warning in warnings] or [["no warnings"]]
+        title = f"{run.name} health at {progress.images} images"
+        self._server.tell(Labels(f"{self._config.display_id}-health", title, rows))
+
+    @hookimpl
     def run_finished(self, run: Run, error: BaseException | None) -> None:
         """Send the remaining windows, if a server answers."""
         if self._server is not None:
@@ -96,6 +124,19 @@ class VisdomViewer:
             lines = {name: [(x + 1, y) for x, y in curve.points()] for name, curve in curves}
             title = f"{run.name} loss over time"
             self._server.draw(Curves(f"{self._config.display_id}", title, lines))
+
+
+def _measured_before(run: Run) -> History:
+    """The metrics of earlier sessions, of which damaged records are left out."""
+    history = History(run.epoch_size)
+    with suppress(OSError), open_file(run.folder / METRICS) as lines:
+        for line in lines:
+            with suppress(DataError), foreign(DataError):
+                record = json.loads(line)
+                if int(record["images"]) <= run.start.images:
+                    values = {str(name): float(value) for name, value in record["metrics"].items()}
+                    history.add(int(record["epoch"]), int(record["epoch_images"]), values)
+    return history
 
 
 def _shown(run: Run, label: str, tensor: Tensor) -> ImageArray:

@@ -9,17 +9,19 @@ from torch import Tensor
 from pixlate.data.field_values import displayed, field_of
 from pixlate.errors import OptionError
 from pixlate.plugins.hookspecs import hookimpl
-from pixlate.plugins.run import Progress, Run, Sample
+from pixlate.plugins.run import HealthWarning, Progress, Run, Sample
 from pixlate.util.files import write_whole
 from pixlate.util.image_io import to_image
 
+from .alerts import Alerts
+from .learning_rates import learning_rates
 from .plugin import WandbOptions
 
 ID_FILE = "wandb_id.txt"
 
 
 class WandbViewer:
-    """Logs losses, metrics and images; their step is the number of images seen.
+    """Logs losses, learning rates, metrics, images and warnings; their step is the number of images seen.
 
     The run's id at Weights & Biases is stored in wandb_id.txt, so that a resumed training continues its curves.
 
@@ -30,6 +32,7 @@ class WandbViewer:
         self._config = config
         self._run: Any = None
         self._image: Any = None
+        self._alerts = Alerts()
         if config.use_wandb and find_spec("wandb") is None:
             raise OptionError("--use_wandb needs Weights & Biases: pip install 'pixlate[wandb]'.")
 
@@ -57,8 +60,10 @@ class WandbViewer:
 
     @hookimpl
     def losses_logged(self, run: Run, progress: Progress, losses: Mapping[str, float]) -> None:
-        """Log the losses under their own names, as the reference does."""
-        self._log(progress, losses)
+        """Log the losses under their own names, as the reference does, and the learning rates."""
+        if self._run is not None:
+            rates = {f"learning_rate/{name}": rate for name, rate in learning_rates(run).items()}
+            self._log(progress, {**losses, **rates})
 
     @hookimpl
     def metrics_measured(self, run: Run, progress: Progress, metrics: Mapping[str, float]) -> None:
@@ -75,6 +80,16 @@ class WandbViewer:
         """Log the translations of held-out samples."""
         for sample in samples:
             self._images(run, f"held-out/{sample.phase} {sample.name}", progress, sample.images)
+
+    @hookimpl
+    def health_checked(self, run: Run, progress: Progress, warnings: Sequence[HealthWarning]) -> None:
+        """Raise an alert for each warning of a new kind; the run's summary has all of them as "health"."""
+        if self._run is None:
+            return
+        for warning in self._alerts.new(warnings):
+            self._run.alert(title=f"{run.name}: {warning.kind}", text=f"{warning.text} {warning.advice}", level="WARN")
+        if warnings or self._run.summary.get("health"):
+            self._run.summary["health"] = " ".join(warning.text for warning in warnings)
 
     @hookimpl
     def run_finished(self, run: Run, error: BaseException | None) -> None:

@@ -14,7 +14,7 @@ NAMES = {
     "init": {"normal", "xavier", "kaiming", "orthogonal"},
     "lr_policy": {"linear", "step", "plateau", "cosine"},
     "dataset": {"aligned", "unaligned", "single"},
-    "viewer": {"loss_log", "console", "reference_lines", "html_page", "visdom", "tensorboard", "wandb"},
+    "viewer": {"loss_log", "console", "reference_lines", "html_page", "visdom", "tensorboard", "wandb", "trackio"},
 }
 
 

@@ -124,6 +124,7 @@ EFFECTS: dict[str, Effect | str] = {
     "balance": "tests/data/test_manifest.py::test_a_table_s_weights_and_groups_are_used",
     "manifest": "tests/data/test_manifest.py::test_a_row_is_a_sample",
     "val_freq": "tests/runs/test_validation.py::test_the_best_checkpoint_is_that_of_the_best_validation",
+    "val_fraction": "tests/runs/test_val_fraction.py::test_a_training_never_sees_what_it_validates_on",
     "val_images": "tests/runs/test_validation.py::test_the_best_checkpoint_is_that_of_the_best_validation",
     "metric": "tests/runs/test_validation.py::test_the_best_checkpoint_is_that_of_the_best_validation",
     "best_metric": "tests/runs/test_validation.py::test_another_metric_chooses_the_best",
@@ -171,6 +172,8 @@ EFFECTS: dict[str, Effect | str] = {
     "model_suffix": Effect(translating, f"{TEST} --model test --dataroot images/test", "--model_suffix _A"),
     # viewers
     "tensorboard": "tests/plugins/viewers/test_tensorboard.py::test_it_is_off_by_default",
+    "trackio": "tests/plugins/viewers/test_trackio.py::test_it_is_off_by_default",
+    "trackio_project": "tests/plugins/viewers/test_trackio.py::test_the_folder_that_the_user_names_is_used",
     "use_wandb": "tests/plugins/viewers/test_wandb.py::test_it_is_off_by_default",
     "wandb_project_name": "tests/plugins/viewers/test_wandb.py::test_offline_runs_hold_losses_images_and_options",
     "display_id": f"{VISDOM}::test_a_display_id_of_0_or_less_turns_visdom_off",

@@ -46,7 +46,7 @@ EXPECTED = {
     "train test refuse": "dataset_mode pair_by",
     "train test load list": "composite label_loss lambda_L1 lambda_mask lambda_structure",
     "train test list": "dataroot display_winsize",
-    "train refuse": "ema init_from load_size max_dataset_size optimizer phase",
+    "train refuse": "ema init_from load_size max_dataset_size optimizer phase val_fraction",
     "train list": (
         "best_metric early_stop metric val_freq val_images "
         "accumulate augment balance batch_size beta1 beta2 cache cache_dir checkpoint_gradients clip_grad compile "
@@ -55,7 +55,8 @@ EXPECTED = {
         "max_bad_images memory minutes n_D_steps n_epochs n_images "
         "n_epochs_decay nonfinite num_previews num_threads on_bad_image pool_size "
         "precision preview print_freq save_by_iter "
-        "save_epoch_freq save_every_minutes save_latest_freq serial_batches tensorboard update_html_freq "
+        "save_epoch_freq save_every_minutes save_latest_freq serial_batches tensorboard trackio trackio_project "
+        "update_html_freq "
         "use_wandb wandb_project_name weight_decay"
     ),
     "train ignore": "verbose",

@@ -9,7 +9,7 @@ from fakes import images_by_label, make_run, progress
 from PIL import Image
 
 from pixlate.errors import OptionError
-from pixlate.plugins.run import Sample
+from pixlate.plugins.run import HealthWarning, Sample
 from pixlate.plugins.viewers.plugin import TensorBoardOptions
 from pixlate.plugins.viewers.tensorboard_viewer import TensorBoardViewer
 
@@ -42,6 +42,27 @@ def test_scalars_and_images_come_back(tmp_path: Path) -> None:
     with Image.open(BytesIO(event.encoded_image_string)) as image:
         assert image.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
     assert events.Images("held-out/val a/fake_B")
+
+
+def test_learning_rates_options_and_warnings_come_back(tmp_path: Path) -> None:
+    run = make_run(tmp_path, lambda_L1=100.0, preview=("a.png",), max_dataset_size=None)
+    viewer = TensorBoardViewer(TensorBoardOptions(tensorboard=True))
+    viewer.run_started(run)
+    viewer.losses_logged(run, progress(1, 100), {"G_L1": 1.0})
+    viewer.health_checked(run, progress(1, 100), [])
+    for images, value in ((200, 0.5), (400, 0.25)):
+        viewer.metrics_measured(run, progress(1, images), {"val_l1": value})
+    viewer.health_checked(run, progress(1, 400), [HealthWarning("collapse", "All are alike.", "Lower --lr_G.")])
+    viewer.run_finished(run, None)
+    events = read(tmp_path)
+    assert [event.value for event in events.Scalars("learning_rate/G")] == [pytest.approx(0.0002)]
+    assert [event.value for event in events.Scalars("metrics/val_l1")] == [0.5, 0.25]
+    [text] = events.Tensors("health/text_summary")
+    assert text.step == 400
+    assert text.tensor_proto.string_val == [b"- **collapse**: All are alike. Lower --lr_G."]
+    summaries = events.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    assert all(part in summaries for part in (b"lambda_L1", b"('a.png',)", b"None", b"pix2pix"))
+    assert b"metrics/val_l1" in events.SummaryMetadata("_hparams_/experiment").plugin_data.content
 
 
 def test_a_resumed_run_replaces_events_after_the_checkpoint(tmp_path: Path) -> None:

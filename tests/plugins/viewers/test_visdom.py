@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from fakes import eventually, images_by_label, make_run, progress
 
-from pixlate.plugins.run import Progress, Sample
+from pixlate.plugins.run import HealthWarning, Progress, Sample
 from pixlate.plugins.viewers.loss_log import LossLog
 from pixlate.plugins.viewers.plugin import VisdomOptions
 from pixlate.plugins.viewers.visdom_server import Curves, Panel, VisdomServer
@@ -103,6 +103,36 @@ def test_curves_images_and_labels_appear_in_the_reference_s_windows(running: Ser
     assert windows["2"]["width"] == 2 * 256
     assert "fa&lt;k&gt;e" in windows["3"]["content"]
     assert "held-out images" in windows["4"]["title"]
+
+
+def test_metrics_and_warnings_have_windows_of_their_own(running: Server, tmp_path: Path) -> None:
+    run = make_run(tmp_path, start=progress(2, 0))
+    lines = ({"epoch": 1, "epoch_images": 400, "images": 400, "metrics": {"val_l1": 0.5}}, {"images": 0})
+    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    viewer = VisdomViewer(running.options(display_env="health"))
+    viewer.run_started(run)
+    viewer.health_checked(run, progress(2, 100), [])
+    viewer.metrics_measured(run, progress(2, 400), {"val_l1": 0.25})
+    viewer.health_checked(run, progress(2, 400), [HealthWarning("collapse", "All <b> are alike.", "Lower --lr_G.")])
+    viewer.run_finished(run, None)
+    windows = running.windows("health")
+    assert windows.keys() == {"1-metrics", "1-health"}
+    (curve,) = windows["1-metrics"]["content"]["data"]
+    assert (curve["x"], curve["y"]) == ([1.0, 2.0], [0.5, 0.25])
+    assert "All &lt;b&gt; are alike." in windows["1-health"]["content"]
+    assert "Lower --lr_G." in windows["1-health"]["content"]
+
+
+def test_warnings_that_have_ended_are_taken_back(running: Server, tmp_path: Path) -> None:
+    run = make_run(tmp_path)
+    viewer = VisdomViewer(running.options(display_env="better"))
+    viewer.run_started(run)
+    viewer.health_checked(run, progress(1, 100), [HealthWarning("collapse", "All are alike.", "Lower --lr_G.")])
+    viewer.health_checked(run, progress(1, 200), [])
+    viewer.run_finished(run, None)
+    window = running.windows("better")["1-health"]
+    assert "no warnings" in window["content"]
+    assert window["title"] == "facades_pix2pix health at 200 images"
 
 
 def test_without_columns_every_image_has_a_window(running: Server, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from fakes import eventually, images_by_label, make_run, progress
 
 from pixlate.errors import OptionError
-from pixlate.plugins.run import Progress, Sample
+from pixlate.plugins.run import HealthWarning, Progress, Sample
 from pixlate.plugins.viewers.plugin import WandbOptions
 from pixlate.plugins.viewers.wandb_viewer import ID_FILE, WandbViewer
 
@@ -34,6 +34,8 @@ def session(folder: Path, start: Progress, *images: int) -> None:
     viewer.metrics_measured(run, progress(1, images[-1]), {"SSIM": 0.5})
     viewer.images_shown(run, progress(1, images[-1]), images_by_label())
     viewer.samples_shown(run, progress(1, images[-1]), [Sample("val", "a", images_by_label("fake_B"))])
+    for _ in range(2):  # a lasting problem is told once
+        viewer.health_checked(run, progress(1, images[-1]), [HealthWarning("collapse", "All are alike.", "Lower lr.")])
     viewer.run_finished(run, None)
     eventually(lambda: sum(record.HasField("exit") for record in records(folder)) == sessions(folder))
 
@@ -79,6 +81,13 @@ def test_offline_runs_hold_losses_images_and_options(tmp_path: Path) -> None:
     logged = [{".".join(item.nested_key) or item.key: item.value_json for item in line.item} for line in history]
     assert [float(line["G_L1"]) for line in logged] == [12.5, 25.0]
     assert [line.step.num for line in history] == [100, 200]
+    assert [float(line["learning_rate/G"]) for line in logged] == [0.0002, 0.0002]
+    alerts = [record.alert for record in logged_records if record.HasField("alert")]
+    assert [(alert.title, alert.text) for alert in alerts] == [
+        ("facades_pix2pix: collapse", "All are alike. Lower lr."),
+    ]
+    summary = {item.key: item.value_json for r in logged_records for item in r.summary.update}
+    assert summary["health"] == '"All are alike."'
     assert len(list(tmp_path.glob("wandb/offline-run-*/files/media/images/**/*.png"))) == 4
 
 
