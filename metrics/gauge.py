@@ -91,7 +91,8 @@ def colour_distance(one: Tensor, other: Tensor) -> float:
 
 def _histograms(images: Tensor) -> Tensor:
     """C×BINS counts of the values of N×C×H×W images."""
-    levels = ((images.detach().float() + 1) / 2 * BINS).clamp(0, BINS - 1).long().transpose(0, 1).flatten(1)
+    values = torch.nan_to_num(images.detach().float(), nan=-1.0)  # as files have it
+    levels = ((values + 1) / 2 * BINS).clamp(0, BINS - 1).long().transpose(0, 1).flatten(1)
     return torch.stack([torch.bincount(channel, minlength=BINS) for channel in levels]).double().cpu()
 
 
