@@ -45,10 +45,11 @@ class Evaluation:
     def _repr_html_(self) -> str:
         """What a notebook shows: a table of the metrics."""
         facts = {"data": f"{self.phase}; {self.data}", "checkpoint": self.protocol.epoch}
-        facts["protocol"] = f"{self.protocol.digest} {self.protocol.name}"
-        rows = [(name, *_cells(measured)) for name, measured in self.metrics.items()]
-        headings = ("metric", "value", "95 % interval", "images", "noise floor")
-        return card(f"Evaluation of {self.run}", facts, table(headings, rows))
+        facts["protocol"] = f"{self.protocol.digest} {self.protocol.name}".strip()
+        columns = ["metric", "value", "95 % interval", "images", "noise floor"]
+        shown = 5 if any(measured.floor is not None for measured in self.metrics.values()) else 4  # pairs have no floor
+        rows = [(name, *_cells(measured))[:shown] for name, measured in self.metrics.items()]
+        return card(f"Evaluation of {self.run}", facts, table(columns[:shown], rows))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
