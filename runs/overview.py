@@ -8,20 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from pixlate.errors import CheckpointError, DataError
-from pixlate.options.command.stored import read_stored
+from pixlate.options.command.stored import PLACES, read_stored
 from pixlate.util.foreign import foreign, open_file
 from pixlate.util.text import quoted
 
 VALIDATION, LOSSES = "validation.jsonl", "losses.jsonl"  # in a run's folder: a line for each
 TAIL = 1 << 16  # bytes at the end of a log that are read for its last line
 MAX_LOG = 1 << 26  # bytes of a log that are read
-GIVEN = ("command line", "config file")  # sources of options that the user chose
-#: Options that say where a run is, not what it is.
-PLACES = frozenset(
-    {"name", "checkpoints_dir", "continue_train", "overwrite", "resume", "epoch_count", "epoch", "load_iter", "suffix"}
-    | {"device", "gpu_ids", "num_threads", "cache", "cache_dir", "verbose", "display_id", "display_port", "display_env"}
-    | {"print_freq", "display_freq", "html", "results_dir", "memory", "display_server", "display_ncols"}
-)
 
 
 @dataclass(frozen=True)
@@ -88,7 +81,7 @@ def summary(folder: Path, higher_is_better: Mapping[str, bool]) -> Summary | Non
         folder.name,
         folder,
         options,
-        frozenset(name for name, source in stored.sources.items() if source in GIVEN),
+        stored.given,
         epoch=_whole(last.get("epoch")),
         n_epochs=n_epochs,
         images=_whole(last.get("images")),
