@@ -1,6 +1,7 @@
 """What is known of the runs in a folder, from their files alone: options, position, metrics, and how runs differ."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,8 +10,12 @@ from typing import Any
 
 from pixlate.errors import CheckpointError, DataError
 from pixlate.options.command.stored import PLACES, read_stored
+from pixlate.util.files import is_running
 from pixlate.util.foreign import foreign, open_file
+from pixlate.util.locks import holder
 from pixlate.util.text import quoted
+
+from .folder import LOCK
 
 VALIDATION, LOSSES = "validation.jsonl", "losses.jsonl"  # in a run's folder: a line for each
 TAIL = 1 << 16  # bytes at the end of a log that are read for its last line
@@ -26,6 +31,7 @@ class Summary:
     - epoch, n_epochs: the last epoch whose losses were logged, and the last of the schedule; images: seen until then.
     - metrics: the last of each metric of its validations; best: the best, with the epoch of it.
     - changed: when its logs were last written, in seconds since 1970.
+    - state: "training", "finished" or "stopped"; empty where it is not known.
     """
 
     name: str
@@ -39,6 +45,7 @@ class Summary:
     metrics: Mapping[str, float] | None = None
     best: Mapping[str, tuple[float, int]] | None = None
     changed: float = 0.0
+    state: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -88,7 +95,16 @@ def summary(folder: Path, higher_is_better: Mapping[str, bool]) -> Summary | Non
         metrics=_values(validations[-1]) if validations else {},
         best=_best(validations, higher_is_better),
         changed=max((path.stat().st_mtime for path in logs), default=folder.stat().st_mtime),
+        state=_state(folder, n_epochs),
     )
+
+
+def _state(folder: Path, n_epochs: int) -> str:
+    process = holder(folder / LOCK)
+    # On other systems the number does not tell whether the process is running.
+    if os.name == "posix" and process.isdigit() and is_running(process):
+        return "training"
+    return "finished" if any(folder.glob(f"{n_epochs}_net_*.pth")) else "stopped"
 
 
 def differences(runs: Sequence[Summary]) -> dict[str, list[Any]]:

@@ -6,7 +6,7 @@ from dominate import tags
 from dominate.dom_tag import dom_tag
 from dominate.util import raw
 
-from pixlate.util.html import GAP, address, columns, image_row, visible
+from pixlate.util.html import GAP, address, image_row, visible
 from pixlate.util.web import script
 
 from .epoch_record import EpochRecord, ImageRow
@@ -53,17 +53,17 @@ class HeldOutViewer:
         return tags.section(
             tags.h2(f"held-out images, epoch {self._newest.number}"),
             _controls(),
-            tags.div(
-                *(self._sample(row) for row, _ in rows), cls="samples", style=f"--sample: {self._sample_width()}px"
-            ),
+            tags.div(*(self._sample(row) for row, _ in rows), cls="samples", style=self._style()),
             tags.script(raw(script("memory.js", "held_out.js"))),
             id="held-out",
             cls="held-out",
             data_content=json.dumps(content, separators=(",", ":")),
         )
 
-    def _sample_width(self) -> int:
-        return max(columns(len(row.images)) for row in self._newest.unseen) * (self._width + GAP) - GAP
+    def _style(self) -> str:
+        """All images of a sample side by side, and on large screens several samples."""
+        widest = max(len(row.images) for row in self._newest.unseen)
+        return f"--all: {max(1, widest)}; --sample: {widest * (self._width + GAP) - GAP}px"
 
     def _sample(self, row: ImageRow) -> dom_tag:
         heading = tags.h3(tags.b(row.group.removeprefix("held-out images ").strip("()")), " · " + visible(row.name))
