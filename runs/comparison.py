@@ -16,7 +16,7 @@ from pixlate.util.curves import Curve
 from pixlate.util.html import page, save_page, visible
 from pixlate.util.image_io import ImageArray, data_address
 from pixlate.util.text import counted
-from pixlate.util.web import web_file
+from pixlate.util.web import script, web_file
 
 from .evaluation import Evaluation
 from .overview import LOSSES, VALIDATION, Summary, differences, read_records
@@ -51,7 +51,8 @@ def save_comparison(
     facts |= {"metrics": ", ".join(protocol.metrics), "checkpoint": protocol.epoch}
     measured = {run.summary.name: run.evaluation for run in runs if run.evaluation is not None}
     found = verdicts(measured, higher_is_better)
-    body = [*_verdicts(found), *_images(runs), _metrics(measured), _options(runs), *_charts(runs)]
+    images = [*_images(runs), tags.script(raw(script("zoom.js")))]
+    body = [*_verdicts(found), _options(runs), _metrics(measured), *_charts(runs), *images]
     title = f"Comparison of {counted(len(runs), 'run')}"
     document = page(title, title, facts, *body, width=max(WIDTH, COLUMN * (len(runs) + 2)))
     document.head.add(chart_style(), tags.style(raw(web_file("tables.css"))))
@@ -112,7 +113,7 @@ def _images(runs: Sequence[ComparedRun]) -> list[dom_tag]:
         columns += [(run.summary.name, _first(images, "fake_B", "fake")) for run, images in shown]
         columns += [("ground truth", _first(first, "real_B"))]
         figures = [_figure(label, image) for label, image in columns if image is not None]
-        row = tags.div(*figures, cls="row", style=f"--columns: {len(figures)}; --width: {COLUMN}px")
+        row = tags.div(*figures, cls="row zoomed-together", style=f"--columns: {len(figures)}; --width: {COLUMN}px")
         sections.append(tags.section(tags.h2(visible(name)), row))
     return sections
 
@@ -121,7 +122,7 @@ def _figure(label: str, image: ImageArray) -> dom_tag:
     height, width = image.shape[:2]
     address = data_address(image)
     shown = tags.img(src=address, alt=visible(label), width=width, height=height, loading="lazy")
-    return tags.figure(shown, tags.figcaption(visible(label)))
+    return tags.figure(tags.span(shown, cls="frame"), tags.figcaption(visible(label)))
 
 
 def _first(images: Shown, *beginnings: str) -> ImageArray | None:

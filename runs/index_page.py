@@ -57,7 +57,7 @@ def _row(run: Summary, metrics: Sequence[str], values: Sequence[Any], place: Pat
         value, epoch = (run.best or {}).get(metric, (None, 0))
         row.add(_cell("" if value is None else f"{value:.4g}", value, f" (epoch {epoch})" if epoch else ""))
     for value in values:
-        row.add(_cell("" if value is None else str(value), value))
+        row.add(_cell(_text(value), value))
     row.add(_cell(_date(run.changed) if run.changed else "", run.changed))
     return row
 
@@ -76,6 +76,12 @@ def _cell(text: str, value: Any = None, note: str = "") -> dom_tag:
         cell["data-value"] = repr(float(value))
         cell["class"] = "number"
     return cell
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return "" if value is None else str(value)
 
 
 def _epoch(run: Summary) -> tuple[str, int | None]:

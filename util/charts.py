@@ -142,7 +142,7 @@ def _plot(shown: Chart, low: float, high: float, right: float) -> str:
     """The drawing and the numbers beside its axes; all of it numbers, so that nothing has to be escaped."""
     width, height = 100 / (right or 1.0), 100 / (high - low)
     across = [(100 * x * (1 / (right or 1.0)), x) for x in ticks(0.0, right or 1.0)]
-    down = [((high - y) * height, y) for y in ticks(low, high, 4)]
+    down = [((high - y) * height, y) for y in ticks(low, high)]
     grid = "".join(f"M0 {top:.4g}H100" for top, _ in down)
     drawn = "".join(_drawn(line, colour(position)) for position, line in enumerate(shown.lines))
     return (

@@ -1,6 +1,7 @@
 // Charts: values under the pointer, smoothing, and a log scale. util/charts.py draws them; a line's path is its data.
 const SVG = "http://www.w3.org/2000/svg";
 const PADDING = 0.06;
+const TICKS = 5;
 const place = document.currentScript.parentElement;
 const controls = place.querySelector(".controls");
 const smoothing = controls.querySelector("[name=smoothing]");
@@ -54,8 +55,8 @@ function limits(values, log) {
 }
 
 function ticks(low, high) {
-  const power = 10 ** Math.floor(Math.log10((high - low) / 4));
-  const step = power * [1, 2, 5, 10, 20].find((factor) => (high - low) / (power * factor) <= 4);
+  const power = 10 ** Math.floor(Math.log10((high - low) / TICKS));
+  const step = power * [1, 2, 5, 10, 20].find((factor) => (high - low) / (power * factor) <= TICKS);
   const first = Math.ceil(low / step - 1e-9), last = Math.floor(high / step + 1e-9);
   return Array.from({length: last - first + 1}, (_, i) => (first + i) * step);
 }
@@ -74,7 +75,7 @@ function logTicks(low, high) {
 function short(value) {
   const size = Math.abs(value);
   if (size >= 1e4 && size < 1e9) return size >= 1e6 ? +(value / 1e6).toPrecision(4) + "M" : +(value / 1e3).toPrecision(4) + "k";
-  return String(+value.toPrecision(4));
+  return size && size < 1e-4 ? (+value.toPrecision(4)).toExponential() : String(+value.toPrecision(4));
 }
 
 function number(value) {
