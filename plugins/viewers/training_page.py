@@ -11,7 +11,7 @@ from dominate.util import raw
 from pixlate.util.charts import chart_style, charts
 from pixlate.util.html import address, content_width, image_row, page, rendered, save_page, visible
 from pixlate.util.text import counted
-from pixlate.util.web import web_file
+from pixlate.util.web import script, web_file
 
 from .epoch_record import EpochRecord, HealthRecord
 from .held_out_viewer import HeldOutViewer
@@ -85,7 +85,7 @@ class TrainingPage:
             held_out,
             self._charts(position.best),
             self._this_run(position.files),
-            self._epochs(running=position.running, opened=held_out is None),
+            *self._epochs(running=position.running, opened=held_out is None),
         ]
         shown = [part for part in body if part is not None]
         document = page(title, self._name, facts, *shown, width=self._page_width, refresh=refresh)
@@ -119,12 +119,16 @@ class TrainingPage:
         section.add(names)
         return section
 
-    def _epochs(self, *, running: bool, opened: bool) -> dom_tag:
+    def _epochs(self, *, running: bool, opened: bool) -> list[dom_tag]:
+        """The sections of all epochs, which epochs.js reads when they are opened unless they are `opened` already."""
         if not self._sections:
-            return tags.p("No images yet." if running else "No images.", cls="note")
+            return [tags.p("No images yet." if running else "No images.", cls="note")]
         sections = [self._sections[number] for number in sorted(self._sections, reverse=True)]
         summary = tags.summary(f"All images of {counted(len(sections), 'epoch')}, the newest first")
-        return tags.details(summary, *sections, id="epochs", **({"open": True} if opened else {}))
+        # Browsers that run scripts take the content of noscript as one text, however many images it has.
+        content = sections if opened else [tags.noscript(*sections)]
+        details = tags.details(summary, *content, id="epochs", **({"open": True} if opened else {}))
+        return [details, tags.script(raw(script("memory.js", "epochs.js")))]
 
 
 def epoch_section(epoch: EpochRecord, width: int) -> dom_tag:

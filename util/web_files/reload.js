@@ -1,4 +1,4 @@
-// Loads the page again, and keeps the reader's place and what is open: new sections come above those that are read.
+// Loads the page again, and keeps the reader's place: new sections come above those that are read.
 const seconds = Number(document.currentScript.dataset.seconds);
 const REST = 3000;  // milliseconds without the reader's hand, after which the page may load again
 let touched = 0;
@@ -6,10 +6,6 @@ let touched = 0;
 const sections = () => [...document.querySelectorAll("section[id], #charts")].filter((one) => one.offsetHeight);
 
 function restore() {
-  for (const [id, open] of Object.entries(recall("opened") ?? {})) {
-    const details = document.getElementById(id);
-    if (details) details.open = open;
-  }
   const [id, top] = recall("place") ?? [];
   const section = id && document.getElementById(id);
   if (section) scrollBy({top: section.getBoundingClientRect().top - top, behavior: "instant"});
@@ -19,8 +15,6 @@ function restore() {
 function keep() {
   const section = scrollY > 0 && sections().find((one) => one.getBoundingClientRect().bottom > 0);
   remember("place", section ? [section.id, section.getBoundingClientRect().top] : null);
-  const details = [...document.querySelectorAll("details[id]")];
-  remember("opened", Object.fromEntries(details.map((one) => [one.id, one.open])));
 }
 
 // Not while the reader uses the page, nor while nobody sees it.
@@ -43,15 +37,8 @@ addEventListener("load", () => {
   const settle = (frames) => {
     const isIdle = !touched || performance.now() - touched > 1000;
     if (isIdle && restore() && frames) requestAnimationFrame(() => settle(frames - 1));
-    else listen();
+    else addEventListener("scrollend", keep);  // when the page is left is too late for its entry in the history
   };
   settle(5);
   setTimeout(reloadAtRest, 1000 * seconds);
 });
-
-// Only now: while the page is loaded, opened parts report themselves too. And not when the page is left, which is too
-// late for its entry in the history.
-function listen() {
-  addEventListener("scrollend", keep);
-  addEventListener("toggle", keep, {capture: true});
-}
