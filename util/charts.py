@@ -19,6 +19,7 @@ from .web import script, web_file
 #: Of the lines of one chart; readable on light and dark ground, and apart for most colour-blind people.
 COLOURS = ("#3b6fd4", "#d9822b", "#1a9c74", "#b5479d", "#8a8f98", "#c9423a")
 LARGEST = 1e30  # browsers compute in single precision: larger values make gaps
+FLAT = 1e-6  # values that differ by a smaller part are drawn as equal
 PADDING = 0.06  # of a chart's height, above and below the lines
 SINGLE = 60  # values that are few enough for a dot each
 
@@ -95,8 +96,10 @@ def colour(position: int) -> str:
 def limits(values: Sequence[float]) -> tuple[float, float]:
     """The ends of the y axis: around the values, and from 0 where that does not flatten them."""
     low, high = (min(values), max(values)) if values else (0.0, 1.0)
-    if low == high:
-        low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
+    size = max(abs(low), abs(high))
+    if high - low <= FLAT * size:
+        room = size / 2 if size > 1 / LARGEST else 0.5
+        low, high = low - room, high + room
     if 0 < low < 0.6 * high:
         low = 0.0
     return low - (PADDING * (high - low) if low else 0.0), high + PADDING * (high - low)
@@ -132,9 +135,12 @@ def number(value: float) -> str:
 
 
 def short(value: float) -> str:
-    """A round number beside an axis: "0.5", "20k", "1e-05"."""
+    """A round number beside an axis: "0.5", "20k", "1e-5"."""
     if abs(value) >= 1e4 and abs(value) < 1e9:
         return f"{value / 1e6:.4g}M" if abs(value) >= 1e6 else f"{value / 1e3:.4g}k"
+    if 0 < abs(value) < 1e-3:
+        power = math.floor(math.log10(abs(value)) + 1e-9)
+        return f"{value / 10.0**power:.4g}e{power}"
     return f"{value:.4g}"
 
 

@@ -55,7 +55,7 @@ def test_curves_have_values_and_images_are_enlarged_together(tmp_path: Path) -> 
         box = chart.locator(".plot").bounding_box()
         page.mouse.move(box["x"] + box["width"] * 2 / 3, box["y"] + 10)
         page.locator("[name=smoothing]").fill("0")
-        values = [float(text.split()[0]) for text in chart.locator("b").all_text_contents()]
+        values = [float(text.split(",")[0]) for text in chart.locator("b").all_text_contents()]
         assert values == [2.0, 4.0]
         assert chart.locator("small").text_content() == "images 200"
         frames = page.locator(".frame")

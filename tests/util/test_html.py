@@ -58,7 +58,8 @@ def test_the_axis_holds_all_values_and_a_few_round_numbers(values: list[float]) 
 
 
 def test_numbers_beside_an_axis_are_short() -> None:
-    assert [short(value) for value in (0.0, 0.25, 20_000.0, 1_500_000.0, 1e-5)] == ["0", "0.25", "20k", "1.5M", "1e-05"]
+    expected = ["0", "0.25", "20k", "1.5M", "1e-5", "1.5e-4"]
+    assert [short(value) for value in (0.0, 0.25, 20_000.0, 1_500_000.0, 1e-5, 0.00015)] == expected
 
 
 def test_numbers_have_about_three_digits() -> None:

@@ -47,8 +47,11 @@ function smoothed(points, weight) {
 
 function limits(values, log) {
   let low = Math.min(...values), high = Math.max(...values);
-  const size = log ? 1 : 0.5;
-  if (low === high) [low, high] = [low - size * (Math.abs(low) || 1), high + size * (Math.abs(high) || 1)];
+  const size = Math.max(Math.abs(low), Math.abs(high));
+  if (high - low <= 1e-6 * size) {
+    const room = log || size < 1e-30 ? 0.5 : size / 2;
+    [low, high] = [low - room, high + room];
+  }
   if (!log && low > 0 && low < 0.6 * high) low = 0;
   const space = PADDING * (high - low);
   return [low || log ? low - space : 0, high + space];
@@ -75,7 +78,7 @@ function logTicks(low, high) {
 function short(value) {
   const size = Math.abs(value);
   if (size >= 1e4 && size < 1e9) return size >= 1e6 ? +(value / 1e6).toPrecision(4) + "M" : +(value / 1e3).toPrecision(4) + "k";
-  return size && size < 1e-4 ? (+value.toPrecision(4)).toExponential() : String(+value.toPrecision(4));
+  return size && size < 1e-3 ? (+value.toPrecision(4)).toExponential() : String(+value.toPrecision(4));
 }
 
 function number(value) {
@@ -142,7 +145,7 @@ function point(unit, x) {
         continue;
       }
       const [atX, y] = line.points[index];
-      const smooth = line.smoothed !== line.points ? ` ~ ${number(line.smoothed[index][1])}` : "";
+      const smooth = line.smoothed !== line.points ? `, smoothed ${number(line.smoothed[index][1])}` : "";
       line.value.textContent = number(y) + smooth;
       line.dot.setAttribute("d", Number.isFinite(chart.onAxis(y)) ? `M${atX} ${chart.onAxis(y)}h0` : "");
     }

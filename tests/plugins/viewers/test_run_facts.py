@@ -130,6 +130,21 @@ def test_damaged_options_are_left_out(tmp_path: Path) -> None:
     assert "options given" not in text_of(run)
 
 
+def test_speed_and_time_left(tmp_path: Path) -> None:
+    run = make_run(tmp_path, epochs=2)
+    viewer = started(run)
+    assert "time left" not in text_of(run)  # nothing is known yet
+    run.clock.add_wait(3600)
+    run.moved(progress(1, 100))
+    viewer.epoch_ended(run, progress(1, 100))
+    page = Page(run.folder / "web" / "index.html")
+    assert "less than a minute" in page.text("span")
+    assert any("100% of the time waiting for data" in text for text in page.text("span"))
+    assert page.all("progress")[0]["value"] == "0.1250"
+    viewer.run_finished(run, None)
+    assert "time left" not in text_of(run)
+
+
 def test_times_that_are_not_known_exactly() -> None:
     times = {20: "less than a minute", 130: "about 2 min", 7800: "about 2 h 10 min", 3600 * 75: "about 3 days 3 h"}
     assert {seconds: duration(seconds) for seconds in times} == times

@@ -183,6 +183,7 @@ def test_what_a_reader_chose_stays_when_the_page_loads_again(tmp_path: Path, mon
         page.locator("#held-out [name=back]").click()
         page.locator("#held-out [type=checkbox]").check()
         page.locator("#epochs summary").click()
+        page.wait_for_selector("#epoch1")
         before = page.evaluate(f"document.querySelector('#charts').scrollIntoView(), ({state})()")
         assert json.loads(before) == ["held-out images, epoch 2", True, True, "0.8", True, 0]
         page.context.add_init_script(frames)
