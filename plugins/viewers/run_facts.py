@@ -39,7 +39,7 @@ def given_options(folder: Path) -> dict[str, str]:
     with suppress(CheckpointError):
         stored = read_stored(folder)
         if stored is not None:
-            return {name: str(stored.options.get(name)) for name in sorted(stored.given - PLACES)}
+            return {name: _text(stored.options.get(name)) for name in sorted(stored.given - PLACES)}
     return {}
 
 
@@ -88,6 +88,10 @@ def validated(history: RunHistory, best: float | None) -> dict[str, str]:
                     ", the best" if is_last else f", at the best checkpoint {values[best]:.4g} (epoch {best:g})"
                 )
     return facts
+
+
+def _text(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _count(network: nn.Module) -> str:

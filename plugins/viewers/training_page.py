@@ -39,7 +39,7 @@ class Position:
     files: Sequence[str] = ()
 
 
-@dataclass
+@dataclass(frozen=True)
 class RunDescription:
     """What tells a run apart: the options that the user gave, by name, and other facts."""
 
