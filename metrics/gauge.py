@@ -68,7 +68,7 @@ class Gauge:
     def add(self, fake: Tensor, given: Tensor, real: Tensor, *, paired: bool) -> None:
         """Take a batch; `real` may be of another number and size unless it is `paired`."""
         for name, images in (("fake", fake), ("given", given), ("real", real)):
-            self._colours[name] = self._colours.get(name, 0) + _histograms(images)
+            self._colours[name] = self._colours.get(name, 0) + histograms(images)
         self._n += len(fake)
         self._sums["change"] += _difference(fake, given)
         self._sums["needed"] += _difference(real, given) if paired else 0.0
@@ -89,7 +89,7 @@ def colour_distance(one: Tensor, other: Tensor) -> float:
     return float((shares[0] - shares[1]).abs().sum(1).mean()) / BINS
 
 
-def _histograms(images: Tensor) -> Tensor:
+def histograms(images: Tensor) -> Tensor:
     """C×BINS counts of the values of N×C×H×W images."""
     values = torch.nan_to_num(images.detach().float(), nan=-1.0)  # as files have it
     levels = ((values + 1) / 2 * BINS).clamp(0, BINS - 1).long().transpose(0, 1).flatten(1)

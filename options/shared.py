@@ -11,6 +11,7 @@ from typing import ClassVar, Literal
 import click
 
 from .fields import FolderPath, NameOf, Scope, Tag, WholeOrInf, option
+from .health import HealthOptions
 from .optimisation import OptimisationOptions, Seeded
 from .preprocess_modes import PreprocessMode
 from .ranges import CHANNELS, COUNT, ITERATION, RATIO, WEIGHT, WHOLE
@@ -269,7 +270,15 @@ class InferenceOptions(Measured):
 
 #: The owners of each command's options, in the order of `--help`; where two declare one name, the first one counts.
 OWNERS: Mapping[str, tuple[type, ...]] = {
-    "train": (ExperimentOptions, DataOptions, NetworkOptions, OptimisationOptions, TrainingOptions, ValidationOptions),
+    "train": (
+        ExperimentOptions,
+        DataOptions,
+        NetworkOptions,
+        OptimisationOptions,
+        TrainingOptions,
+        ValidationOptions,
+        HealthOptions,
+    ),
     "test": (ExperimentOptions, InferenceOptions, DataOptions, NetworkOptions),
 }
 #: The names of all shared options.

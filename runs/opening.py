@@ -33,6 +33,7 @@ from .checkpoints.compatibility import data_fingerprint, defining_options, machi
 from .checkpoints.store import CheckpointStore, check_free_space
 from .events import Events, make_viewers
 from .folder import claimed_folder
+from .health_monitor import HealthMonitor
 from .held_out import HeldOutSamples
 from .held_out_part import leave_out
 from .logs import RunLogs
@@ -120,6 +121,7 @@ def _build(resolved: ResolvedOptions, plugins: Plugins, files: OwnFiles, events:
         held_out=held_out,
         validation=validation,
         budget=budget,
+        health=HealthMonitor(run, events, paired=dataset.paired) if resolved.values["health"] else None,
     )
 
 

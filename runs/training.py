@@ -11,12 +11,13 @@ from pixlate.errors import PixlateError, StoppedEarly
 from pixlate.models.batch import Batch
 from pixlate.models.updater import Group
 from pixlate.options.shared import TrainingOptions
-from pixlate.plugins.run import Progress
+from pixlate.plugins.run import Progress, Sample
 from pixlate.util.randomness import reseed
 
 from .budget import Budget
 from .checkpoints.store import CheckpointStore, Saved
 from .events import Events
+from .health_monitor import HealthMonitor
 from .held_out import HeldOutSamples
 from .mean_losses import MeanLosses
 from .nonfinite import NonFiniteGuard
@@ -52,6 +53,7 @@ class Trainer:
         held_out: HeldOutSamples,
         validation: Validation,
         budget: Budget,
+        health: HealthMonitor | None = None,
     ) -> None:
         self.run, self.events, self.stop = run, events, stop
         self.options = options
@@ -59,7 +61,7 @@ class Trainer:
         self.loader = loader
         self.batch_size = batch_size
         self.checkpoints = checkpoints
-        self.held_out, self.validation, self.budget = held_out, validation, budget
+        self.held_out, self.validation, self.budget, self.health = held_out, validation, budget, health
         self.guard = NonFiniteGuard(run.model, str(run.model.shared.nonfinite), run.start)
         self._accumulating = False  # gradients of earlier batches are not applied yet
         self._bad_images: dict[str, str] = {}
@@ -124,18 +126,23 @@ class Trainer:
         values = {name: float(loss) for name, loss in losses.items()}
         self.events("losses_logged", run=self.run, progress=progress, losses=values)
         self.run.timing(restart=True)
+        if self.health is not None:
+            self.health.losses_logged(values)
         self.guard.check(progress, self.checkpoints)
 
     def show(self, progress: Progress, images: Mapping[str, Tensor]) -> None:
         """Show the images of the last step, and the held-out samples."""
         self.events("images_shown", run=self.run, progress=progress, images=images)
-        self.show_held_out(progress)
+        samples = self.show_held_out(progress)
+        if self.health is not None:
+            self.health.check(progress, images, samples)
 
-    def show_held_out(self, progress: Progress) -> None:
-        """Translate the held-out samples and show them."""
+    def show_held_out(self, progress: Progress) -> list[Sample]:
+        """Translate the held-out samples, show and return them."""
         samples = self.held_out.translated(self.model)
         if samples:
             self.events("samples_shown", run=self.run, progress=progress, samples=samples)
+        return samples
 
     def validate(self, progress: Progress) -> None:
         """Measure the model on held-out images, where that is due after this epoch."""

@@ -18,7 +18,7 @@ from pixlate.models.execution.device import choose_device
 from pixlate.models.updater import Group
 from pixlate.options.command.parser import build_parser
 from pixlate.options.fields import checked, options_of
-from pixlate.options.shared import DataOptions, ExperimentOptions, ModelOptions, TrainingOptions, ValidationOptions
+from pixlate.options.shared import OWNERS, ModelOptions
 from pixlate.plugins.field import Field
 from pixlate.plugins.manager import Plugins
 from pixlate.plugins.run import Progress
@@ -72,7 +72,7 @@ class ModelContract:
         """The model and its options have help, and its defaults are valid values of known options."""
         self.require(bool(self.component.help), "has no help: give register() a sentence")
         configs = [self.component.config] if self.component.config else []
-        owners = [*configs, ModelOptions, DataOptions, TrainingOptions, ValidationOptions, ExperimentOptions]
+        owners = [*configs, ModelOptions, *OWNERS["train"]]
         checked(owners, self.component.defaults, of=f"model '{self.name}'", plugins=self.plugins)
         parser = build_parser("train", self.plugins, [self.component])
         help_text = parser.get_help(parser.make_context("train", [], resilient_parsing=True))

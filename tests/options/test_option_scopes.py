@@ -21,17 +21,10 @@ from pixlate.options.command.resolve import resolve
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.options.command.stored import StoredRun, read_stored, write_stored
 from pixlate.options.fields import NameOf, OneOf, Tag, options_by_name
-from pixlate.options.shared import (
-    DataOptions,
-    ExperimentOptions,
-    InferenceOptions,
-    ModelOptions,
-    TrainingOptions,
-    ValidationOptions,
-)
+from pixlate.options.shared import OWNERS, ModelOptions
 from pixlate.runs.checkpoints.compatibility import allowed_changes
 
-SHARED = (InferenceOptions, ExperimentOptions, ModelOptions, DataOptions, TrainingOptions, ValidationOptions)
+SHARED = (*(owner for owners in OWNERS.values() for owner in owners), ModelOptions)
 #: By what happens to them, the options. The words: "train", "test" and "single" read the stored value back when
 #: training is continued, at a test, at a test with `--model test`; "load" is `pixlate.load`. Another value is refused,
 #: listed or ignored when training is continued; "contradiction": test refuses another value.
@@ -50,7 +43,7 @@ EXPECTED = {
     "train list": (
         "best_metric early_stop metric val_freq val_images "
         "accumulate augment balance batch_size beta1 beta2 cache cache_dir checkpoint_gradients clip_grad compile "
-        "deterministic device display_env display_freq display_id display_ncols display_port display_server "
+        "deterministic device display_env display_freq display_id display_ncols display_port display_server health "
         "ema_decay flip gan_mode gpu_ids html keep lambda_gp lr lr_D lr_G lr_decay_iters lr_policy lr_warmup "
         "max_bad_images memory minutes n_D_steps n_epochs n_images "
         "n_epochs_decay nonfinite num_previews num_threads on_bad_image pool_size "
