@@ -60,8 +60,8 @@ def colour_of(file: Path) -> int:
 
 
 @contextmanager
-def browser(path: Path, *, width: int = 1280, dark: bool = False) -> Iterator[Any]:
-    """The page in a headless chromium, without a network."""
+def browser(path: Path, *, width: int = 1280, dark: bool = False, scripts: bool = True) -> Iterator[Any]:
+    """The page in a headless chromium, without a network; without `scripts` as in a browser that runs none."""
     from playwright.sync_api import sync_playwright
 
     flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
@@ -69,7 +69,7 @@ def browser(path: Path, *, width: int = 1280, dark: bool = False) -> Iterator[An
         chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=flags)
         scheme = "dark" if dark else "light"
         size = {"width": width, "height": 800}
-        context = chromium.new_context(viewport=size, color_scheme=scheme, offline=True)
+        context = chromium.new_context(viewport=size, color_scheme=scheme, offline=True, java_script_enabled=scripts)
         page = context.new_page()
         page.requested = []
         page.on("request", lambda request: page.requested.append(request.url))

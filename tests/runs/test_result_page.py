@@ -7,6 +7,7 @@ from fakes import images_by_label
 from trainings import PIX2PIX, make_images, place, run, train
 
 from pixlate.runs.gallery import Gallery
+from pixlate.runs.result_page import ResultPage
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def test_it_tells_run_phase_epoch_model_and_data(page: str) -> None:
 
 
 def test_the_page_is_there_with_the_first_row(tmp_path: Path) -> None:
-    with Gallery(tmp_path / "gallery", "title") as gallery:
+    with Gallery(tmp_path / "gallery", ResultPage("title")) as gallery:
         gallery.add("one.png", images_by_label())
         assert "one_fake_B.png" in gallery.page.read_text("utf-8")
         gallery.add("two.png", images_by_label())
