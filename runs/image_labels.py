@@ -35,8 +35,8 @@ def first_pair(labels: Collection[str], *, paired: bool = True) -> tuple[str, st
 
     output = first("fake", "_B", "")
     other = first("real", "_B", "_A", "") if paired else first("real", "_A", "")
-    rest = [label for label in labels if label not in (output, other)]
-    return other or next(iter(rest), output), output or next(iter(rest), other)
+    other = other or next((label for label in labels if label != output), output)
+    return other, output or next((label for label in labels if label != other), other)
 
 
 def _real(domain: str, paired: bool) -> str:

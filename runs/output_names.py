@@ -63,7 +63,8 @@ class OutputNames:
                 return Names(f"{folder}/{stem}" if folder else stem, files)
             if "stem" not in self._fields or len(set(files.values())) < len(files):
                 raise DataError(
-                    f"--output_template {quoted(self._template)} gives two results of {quoted(path)} one name."
+                    f"--output_template {quoted(self._template)} gives results of {quoted(path)} a name that is taken: "
+                    "separate its fields, as in {stem}_{label}."
                 )
 
     def _filled(self, label: str, stem: str, folder: str) -> str:

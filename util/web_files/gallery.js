@@ -44,7 +44,7 @@
     const visible = new Set(shown);
     for (const row of rows) row.section.hidden = !visible.has(row);
     const count = (number) => number.toLocaleString("en");
-    byId("count").textContent = `${shown.length < rows.length ? `${count(shown.length)} of ` : ""}${count(rows.length)}`;
+    byId("count").textContent = `${shown.length < rows.length ? `${count(shown.length)} of ` : ""}${count(rows.length)} results`;
     byId("none").hidden = shown.length > 0;
   };
   const sort = () => {

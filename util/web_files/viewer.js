@@ -145,7 +145,7 @@ function makeViewer({first, second, next}) {
     size = images.reduce((most, image) => (image.width * image.height > most.width * most.height ? image : most));
     view.fitted ||= !before || before.width !== size.width || before.height !== size.height;
     find(".title h3").textContent = result.name;
-    find(".metrics").textContent = [...result.section.querySelectorAll("h2 small")].map((one) => one.textContent).join(" ");
+    find(".metrics").textContent = [...result.section.querySelectorAll("h2 small")].map((one) => one.textContent).join(" · ");
     const {position, count} = next(result, 0);
     find(".place").textContent = `${position + 1} of ${count.toLocaleString("en")}`;
     setMode(view.mode);
