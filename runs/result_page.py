@@ -106,7 +106,7 @@ class ResultPage:
         links = [tags.a(visible(text), href=address(path)) for text, path in self.links.items()]
         body = [tags.p(*links, cls="links")] if links else []
         if rows:
-            tools = tags.script(raw(script("viewer.js", "gallery.js")))
+            tools = tags.script(raw(script("movable.js", "viewer.js", "gallery.js")))
             body += [self._legend(labels), raw(web_file("gallery.html")), results, tools]
         facts = {**self.facts, "inputs": f"{len(rows):,}"}
         width = content_width((len(row.labels) for row in rows), self.width)
