@@ -50,6 +50,12 @@ class BaseDataset(ABC, Dataset[Item], Generic[Config]):
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.describe()}>"
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the content, the fields, and a few samples."""
+        from .showing import html_of  # only in notebooks
+
+        return html_of(self)
+
     @cached_property
     def root(self) -> Path:
         """The folder that `--dataroot` names. Raises OptionError if none is named, DataError if it does not exist."""

@@ -18,6 +18,7 @@ from pixlate.data.reading import DEFAULT, Reading
 from pixlate.data.value_range import ValueRange
 from pixlate.models.base import BaseModel
 from pixlate.plugins.field import Field
+from pixlate.util.notebook import card
 from pixlate.util.sizes import SideRule
 
 from .conversion import opened, to_output, to_tensor
@@ -58,6 +59,20 @@ class Translator:
             f"Translator({self._source!r}, {type(self.model).__name__}, netG={shared.netG!r}, "
             f"direction={self._direction!r}, device='{self.model.device}')"
         )
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        shared = self.model.shared
+        weights = sum(parameter.numel() for net in self.model.networks.values() for parameter in net.parameters())
+        facts = {
+            "source": self._source or "a model",
+            "model": f"{type(self.model).__name__}, {shared.netG}, {weights:,} parameters",
+            "channels": f"{shared.input_nc} to {shared.output_nc}",
+            "direction": self._direction,
+            "device": self.model.device,
+            "use": "translate(image), of a PIL image, an array, a file, or a list of these",
+        }
+        return card("Translator", facts)
 
     @overload
     def __call__(self, image: Image.Image | StrPath, *, name: str = "", **others: Any) -> Image.Image: ...

@@ -74,8 +74,8 @@ class EfficientNetLite0(FeatureNetwork):
 
     name = "efflite0"
     SIDE: ClassVar[int] = 224
-    #: The block of `maps`: 40 channels of 28 × 28. Of all blocks, on photographs, its self-similarities tell changes of
-    #: content from changes of colour best.
+    #: The block of `maps`: 40 channels of 28 × 28. On photographs, the self-similarities of the blocks 2 to 14 tell
+    #: changes of content from changes of colour about equally well, see docs/evaluation.md.
     STRUCTURE: ClassVar[int] = 3
 
     def __init__(self, context: MetricContext) -> None:

@@ -36,6 +36,11 @@ def truth_of(images: Mapping[str, Tensor]) -> Tensor:
     return images[label]
 
 
+def has_output(images: Mapping[str, Tensor]) -> bool:
+    """Whether there are images that `output_of` finds."""
+    return _label(images, "fake") is not None
+
+
 def has_input(images: Mapping[str, Tensor]) -> bool:
     """Whether there are images that `input_of` finds."""
     return _label(images, *INPUTS) is not None

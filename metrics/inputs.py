@@ -49,7 +49,7 @@ class Change(InputMetric):
 
 
 class Structure(InputMetric):
-    """The distance of the self-similarities of features (Tumanyan et al. 2022, Eq. 5 and 6), from 0 to 2.
+    """The distance of the self-similarities of features (Tumanyan et al. 2022), from 0 to 2.
 
     S_ij is the cosine of the features at the places i and j of one image, and the value is the root mean square of
     S(output) - S(input). Which places resemble each other depends on the layout and hardly on colours. The features are

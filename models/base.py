@@ -28,7 +28,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from fractions import Fraction
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor
@@ -40,6 +40,7 @@ from pixlate.plugins.run import Progress
 from .batch import Batch, StepResult, generators, swapped, to_device
 from .builder import Config, ModelBuilder
 from .context import ModelContext
+from .gradient_shares import GradientShares
 from .lr_policies import LearningRate, schedule_of
 from .optimizers import load_optimizer
 from .updater import Group, Updater
@@ -71,6 +72,7 @@ class BaseModel(ModelBuilder[Config], ABC):
                 context.load("lr_policy"), schedule_of(shared), self.watched_losses, self.device
             )
         # Steps of the run so far; accumulated batches count as one.
+        self.gradient_shares = GradientShares()
         self._steps = 0
         self._updated: set[str] = set()  # the optimizers that were updated in this step
         self._prepared = False
@@ -126,6 +128,13 @@ class BaseModel(ModelBuilder[Config], ABC):
     def load_extra_state(self, state: dict[str, Any]) -> None:
         """Restore what `extra_state` returned."""
 
+    def objective(self, terms: Mapping[str, Tensor]) -> Tensor:
+        """The sum of the terms of an objective, by name; now and then their shares in its gradient are measured."""
+        if not self.execution.compiled:  # compiled code frees what a second backward pass needs
+            scaled = {name: self.updater.scaler.scale(term) for name, term in terms.items()}
+            self.gradient_shares.measure(self.optimizers.values(), scaled)
+        return cast(Tensor, sum(terms.values()))
+
     def update(self, names: str | Sequence[str], loss: Tensor) -> None:
         """Backpropagate a loss and update the weights of one optimizer, or of several that share the loss."""
         names = [names] if isinstance(names, str) else names
@@ -154,6 +163,7 @@ class BaseModel(ModelBuilder[Config], ABC):
         self.updater.group = group or Group()
         result = self.step(batch).detach()
         self.updater.step_ended()
+        self.gradient_shares.step_ended()
         if self.updater.group.last:  # the weights change only with the last batch of a group
             self._update_averages()
             self._steps += 1

@@ -70,7 +70,6 @@ class CycleGAN(BaseModel[CycleGANConfig]):
         if identity:  # G should map an image of its target domain to itself (section 5.2, L_identity)
             loss_idt_A = lambda_B * lambda_idt * l1_loss(identity["idt_A"], real_B)  # ||G_A(B) - B||
             loss_idt_B = lambda_A * lambda_idt * l1_loss(identity["idt_B"], real_A)  # ||G_B(A) - A||
-        objective = loss_G_A + loss_G_B + loss_cycle_A + loss_cycle_B + loss_idt_A + loss_idt_B
         images = (
             {"real_A": real_A, "fake_B": fake_B, "rec_A": rec_A}
             | {name: image for name, image in identity.items() if name == "idt_B"}
@@ -80,7 +79,10 @@ class CycleGAN(BaseModel[CycleGANConfig]):
         structure = {"structure_A": (real_A, fake_B), "structure_B": (real_B, fake_A)}
         extra = structure_losses(self.config.lambda_structure, structure)
         extra |= self.extra_generator_losses(batch, images)
-        self.update("G", sum(extra.values(), start=objective))
+        adversarial = {"G_A": loss_G_A, "G_B": loss_G_B}
+        cycle = {"cycle_A": loss_cycle_A, "cycle_B": loss_cycle_B}
+        identity_losses = {"idt_A": loss_idt_A, "idt_B": loss_idt_B}
+        self.update("G", self.objective(adversarial | cycle | identity_losses | extra))
 
         # The discriminators see a history of generated images, not the newest alone (section 4).
         loss_D_A, objective_A = self._discriminate(self.D_A, real_B, self.fake_B_pool.query(fake_B))

@@ -65,12 +65,12 @@ class Pix2Pix(BaseModel[Pix2PixConfig]):
             G_GAN = self.loss_GAN.generator(self.D(torch.cat([x, G_x], 1)))
         G_L1 = self.config.lambda_L1 * self._pixel_loss(G_x, y, batch)
         images = {"real_A": x, "fake_B": G_x, "real_B": y}
-        extra = structure_losses(self.config.lambda_structure, {"G_structure": (x, G_x)})
-        extra |= self.extra_generator_losses(batch, images)
-        self.update("G", sum(extra.values(), start=G_GAN + G_L1))
+        terms = {"G_GAN": G_GAN, "G_CE" if self.cross_entropy else "G_L1": G_L1}
+        terms |= structure_losses(self.config.lambda_structure, {"G_structure": (x, G_x)})
+        terms |= self.extra_generator_losses(batch, images)
+        self.update("G", self.objective(terms))
 
-        pixel_loss = {"G_CE" if self.cross_entropy else "G_L1": G_L1}
-        return StepResult({"G_GAN": G_GAN, **pixel_loss, **extra, "D_real": D_real, "D_fake": D_fake}, images)
+        return StepResult({**terms, "D_real": D_real, "D_fake": D_fake}, images)
 
     def translation(self, batch: Batch) -> dict[str, Tensor]:
         x, G_x = batch["A"], self.G(batch["A"])

@@ -1,7 +1,7 @@
 """The structure loss: outputs keep the edges of their inputs, whatever their colours.
 
 The gradient-consistency loss of Hiasa et al., Cross-Modality Image Synthesis from Unpaired Data Using CycleGAN (SASHIMI
-2018, arXiv:1803.06629, Eq. 1 and 2), of the input x and the output G(x), both as the mean of their channels:
+2018, arXiv:1803.06629), of the input x and the output G(x), both as the mean of their channels:
 
     GC = 1/2 (NCC(d_h x, d_h G(x)) + NCC(d_v x, d_v G(x)))      L_structure = 1 - GC
 

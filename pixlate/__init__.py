@@ -18,33 +18,51 @@ if not (_FOLDER / "models").is_dir():  # a source tree: sub-packages lie beside 
 from pixlate.util.lazy import lazy_exports  # noqa: E402  # needs the path above
 
 if TYPE_CHECKING:
-    from pixlate.api import create_dataset, create_discriminator, create_generator, create_model, load
+    from pixlate.api import (
+        create_dataset,
+        create_discriminator,
+        create_generator,
+        create_model,
+        evaluate,
+        load,
+        open_run,
+    )
     from pixlate.data.transforms import preprocess
     from pixlate.default_plugins import forget_plugins, get_plugins
     from pixlate.inference.translator import Translator
+    from pixlate.runs.evaluation import Evaluation
+    from pixlate.runs.record import RunRecord
 
 _MODULES = {
+    "Evaluation": "pixlate.runs.evaluation",
+    "RunRecord": "pixlate.runs.record",
     "Translator": "pixlate.inference.translator",
     "create_dataset": "pixlate.api",
     "create_discriminator": "pixlate.api",
     "create_generator": "pixlate.api",
     "create_model": "pixlate.api",
+    "evaluate": "pixlate.api",
     "forget_plugins": "pixlate.default_plugins",
     "get_plugins": "pixlate.default_plugins",
     "load": "pixlate.api",
+    "open_run": "pixlate.api",
     "preprocess": "pixlate.data.transforms",
 }
 
 __all__ = [
+    "Evaluation",
+    "RunRecord",
     "Translator",
     "__version__",
     "create_dataset",
     "create_discriminator",
     "create_generator",
     "create_model",
+    "evaluate",
     "forget_plugins",
     "get_plugins",
     "load",
+    "open_run",
     "preprocess",
 ]
 

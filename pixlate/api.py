@@ -1,6 +1,6 @@
 """The public functions. They look up names in the default plugins, unless other plugins are passed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +9,21 @@ from torch import nn
 
 from pixlate.data import create as data
 from pixlate.data.base import BaseDataset
-from pixlate.errors import OptionError
+from pixlate.errors import CheckpointError, OptionError
 from pixlate.inference.loading import load_translator
 from pixlate.inference.translator import Translator
 from pixlate.models import create as models
 from pixlate.models.base import BaseModel
 from pixlate.models.execution.device import choose_device
 from pixlate.models.networks.init import initialise
+from pixlate.plugins.commands.measuring import asked_for, test_of
+from pixlate.plugins.commands.runs import higher_is_better
 from pixlate.plugins.field import Field
 from pixlate.plugins.manager import Plugins
+from pixlate.runs import evaluation
+from pixlate.runs.evaluation import Evaluation
+from pixlate.runs.record import RunRecord
+from pixlate.util.text import quoted
 
 from .default_plugins import get_plugins
 
@@ -138,6 +144,49 @@ def load(
     OptionError for a direction in which the model does not translate.
     """
     return load_translator(plugins or get_plugins(), run, epoch=epoch, device=device, direction=direction)
+
+
+def open_run(run: str | Path, *, plugins: Plugins | None = None) -> RunRecord:
+    """A stored run as an object: its options, metrics, curves and newest held-out images, which a notebook shows.
+
+    - run: a run's folder, or the name of one in ./checkpoints.
+
+    Raises CheckpointError where there is no run.
+    """
+    path = Path(run).expanduser()
+    folder = path if path.is_dir() else Path("checkpoints") / path
+    if not folder.is_dir():
+        raise CheckpointError(f"there is no run folder {quoted(path)}, and no run of this name in ./checkpoints.")
+    return RunRecord(folder, higher_is_better(plugins or get_plugins()))
+
+
+def evaluate(
+    run: str | Path,
+    *,
+    metrics: Sequence[str] = (),
+    protocol: str = "",
+    phase: str = "",
+    epoch: str | int = "latest",
+    images: int | None = None,
+    dataroot: str | Path = "",
+    device: str = "auto",
+    plugins: Plugins | None = None,
+) -> Evaluation:
+    """Measure how good a run is, as `pixlate evaluate` does.
+
+    - run: a run's folder, or the name of one in ./checkpoints.
+    - metrics: their names, in place of the protocol's; protocol: "pairs", "labels", "sets", "inception", "colours", or
+      a TOML file; without either, the data chooses.
+    - phase: of the data; empty for test, or val where there is no test. epoch: the checkpoint's tag.
+    - images: at most so many; dataroot: other data than that of the training.
+
+    Raises OptionError for metrics that do not fit the data or are not installed, and what loading a run raises.
+    """
+    plugins = plugins or get_plugins()
+    asked = {"protocol": protocol, "metrics": tuple(metrics), "phase": phase, "epoch": str(epoch), "images": images}
+    given = {**asked, "dataroot": str(dataroot), "device": device, "weights": (), "files": ()}
+    chosen, weights = asked_for(plugins, given)
+    return evaluation.evaluate(test_of(plugins, str(run), chosen, given), plugins, chosen, weights)
 
 
 def _check_counts(**counts: int) -> None:

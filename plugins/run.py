@@ -102,6 +102,10 @@ class RunModel(Protocol):
     def optimizers(self) -> Mapping[str, Optimizer]:
         """The optimizers by name."""
 
+    @property
+    def execution(self) -> object:
+        """How the networks are executed; its text names device and precision: "the CPU in bfloat16, 2 threads"."""
+
     def translate(self, batch: Mapping[str, Any]) -> Mapping[str, Tensor]:
         """The images that a test shows for a batch, by label; changes no state, no buffer and no random generator."""
 

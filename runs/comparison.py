@@ -7,18 +7,24 @@ from typing import Any
 
 from dominate import tags
 from dominate.dom_tag import dom_tag
+from dominate.util import raw
 
 from pixlate.metrics.base import described
 from pixlate.metrics.protocol import Protocol
-from pixlate.util.charts import colour, overlaid
+from pixlate.util.charts import Chart, Line, chart_style, charts
+from pixlate.util.curves import Curve
 from pixlate.util.html import page, save_page, visible
 from pixlate.util.image_io import ImageArray, data_address
+from pixlate.util.text import counted
+from pixlate.util.web import script, web_file
 
 from .evaluation import Evaluation
 from .overview import LOSSES, VALIDATION, Summary, differences, read_records
+from .verdict import verdicts
 
 COLUMN = 260  # pixels of an image's column
-MAX_POINTS = 400  # of a curve
+WIDTH = 1720  # pixels of the page's content on large screens
+VALIDATED = "validation: "  # the beginning of the titles of charts of validations
 
 Shown = Mapping[str, ImageArray]
 
@@ -32,23 +38,36 @@ class ComparedRun:
     images: dict[str, Shown] = field(default_factory=dict)
 
 
-def save_comparison(runs: Sequence[ComparedRun], protocol: Protocol, path: Path) -> None:
-    """Write the page, one file with its images. Raises DataError where it cannot be written."""
+def save_comparison(
+    runs: Sequence[ComparedRun], protocol: Protocol, higher_is_better: Mapping[str, bool], path: Path
+) -> dict[str, str]:
+    """Write the page, one file with its images; returns which run is better, a sentence for each metric.
+
+    - higher_is_better: of metrics by name; smaller values are better for others.
+
+    Raises DataError where it cannot be written.
+    """
     facts = {"runs": ", ".join(run.summary.name for run in runs), "protocol": protocol.digest}
     facts |= {"metrics": ", ".join(protocol.metrics), "checkpoint": protocol.epoch}
-    legend = tags.p(
-        *(tags.b(f" ● {visible(run.summary.name)} ", style=f"color: {colour(i)}") for i, run in enumerate(runs))
-    )
-    charts = tags.div(*_charts(runs), cls="charts")
-    body = [_metrics(runs), _options(runs), tags.section(tags.h2("Curves"), legend, charts), *_images(runs)]
-    title = f"Comparison of {len(runs)} runs"
-    save_page(page(title, title, facts, *body, width=max(860, COLUMN * (len(runs) + 2))), path)
+    measured = {run.summary.name: run.evaluation for run in runs if run.evaluation is not None}
+    found = verdicts(measured, higher_is_better)
+    images = [*_images(runs), tags.script(raw(script("zoom.js")))]
+    body = [*_verdicts(found), _options(runs), _metrics(measured), *_charts(runs), *images]
+    title = f"Comparison of {counted(len(runs), 'run')}"
+    document = page(title, title, facts, *body, width=max(WIDTH, COLUMN * (len(runs) + 2)))
+    document.head.add(chart_style(), tags.style(raw(web_file("tables.css"))))
+    save_page(document, path)
+    return found
 
 
-def _metrics(runs: Sequence[ComparedRun]) -> dom_tag:
-    measured = {run.summary.name: run.evaluation.metrics for run in runs if run.evaluation is not None}
-    names = list(dict.fromkeys(name for metrics in measured.values() for name in metrics))
-    each = measured.values()
+def _verdicts(found: Mapping[str, str]) -> list[dom_tag]:
+    sentences = [tags.li(tags.b(visible(metric)), visible(sentence)) for metric, sentence in found.items()]
+    return [tags.section(tags.h2("Which is better"), tags.ul(sentences, cls="verdicts"))] if sentences else []
+
+
+def _metrics(measured: Mapping[str, Evaluation]) -> dom_tag:
+    names = list(dict.fromkeys(name for each in measured.values() for name in each.metrics))
+    each = [evaluation.metrics for evaluation in measured.values()]
     rows = [(name, *(described(found[name]) if name in found else "" for found in each)) for name in names]
     return tags.section(tags.h2("Metrics"), _table(("metric", *measured), rows))
 
@@ -63,16 +82,24 @@ def _options(runs: Sequence[ComparedRun]) -> dom_tag:
 
 def _charts(runs: Sequence[ComparedRun]) -> list[dom_tag]:
     """A chart for each metric of validations and each loss that any of the runs has."""
-    curves: dict[str, dict[str, list[tuple[float, float]]]] = {}
-    for file, key, prefix in ((VALIDATION, "metrics", "validation: "), (LOSSES, "losses", "")):
+    curves: dict[str, dict[str, Curve]] = {}
+    for file, key, prefix in ((VALIDATION, "metrics", VALIDATED), (LOSSES, "losses", "")):
         for run in runs:
-            for record in _thinned(read_records(run.summary.folder / file)):
+            for record in read_records(run.summary.folder / file):
                 for name, value in _numbers(record.get(key)).items():
-                    points = curves.setdefault(f"{prefix}{name}", {}).setdefault(run.summary.name, [])
-                    points.append((float(_numbers(record).get("images", 0)), value))
+                    curve = curves.setdefault(f"{prefix}{name}", {}).setdefault(run.summary.name, Curve())
+                    curve.add(float(_numbers(record).get("images", 0)), value)
     # Every run has a place in every chart, so that its colour is the same.
     names = [run.summary.name for run in runs]
-    return [overlaid(title, {name: found.get(name, []) for name in names}, "images") for title, found in curves.items()]
+    shown = [
+        Chart(title, [_line(name, found.get(name), measured=title.startswith(VALIDATED)) for name in names], "images")
+        for title, found in curves.items()
+    ]
+    return [charts(shown)] if shown else []
+
+
+def _line(name: str, curve: Curve | None, *, measured: bool) -> Line:
+    return Line(name, curve.points(), curve.last, measured) if curve is not None else Line(name, [])
 
 
 def _images(runs: Sequence[ComparedRun]) -> list[dom_tag]:
@@ -86,7 +113,7 @@ def _images(runs: Sequence[ComparedRun]) -> list[dom_tag]:
         columns += [(run.summary.name, _first(images, "fake_B", "fake")) for run, images in shown]
         columns += [("ground truth", _first(first, "real_B"))]
         figures = [_figure(label, image) for label, image in columns if image is not None]
-        row = tags.div(*figures, cls="row", style=f"--columns: {len(figures)}; --width: {COLUMN}px")
+        row = tags.div(*figures, cls="row zoomed-together", style=f"--columns: {len(figures)}; --width: {COLUMN}px")
         sections.append(tags.section(tags.h2(visible(name)), row))
     return sections
 
@@ -95,7 +122,7 @@ def _figure(label: str, image: ImageArray) -> dom_tag:
     height, width = image.shape[:2]
     address = data_address(image)
     shown = tags.img(src=address, alt=visible(label), width=width, height=height, loading="lazy")
-    return tags.figure(shown, tags.figcaption(visible(label)))
+    return tags.figure(tags.span(shown, cls="frame"), tags.figcaption(visible(label)))
 
 
 def _first(images: Shown, *beginnings: str) -> ImageArray | None:
@@ -104,15 +131,10 @@ def _first(images: Shown, *beginnings: str) -> ImageArray | None:
 
 
 def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> dom_tag:
-    style = "text-align: left; padding: 4px 14px 4px 0; vertical-align: top"
-    table = tags.table(tags.tr(*(tags.th(visible(heading), style=style) for heading in headings)))
+    table = tags.table(tags.tr(*(tags.th(visible(heading)) for heading in headings)))
     for row in rows:
-        table.add(tags.tr(*(tags.td(visible(cell), style=style) for cell in row)))
-    return table
-
-
-def _thinned(records: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-    return records[:: max(1, len(records) // MAX_POINTS)]
+        table.add(tags.tr(*(tags.td(visible(cell)) for cell in row)))
+    return tags.div(table, cls="wide")
 
 
 def _numbers(values: Any) -> dict[str, float]:

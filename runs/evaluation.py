@@ -15,13 +15,15 @@ from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.plugins.field import Field
 from pixlate.plugins.manager import Plugins
 from pixlate.util.image_io import ImageArray, to_saved_image
+from pixlate.util.notebook import card, table
+from pixlate.util.text import counted, listed, quoted
 
 from .floor_images import PHASE, floor_images
 from .measuring import Measurement
 from .testing import Tester
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
     """What was measured of one run.
 
@@ -40,6 +42,20 @@ class Evaluation:
     metrics: Mapping[str, Measured]
     translated: Translated | None = None
     advice: str = ""
+
+    def __repr__(self) -> str:
+        values = [f"{name} {measured.value:.4g}" for name, measured in self.metrics.items()]
+        images = counted(len(self.images), "image")
+        return f"<evaluation of {quoted(self.run)}: {listed(values)}; {images} of {self.phase}, {self.protocol.digest}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a table of the metrics."""
+        facts = {"data": f"{self.phase}; {self.data}", "checkpoint": self.protocol.epoch}
+        facts["protocol"] = f"{self.protocol.digest} {self.protocol.name}".strip()
+        columns = ["metric", "value", "95 % interval", "images", "noise floor"]
+        shown = 5 if any(measured.floor is not None for measured in self.metrics.values()) else 4  # pairs have no floor
+        rows = [(name, *_cells(measured))[:shown] for name, measured in self.metrics.items()]
+        return card(f"Evaluation of {self.run}", facts, table(columns[:shown], rows))
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -109,6 +125,14 @@ def evaluate(
         translated,
         translated.sentence(resolved.values) if translated else "",
     )
+
+
+def _cells(measured: Measured) -> tuple[str, str, str, str]:
+    """Value, interval, number of images and noise floor, as texts."""
+    known = measured.low is not None and measured.high is not None
+    interval = f"{measured.low:.4g} to {measured.high:.4g}" if known else ""
+    floor = f"{measured.floor:.4g}" if measured.floor is not None else ""
+    return f"{measured.value:.4g}", interval, str(measured.n), floor
 
 
 def _fitting(tester: Tester, field: Field) -> Protocol:

@@ -132,7 +132,7 @@ def dataset_of_phase(resolved: ResolvedOptions, phase: str, readers: Iterable[Co
     except PixlateError:
         return None
     except Exception as error:  # the data set may be a plugin's
-        log.warning(f"Held-out images of the phase '{phase}' are not shown: {one_line(error)}.")
+        log.warning(f"Images of the phase '{phase}' are left out: {one_line(error)}.")
         return None
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from pixlate.errors import OptionError
 from pixlate.metrics.base import Measured, Metric, MetricContext
 from pixlate.metrics.gauge import Gauge, Translated
-from pixlate.metrics.images import has_input, has_truth, input_of, output_of, truth_of
+from pixlate.metrics.images import has_input, has_output, has_truth, input_of, output_of, truth_of
 from pixlate.metrics.inputs import comparable
 from pixlate.models.batch import Batch
 from pixlate.plugins.field import Field
@@ -87,7 +87,7 @@ class Measurement:
         return self._gauge.result() if self._gauge else None
 
     def _add_to_gauge(self, images: Mapping[str, Tensor], real: Tensor | None) -> None:
-        if self._gauge is None or real is None or not has_input(images):
+        if self._gauge is None or real is None or not (has_input(images) and has_output(images)):
             return
         fake, given = output_of(images), input_of(images)
         if fake.shape == given.shape and real.shape[1] == fake.shape[1]:

@@ -1,6 +1,7 @@
 """What is known of the runs in a folder, from their files alone: options, position, metrics, and how runs differ."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -8,20 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from pixlate.errors import CheckpointError, DataError
-from pixlate.options.command.stored import read_stored
+from pixlate.options.command.stored import PLACES, read_stored
+from pixlate.util.files import is_running
 from pixlate.util.foreign import foreign, open_file
+from pixlate.util.locks import holder
 from pixlate.util.text import quoted
+
+from .folder import LOCK
 
 VALIDATION, LOSSES = "validation.jsonl", "losses.jsonl"  # in a run's folder: a line for each
 TAIL = 1 << 16  # bytes at the end of a log that are read for its last line
 MAX_LOG = 1 << 26  # bytes of a log that are read
-GIVEN = ("command line", "config file")  # sources of options that the user chose
-#: Options that say where a run is, not what it is.
-PLACES = frozenset(
-    {"name", "checkpoints_dir", "continue_train", "overwrite", "resume", "epoch_count", "epoch", "load_iter", "suffix"}
-    | {"device", "gpu_ids", "num_threads", "cache", "cache_dir", "verbose", "display_id", "display_port", "display_env"}
-    | {"print_freq", "display_freq", "html", "results_dir", "memory", "display_server", "display_ncols"}
-)
 
 
 @dataclass(frozen=True)
@@ -33,6 +31,7 @@ class Summary:
     - epoch, n_epochs: the last epoch whose losses were logged, and the last of the schedule; images: seen until then.
     - metrics: the last of each metric of its validations; best: the best, with the epoch of it.
     - changed: when its logs were last written, in seconds since 1970.
+    - state: "training", "finished" or "stopped"; empty where it is not known.
     """
 
     name: str
@@ -46,6 +45,7 @@ class Summary:
     metrics: Mapping[str, float] | None = None
     best: Mapping[str, tuple[float, int]] | None = None
     changed: float = 0.0
+    state: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -88,14 +88,23 @@ def summary(folder: Path, higher_is_better: Mapping[str, bool]) -> Summary | Non
         folder.name,
         folder,
         options,
-        frozenset(name for name, source in stored.sources.items() if source in GIVEN),
+        stored.given,
         epoch=_whole(last.get("epoch")),
         n_epochs=n_epochs,
         images=_whole(last.get("images")),
         metrics=_values(validations[-1]) if validations else {},
         best=_best(validations, higher_is_better),
         changed=max((path.stat().st_mtime for path in logs), default=folder.stat().st_mtime),
+        state=_state(folder, n_epochs),
     )
+
+
+def _state(folder: Path, n_epochs: int) -> str:
+    process = holder(folder / LOCK)
+    # On other systems the number does not tell whether the process is running.
+    if os.name == "posix" and process.isdigit() and is_running(process):
+        return "training"
+    return "finished" if any(folder.glob(f"{n_epochs}_net_*.pth")) else "stopped"
 
 
 def differences(runs: Sequence[Summary]) -> dict[str, list[Any]]:

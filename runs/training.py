@@ -26,6 +26,7 @@ from .validation import Validation
 
 log = logging.getLogger(__name__)
 
+SHARES_FREQ = 100  # steps, at least, between two measurements of the gradients' shares: each costs two to six steps
 RANK = 0  # of this process in a distributed run: part of the seed of every step, so that ranks draw different numbers
 
 
@@ -97,6 +98,8 @@ class Trainer:
             self._use_length(progress)
         self.events("step_started", run=self.run, progress=progress)
         self.model.start_step(progress)
+        if self._shares_are_due(progress):
+            self.model.gradient_shares.request()
         reseed(self.model.shared.seed, "step", progress.images, RANK)
 
     def end_step(self, progress: Progress, batch: Batch, group: Group, losses: Mapping[str, Tensor]) -> Progress:
@@ -108,6 +111,8 @@ class Trainer:
         self._last_losses = losses
         self.guard.step_ended(batch)
         self.run.progress = progress
+        if shares := self.model.gradient_shares.take():
+            self.run.report({f"share_{name}": share for name, share in shares.items()})
         self._report_bad_images()
         self.events("step_ended", run=self.run, progress=progress)
         self._report_saves(self.checkpoints.finished())
@@ -192,6 +197,11 @@ class Trainer:
         self.loader.close()
         self.checkpoints.close()
         self._report_saves(self.checkpoints.finished())
+
+    def _shares_are_due(self, progress: Progress) -> bool:
+        """Whether to measure the gradients' shares: a function of the position, which is the same in a resumed run."""
+        frequency = max(self.options.display_freq, SHARES_FREQ * self.batch_size)
+        return progress.images >= frequency and progress.images % frequency < self.batch_size
 
     def _use_length(self, progress: Progress) -> None:
         """Train on with the length that `--minutes` has fixed.

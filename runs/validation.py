@@ -105,10 +105,12 @@ class Validation:
         run.report({f"val_{name}": value for name, value in measured.items()})
         record = run.open_log(VALIDATION)
         history = [values[self._best_by] for values in measured_before(record.path) if self._best_by in values]
-        record.write(json.dumps({"epoch": progress.epoch, "images": progress.images, "metrics": measured}))
         history.append(measured[self._best_by])
         best = self._best_of(history)
-        if best == len(history) - 1:
+        is_best = best == len(history) - 1
+        position = {"epoch": progress.epoch, "images": progress.images}
+        record.write(json.dumps({**position, "metrics": measured, "best": is_best}))
+        if is_best:
             run.save(BEST)
         since = len(history) - 1 - best if best is not None else 0
         if self.options.early_stop and since >= self.options.early_stop:

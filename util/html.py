@@ -17,7 +17,7 @@ from dominate.dom_tag import dom_tag
 from dominate.util import raw
 
 from .files import write_whole
-from .web import web_file
+from .web import script, web_file
 
 MIN_WIDTH = 860  # pixels of a page's content
 GAP, MARGINS = 14, 90  # pixels between images and around them, as in the style sheet
@@ -69,7 +69,7 @@ def page(
     )
     if refresh:
         fallback = tags.noscript(tags.meta(http_equiv="refresh", content=str(refresh)))
-        reload = tags.script(raw(web_file("reload.js")), data_seconds=str(refresh))
+        reload = tags.script(raw(script("memory.js", "reload.js")), data_seconds=str(refresh))
         document.head.add(fallback, reload)
     items = [tags.li(tags.span(visible(name)), visible(value)) for name, value in facts.items()]
     document.body["style"] = f"--page: {width}px"

@@ -51,7 +51,7 @@ def acquire(path: Path, *, timeout: float = 0.1) -> FileLock | None:
     try:
         lock.acquire()
     except Timeout:
-        raise InUseError(str((lock.pid if soft else _holder(path)) or "unknown")) from None
+        raise InUseError(str((lock.pid if soft else holder(path)) or "unknown")) from None
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise cannot_write(path, error) from error
@@ -91,8 +91,8 @@ def _note_process(descriptor: int) -> None:
         os.write(descriptor, f" {os.getpid()}\n".encode())
 
 
-def _holder(path: Path) -> str:
-    """The number of the process that holds the lock, from the lock file; empty where that cannot be read."""
+def holder(path: Path) -> str:
+    """The number of the process that held the lock last, from the lock file; empty where that cannot be read."""
     try:
         with path.open("rb") as file:
             file.seek(1)

@@ -47,7 +47,8 @@ class BicycleGAN(BaseModel[BicycleGANConfig]):
             G_GAN2 = self.config.lambda_GAN2 * self.loss_GAN.generator(self.D2(torch.cat([A, fake_random], 1)))
         G_L1 = self.config.lambda_L1 * l1_loss(fake_encoded, B)
         KL = self.config.lambda_kl * 0.5 * (mu.square() + logvar.exp() - 1 - logvar).sum(1).mean()
-        self.update(("G", "E"), G_GAN + G_GAN2 + G_L1 + KL)
+        terms = {"G_GAN": G_GAN, "G_GAN2": G_GAN2, "G_L1": G_L1, "KL": KL}
+        self.update(("G", "E"), self.objective(terms))
 
         # cLR-GAN (Eq. 5): G alone learns to keep the code in its output; E must not hide it there (section 3.4).
         with frozen(self.E):
@@ -58,7 +59,7 @@ class BicycleGAN(BaseModel[BicycleGANConfig]):
         loss_D2, objective_D2 = self._discriminate(self.D2, A, B, fake_random)
         self.update("D", objective_D + objective_D2)
 
-        losses = {"G_GAN": G_GAN, "G_GAN2": G_GAN2, "G_L1": G_L1, "KL": KL, "z": z, "D": loss_D, "D2": loss_D2}
+        losses = {**terms, "z": z, "D": loss_D, "D2": loss_D2}
         images = {"real_A": A, "fake_B": fake_random, "fake_B_encoded": fake_encoded, "real_B": B}
         return StepResult(losses, images)
 

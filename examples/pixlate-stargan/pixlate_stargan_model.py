@@ -62,7 +62,7 @@ class StarGAN(BaseModel[StarGANConfig]):
             G_src = self.loss_src.generator(src_fake)
             G_cls = self.config.lambda_cls * cross_entropy(cls_fake, c)  # Eq. 3
             G_rec = self.config.lambda_rec * l1_loss(rec, x)  # Eq. 4
-            self.update("G", G_src + G_cls + G_rec)
+            self.update("G", self.objective({"G_src": G_src, "G_cls": G_cls, "G_rec": G_rec}))
 
         losses = {"D_src": D_src, "D_cls": D_cls, "G_src": G_src, "G_cls": G_cls, "G_rec": G_rec}
         return StepResult(losses, {"real_A": x, "fake": fake, "rec_A": rec})

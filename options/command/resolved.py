@@ -78,7 +78,11 @@ class ResolvedOptions:
         origins = {
             option: {"name": component.name, **_origin(component)} for option, component in self.components.items()
         }
-        return StoredRun(dict(self.values), dict(self.sources), origins, self.plugin_files, environment)
+        sources = dict(self.sources)
+        if self.stored is not None:  # what was given when the run was started stays given
+            stored = (name for name, source in self.sources.items() if source == "stored run")
+            sources |= {name: self.stored.sources.get(name, "stored run") for name in stored}
+        return StoredRun(dict(self.values), sources, origins, self.plugin_files, environment)
 
 
 def _origin(component: Component) -> dict[str, str]:

@@ -15,6 +15,13 @@ from pixlate.util.text import quoted
 
 FILE = "options.json"
 FORMAT = 1  # the version of its layout
+GIVEN = ("command line", "config file")  # sources of options that the user chose
+#: Options that say where a run is, not what it is.
+PLACES = frozenset(
+    {"name", "checkpoints_dir", "continue_train", "overwrite", "resume", "epoch_count", "epoch", "load_iter", "suffix"}
+    | {"device", "gpu_ids", "num_threads", "cache", "cache_dir", "verbose", "display_id", "display_port", "display_env"}
+    | {"print_freq", "display_freq", "html", "results_dir", "memory", "display_server", "display_ncols"}
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,11 @@ class StoredRun:
     value_ranges: Mapping[str, Sequence[float]] = field(default_factory=dict)
     fields: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     is_listing: bool = False
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of the options that the user gave."""
+        return frozenset(name for name, source in self.sources.items() if source in GIVEN)
 
     def read_fields(self) -> dict[str, Field]:
         """The fields of the data, by name."""

@@ -37,10 +37,11 @@ def compare_command(plugins: Plugins, /, runs: tuple[str, ...], output: Path, ro
     from pixlate.runs.overview import summary
 
     protocol, weights = asked_for(plugins, given)
+    higher = higher_is_better(plugins)
     compared: list[ComparedRun] = []
     for run in runs:
         resolved = test_of(plugins, run, protocol, given)
-        found = summary(resolved.folder, higher_is_better(plugins))
+        found = summary(resolved.folder, higher)
         assert found is not None  # there is a run of that name
         one = ComparedRun(found)
 
@@ -51,5 +52,6 @@ def compare_command(plugins: Plugins, /, runs: tuple[str, ...], output: Path, ro
         one.evaluation = evaluate(resolved, plugins, protocol, weights, on_images=keep)
         protocol = one.evaluation.protocol
         compared.append(one)
-    save_comparison(compared, protocol, output)
+    for metric, sentence in save_comparison(compared, protocol, higher, output).items():
+        say(f"{metric}: {sentence}")
     say(f"The page is {output}")

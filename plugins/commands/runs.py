@@ -25,9 +25,16 @@ MAX_DIFFERENCES = 4  # options that differ, in a row
 @click.option(
     "--sort", metavar="METRIC", help="the best of this metric of validations first [default: the newest first]"
 )
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path),
+    metavar="FILE.html",
+    help="write a page instead, with images and links to the pages of the runs",
+)
 @click.pass_obj
-def runs_command(plugins: Plugins, folder: Path, as_json: bool, sort: str | None) -> None:
+def runs_command(plugins: Plugins, folder: Path, as_json: bool, sort: str | None, html: Path | None) -> None:
     """List the runs in FOLDER, by default ./checkpoints: progress, best validation, and the options that differ."""
+    from pixlate.runs.index_page import save_index
     from pixlate.runs.overview import differences, summaries
 
     higher = higher_is_better(plugins)
@@ -40,6 +47,10 @@ def runs_command(plugins: Plugins, folder: Path, as_json: bool, sort: str | None
         runs.sort(key=lambda run: sign * run.best[sort][0] if run.best and sort in run.best else float("inf"))
     else:
         runs.sort(key=lambda run: -run.changed)
+    if html is not None:
+        save_index(runs, higher, html)
+        say(f"The page is {html}")
+        return
     if as_json:
         print_result(json.dumps([run.to_json() for run in runs], indent=2, default=str))
         return

@@ -19,6 +19,7 @@ from pixlate.util.output import say
 
 from .loss_log import loss_line
 
+SHARE = "share_"  # metrics that are shares of the generators' gradient
 REDRAW = 0.2  # seconds between two updates of the live line
 BAR_WIDTH = 24
 
@@ -77,9 +78,13 @@ class Console:
     @hookimpl
     def metrics_measured(self, run: Run, progress: Progress, metrics: Mapping[str, float]) -> None:
         """Print the metrics."""
-        values = " ".join(f"{name}: {value:.4g}" for name, value in metrics.items())
         position = f"(epoch: {progress.epoch}, iters: {progress.epoch_images})"
-        self._print(f"{position} metrics on held-out images: {values}")
+        shares = {name.removeprefix(SHARE): value for name, value in metrics.items() if name.startswith(SHARE)}
+        if shares:
+            self._print(f"{position} shares of the gradient: {' '.join(f'{n}: {v:.1%}' for n, v in shares.items())}")
+        values = " ".join(f"{name}: {value:.4g}" for name, value in metrics.items() if not name.startswith(SHARE))
+        if values:
+            self._print(f"{position} metrics: {values}")
 
     @hookimpl
     def checkpoint_saved(self, run: Run, progress: Progress, paths: Sequence[Path]) -> None:

@@ -1,67 +1,49 @@
-"""Loss curves over all sessions of a run, in constant memory."""
+"""The curves of a run over all its sessions, read from its logs and continued."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from .loss_log import read_losses
+from pixlate.util.curves import Curve
 
-Point = tuple[float, float]
-
-
-class Curve:
-    """One value over time, downsampled to at most `max_points` points.
-
-    Each point is the mean of the same number of consecutive values. When the curve is full, pairs of points are merged,
-    and each further point is the mean of twice as many values. So a page takes as long after ten thousand epochs as
-    after ten.
-    """
-
-    def __init__(self, max_points: int = 400) -> None:
-        self.last = math.nan
-        self._max_points = max_points
-        self._stride = 1  # values in a point
-        self._points: list[Point] = []
-        self._pending: list[Point] = []  # values of the next point, which is not complete yet
-
-    def add(self, x: float, y: float) -> None:
-        """Add the next value. Means ignore NaN and infinity; a point that has no other values is NaN, a gap."""
-        self.last = y
-        self._pending.append((x, y))
-        if len(self._pending) == self._stride:
-            self._points.append(_mean(self._pending))
-            self._pending.clear()
-        if len(self._points) == self._max_points:
-            # `max_points` is even: every point has a partner.
-            pairs = zip(self._points[::2], self._points[1::2], strict=False)
-            self._points = [_mean(pair) for pair in pairs]
-            self._stride *= 2
-
-    def points(self) -> list[Point]:
-        """The curve, oldest point first."""
-        return [*self._points, *([_mean(self._pending)] if self._pending else [])]
+from .loss_log import LOSSES, METRICS, TIMING, Pick, rates, read_values, speed, values_of
 
 
 class History:
-    """The curves of all losses by name; x is the number of completed epochs, with a fraction for the current one."""
+    """The curves of the values of one log by name; x is the number of completed epochs, with a fraction for the current
+    one.
 
-    def __init__(self, epoch_size: int) -> None:
+    - log: the file in the run's folder, losses.jsonl by default; pick: the values of a record of it.
+    """
+
+    def __init__(self, epoch_size: int, log: str = LOSSES, pick: Pick | None = None) -> None:
         self.curves: dict[str, Curve] = {}
         self._epoch_size = max(1, epoch_size)
+        self._log, self._pick = log, pick or values_of("losses")
 
-    def add(self, epoch: int, epoch_images: int, losses: Mapping[str, float]) -> None:
-        """Add losses logged in an epoch (from 1), after `epoch_images` of its images."""
+    def add(self, epoch: int, epoch_images: int, values: Mapping[str, float]) -> None:
+        """Add values logged in an epoch (from 1), after `epoch_images` of its images."""
         epochs = epoch - 1 + epoch_images / self._epoch_size
-        for name, value in losses.items():
+        for name, value in values.items():
             self.curves.setdefault(name, Curve()).add(epochs, value)
 
     def read(self, folder: Path, until: int) -> "History":
-        """Add the losses of earlier sessions from the run's losses.jsonl, up to `until` images; returns the history."""
-        for record in read_losses(folder, until):
-            self.add(record["epoch"], record["epoch_images"], record["losses"])
+        """Add the values of earlier sessions from the log, up to `until` images; returns the history."""
+        for position, values in read_values(folder / self._log, self._pick, until):
+            self.add(position["epoch"], position["epoch_images"], values)
         return self
 
 
-def _mean(points: Sequence[Point]) -> Point:
-    finite = [y for _, y in points if math.isfinite(y)]
-    return sum(x for x, _ in points) / len(points), sum(finite) / len(finite) if finite else math.nan
+class RunHistory:
+    """What a run has logged: losses, metrics, learning rates, and images per second."""
+
+    def __init__(self, epoch_size: int) -> None:
+        self.losses = History(epoch_size)
+        self.metrics = History(epoch_size, METRICS, values_of("metrics"))
+        self.rates = History(epoch_size, TIMING, rates)
+        self.speed = History(epoch_size, TIMING, speed)
+
+    def read(self, folder: Path, until: int) -> "RunHistory":
+        """Add what earlier sessions logged, up to `until` images; returns the history."""
+        for history in (self.losses, self.metrics, self.rates, self.speed):
+            history.read(folder, until)
+        return self

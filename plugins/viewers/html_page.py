@@ -8,19 +8,24 @@ from torch import Tensor
 from pixlate.data.field_values import displayed, field_of
 from pixlate.errors import Interrupted
 from pixlate.plugins.hookspecs import hookimpl
-from pixlate.plugins.run import Progress, Run, RunLog, Sample
+from pixlate.plugins.run import HealthWarning, Progress, Run, RunLog, Sample
 from pixlate.util.files import make_folder
 from pixlate.util.html import PageImage
 from pixlate.util.image_io import save_image, to_saved_image
 from pixlate.util.names import ResultNames, safe_name
 
-from .history import History
+from .epoch_record import EpochRecord, HealthRecord, ImageRow, best_validated, earlier_records
+from .history import RunHistory
+from .loss_log import images_per_second, learning_rates
 from .plugin import HtmlPageOptions
-from .training_page import EpochRecord, ImageRow, TrainingPage
+from .run_facts import files_of, given_options, lasting_facts, position_facts, validated
+from .training_page import Position, RunDescription, TrainingPage
 
 PAGE = "web/index.html"
 TRAINING = "training"  # the state of a run in progress
-SHOWN = "web/shown.jsonl"  # an EpochRecord a line
+SHOWN = "web/shown.jsonl"  # an EpochRecord or a HealthRecord a line
+VALIDATION = "validation.jsonl"
+BEST = "best_"  # the beginning of the names of the files of the best checkpoint
 
 
 class HtmlPage:
@@ -28,7 +33,7 @@ class HtmlPage:
 
     An epoch's training images change at the first display of the epoch and after every `update_html_freq` images, the
     held-out images at every display. The content of the page is recorded in web/shown.jsonl, a log that is truncated
-    to the checkpoint on resume, so that a resumed run continues its page.
+    to the checkpoint on resume, so that a resumed run continues its page; its curves continue from the other logs.
     """
 
     def __init__(self, config: HtmlPageOptions) -> None:
@@ -36,7 +41,8 @@ class HtmlPage:
         self._page: TrainingPage | None = None  # None with --no_html
         self._log: RunLog | None = None
         self._epoch = EpochRecord(0)
-        self._history = History(1)
+        self._history = RunHistory(1)
+        self._best: float | None = None  # the epochs after which the checkpoint "best" was saved
         self._images_at_display = 0
 
     @hookimpl
@@ -46,10 +52,14 @@ class HtmlPage:
             return
         make_folder(run.folder / "web" / "images")
         self._log = run.open_log(SHOWN)
-        self._history = History(run.epoch_size).read(run.folder, until=run.start.images)
-        self._page = TrainingPage(run.name, self._history, self._config.display_winsize)
-        self._images_at_display = run.start.images
-        for epoch in earlier_epochs(run.folder / SHOWN, run.start.images):
+        until = run.start.images
+        self._history = RunHistory(run.epoch_size).read(run.folder, until)
+        self._best = best_validated(run.folder / VALIDATION, until)
+        description = RunDescription(given_options(run.folder), lasting_facts(run))
+        self._page = TrainingPage(run.name, self._history, self._config.display_winsize, description)
+        self._images_at_display = until
+        epochs, self._page.health = earlier_records(run.folder / SHOWN, until)
+        for epoch in epochs:
             self._page.show(epoch)
             self._epoch = epoch
         self._save(run, run.start)
@@ -57,7 +67,10 @@ class HtmlPage:
     @hookimpl
     def losses_logged(self, run: Run, progress: Progress, losses: Mapping[str, float]) -> None:
         """Extend the curves; the page is written at the next display."""
-        self._history.add(progress.epoch, progress.epoch_images, losses)
+        position = (progress.epoch, progress.epoch_images)
+        self._history.losses.add(*position, losses)
+        self._history.rates.add(*position, learning_rates(run))
+        self._history.speed.add(*position, images_per_second(run.timing()))
 
     @hookimpl
     def images_shown(self, run: Run, progress: Progress, images: Mapping[str, Tensor]) -> None:
@@ -87,10 +100,25 @@ class HtmlPage:
 
     @hookimpl
     def metrics_measured(self, run: Run, progress: Progress, metrics: Mapping[str, float]) -> None:
-        """Show the metrics above the epoch's images."""
+        """Extend the curves, and show the metrics above the epoch's images."""
+        self._history.metrics.add(progress.epoch, progress.epoch_images, metrics)
         if self._page is not None:
             self._epoch_of(progress).metrics.update(metrics)
             self._update(run, progress)
+
+    @hookimpl
+    def health_checked(self, run: Run, progress: Progress, warnings: Sequence[HealthWarning]) -> None:
+        """Show the warnings at the top of the page, in place of those of the check before."""
+        if self._page is not None and self._log is not None:
+            self._page.health = HealthRecord(progress.epoch, progress.images, list(warnings))
+            self._log.write(self._page.health.to_json())
+            self._save(run, progress)
+
+    @hookimpl
+    def checkpoint_saved(self, run: Run, progress: Progress, paths: Sequence[Path]) -> None:
+        """Mark the epoch of the best checkpoint; the page is written at the next display."""
+        if any(path.name.startswith(BEST) for path in paths):
+            self._best = progress.epoch - 1 + progress.epoch_images / max(1, run.epoch_size)
 
     @hookimpl
     def epoch_ended(self, run: Run, progress: Progress) -> None:
@@ -132,26 +160,12 @@ class HtmlPage:
     def _save(self, run: Run, progress: Progress, state: str = TRAINING) -> None:
         if self._page is None:
             return
-        facts = {
-            "state": state,
-            "epoch": f"{min(progress.epoch, run.n_epochs)} of {run.n_epochs}",
-            "images seen": f"{progress.images:,}",
-            "model": str(run.options.get("model", "")),
-            "data": run.data,
-        }
-        facts = {name: fact for name, fact in facts.items() if fact}
-        self._page.save(run.claim_file(PAGE), facts, running=state == TRAINING)
-
-
-def earlier_epochs(file: Path, until: int) -> list[EpochRecord]:
-    """The epochs of earlier sessions up to `until` images, in order; of each its last record."""
-    records: dict[int, EpochRecord] = {}
-    if file.is_file():
-        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
-            record = EpochRecord.from_json(line)
-            if record is not None and record.images <= until:
-                records[record.number] = record
-    return [records[number] for number in sorted(records)]
+        running = state == TRAINING
+        model = {"model": str(run.options.get("model", ""))}
+        facts = position_facts(run, progress, state, running=running) | model | validated(self._history, self._best)
+        done = progress.images / max(1, run.n_epochs * run.epoch_size)
+        position = Position(facts, running, min(1.0, done), self._best, files_of(run.folder))
+        self._page.save(run.claim_file(PAGE), position)
 
 
 def final_state(error: BaseException | None) -> str:

@@ -1,9 +1,9 @@
-"""The loss log: writes loss_log.txt, losses.jsonl, metrics.jsonl and timing.jsonl, and reads losses.jsonl."""
+"""The loss log: writes loss_log.txt, losses.jsonl, metrics.jsonl and timing.jsonl, and reads them."""
 
 import json
 import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -14,14 +14,15 @@ from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.run import Progress, Run, RunLog, Timing
 from pixlate.util.foreign import foreign
 
-LOSSES, METRICS = "losses.jsonl", "metrics.jsonl"
+LOSSES, METRICS, TIMING = "losses.jsonl", "metrics.jsonl", "timing.jsonl"
+Pick = Callable[[Mapping[str, Any]], Mapping[str, Any]]  # the values of a record, by name
 
 
 class LossLog:
     """Writes the logged losses: loss_log.txt for people, losses.jsonl for programs. Writes metrics to metrics.jsonl.
 
     losses.jsonl contains no times: runs with the same options and seed write the same file, even if they were
-    interrupted and resumed. Times are in timing.jsonl.
+    interrupted and resumed. Times are in timing.jsonl, and with them the learning rates.
     """
 
     def __init__(self) -> None:
@@ -34,7 +35,7 @@ class LossLog:
         """Open the logs, and write a heading with the time."""
         self._text = run.open_log("loss_log.txt")
         self._losses = run.open_log(LOSSES)
-        self._timing = run.open_log("timing.jsonl")
+        self._timing = run.open_log(TIMING)
         if (run.folder / METRICS).exists():  # otherwise it is opened with the first metrics
             run.open_log(METRICS)
         self._text.write(f"================ Training Loss ({time.ctime()}) ================")
@@ -50,7 +51,8 @@ class LossLog:
         clock = {name: strict_number(value) for name, value in seconds.items()}
         self._text.write(loss_line(progress, timing, losses))
         self._losses.write(json.dumps({**position, "losses": values}, allow_nan=False))
-        self._timing.write(json.dumps({**position, "clock": time.time(), **clock}, allow_nan=False))
+        record = {**position, "clock": time.time(), **clock, "lr": learning_rates(run)}
+        self._timing.write(json.dumps(record, allow_nan=False))
 
     @hookimpl
     def metrics_measured(self, run: Run, progress: Progress, metrics: Mapping[str, float]) -> None:
@@ -66,20 +68,52 @@ def loss_line(progress: Progress, timing: Timing, losses: Mapping[str, float]) -
     return f"(epoch: {progress.epoch}, iters: {progress.epoch_images}, {seconds}) {values}"
 
 
+def learning_rates(run: Run) -> dict[str, float]:
+    """The learning rate of each optimizer's first group, by the optimizer's name."""
+    optimizers = run.model.optimizers.items()
+    return {name: float(optimizer.param_groups[0]["lr"]) for name, optimizer in optimizers}
+
+
 def read_losses(folder: Path, until: int) -> Iterator[dict[str, Any]]:
-    """The records of a run's losses.jsonl up to `until` images; incomplete and damaged lines are skipped.
+    """The records of a run's losses.jsonl up to `until` images; see `read_values`."""
+    for position, values in read_values(folder / LOSSES, values_of("losses"), until):
+        yield {**position, "losses": values}
+
+
+def read_values(file: Path, pick: Pick, until: int) -> Iterator[tuple[dict[str, int], dict[str, float]]]:
+    """Of each record of a log up to `until` images the position and the values; damaged lines are skipped.
 
     Later lines were written by an interrupted session after its last checkpoint: the resumed run, which starts from
     the checkpoint, writes them again.
     """
-    file = folder / LOSSES
     if not file.is_file():
         return
     with file.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
-            record = _parsed(line)
-            if record is not None and record["images"] <= until:
-                yield record
+            parsed = _parsed(line, pick)
+            if parsed is not None and parsed[0]["images"] <= until:
+                yield parsed
+
+
+def values_of(key: str) -> Pick:
+    """Picks the values under a key of a record: "losses" or "metrics"."""
+    return lambda record: record[key]
+
+
+def rates(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The learning rates of a record of timing.jsonl, by optimizer; none in those that earlier versions wrote."""
+    return record.get("lr", {})  # type: ignore[no-any-return]
+
+
+def speed(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The images per second of a record of timing.jsonl, since the one before it."""
+    return images_per_second(Timing(float(record["compute"]), float(record["data"])))
+
+
+def images_per_second(timing: Timing) -> dict[str, float]:
+    """The speed since the losses were last logged; empty before it is known."""
+    seconds = timing.compute + timing.data
+    return {"images per second": 1 / seconds} if seconds > 0 else {}
 
 
 def strict_number(value: float) -> float | str:
@@ -89,8 +123,8 @@ def strict_number(value: float) -> float | str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def _parsed(line: str) -> dict[str, Any] | None:
-    """The record of one line; None for an incomplete or damaged line."""
+def _parsed(line: str, pick: Pick) -> tuple[dict[str, int], dict[str, float]] | None:
+    """The position and the values of one line; None for an incomplete or damaged line."""
     if not line.endswith("\n"):
         return None
     with suppress(DataError), foreign(DataError):
@@ -98,5 +132,5 @@ def _parsed(line: str) -> dict[str, Any] | None:
         position = {name: int(record[name]) for name in ("epoch", "epoch_images", "images")}
         if max(map(abs, position.values())) >= 2**63:
             return None
-        return {**record, **position, "losses": {name: float(value) for name, value in record["losses"].items()}}
+        return position, {name: float(value) for name, value in pick(record).items()}
     return None

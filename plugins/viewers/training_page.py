@@ -1,70 +1,50 @@
-"""The page of a training run: loss curves, and the images of each epoch, newest first."""
+"""The page of a training run: how it goes, the held-out images over time, the curves, and the images of each epoch."""
 
-import json
-from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from dominate import tags
 from dominate.dom_tag import dom_tag
+from dominate.util import raw
 
-from pixlate.errors import DataError
-from pixlate.util.charts import chart
-from pixlate.util.foreign import foreign
-from pixlate.util.html import PageImage, content_width, image_row, page, rendered, save_page, visible
-from pixlate.util.text import shown
+from pixlate.util.charts import chart_style, charts
+from pixlate.util.html import address, content_width, image_row, page, rendered, save_page, visible
+from pixlate.util.text import counted
+from pixlate.util.web import script, web_file
 
-from .history import History
+from .epoch_record import EpochRecord, HealthRecord
+from .held_out_viewer import HeldOutViewer
+from .history import RunHistory
+from .run_charts import run_charts
 
 REFRESH = 30  # seconds after which browsers reload the page while the run is in progress
+WIDTH = 1720  # pixels of the page's content on large screens, unless its images need more
 
 
 @dataclass(frozen=True)
-class ImageRow:
-    """Images side by side.
+class Position:
+    """How far a run is.
 
-    - group: their kind, "training images" or "held-out images (val)"; name: of their input.
+    - facts: for the top of the page; running: whether it is in progress.
+    - done: the share of its images that it has seen, 0 to 1.
+    - best: the epoch of the checkpoint "best"; None where there is none.
+    - files: names of files in the run's folder to which the page has links.
     """
 
-    group: str
-    name: str
-    images: list[PageImage]
+    facts: Mapping[str, str]
+    running: bool
+    done: float = 0.0
+    best: float | None = None
+    files: Sequence[str] = ()
 
 
-@dataclass
-class EpochRecord:
-    """The content of the page for one epoch.
+@dataclass(frozen=True)
+class RunDescription:
+    """What tells a run apart: the options that the user gave, by name, and other facts."""
 
-    - number: of the epoch, from 1; images: seen in the run at the last update.
-    - trained: the row of the step's images; unseen: a row for each held-out sample.
-    - metrics: measured on held-out samples, by name.
-    """
-
-    number: int
-    images: int = 0
-    trained: list[ImageRow] = field(default_factory=list)
-    unseen: list[ImageRow] = field(default_factory=list)
-    metrics: dict[str, float] = field(default_factory=dict)
-
-    def to_json(self) -> str:
-        """One line of JSON, which `from_json` reads."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, line: str) -> "EpochRecord | None":
-        """The record of a line; None for a damaged line."""
-        with suppress(DataError), foreign(DataError):
-            values: dict[str, Any] = json.loads(line)
-            return cls(
-                number=_count(values["number"]),
-                images=_count(values["images"]),
-                trained=_image_rows(values["trained"]),
-                unseen=_image_rows(values["unseen"]),
-                metrics={str(name): float(value) for name, value in values["metrics"].items()},
-            )
-        return None
+    options: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 class TrainingPage:
@@ -74,32 +54,81 @@ class TrainingPage:
     which must not become slower with the number of epochs.
     """
 
-    def __init__(self, name: str, history: History, width: int) -> None:
+    def __init__(self, name: str, history: RunHistory, width: int, description: RunDescription) -> None:
         self._name = name
         self._history = history
         self._width = width
-        self._page_width = content_width([], width)
+        self._description = description
+        self._page_width = max(WIDTH, content_width([], width))
         self._sections: dict[int, dom_tag] = {}
+        self._held_out = HeldOutViewer(width)
+        self.health: HealthRecord | None = None
 
     def show(self, epoch: EpochRecord) -> None:
         """Add the section of an epoch, or replace it."""
         counts = [len(row.images) for row in epoch.trained + epoch.unseen]
         self._page_width = max(self._page_width, content_width(counts, self._width))
         self._sections[epoch.number] = rendered(epoch_section(epoch, self._width))
+        self._held_out.add(epoch)
 
-    def save(self, path: Path, facts: Mapping[str, str], *, running: bool) -> None:
-        """Write the page. Browsers reload it while `running`."""
-        sections = [self._sections[number] for number in sorted(self._sections, reverse=True)]
-        note = "No images yet." if running else "No images."
-        body = sections or [tags.p(note, cls="note")]
+    def save(self, path: Path, position: Position) -> None:
+        """Write the page. Browsers reload it while the run is in progress."""
         title = f"Experiment name = {self._name}"
-        refresh = REFRESH if running else 0
-        document = page(title, self._name, facts, *self._charts(), *body, width=self._page_width, refresh=refresh)
+        refresh = REFRESH if position.running else 0
+        facts = dict(position.facts)
+        if self.health is not None and not self.health.warnings:
+            facts["health"] = "no warnings"
+        held_out = self._held_out.section()
+        body = [
+            tags.progress(value=f"{position.done:.4f}", max="1", aria_label="the part of the training that is done"),
+            self._warnings(),
+            held_out,
+            self._charts(position.best),
+            self._this_run(position.files),
+            *self._epochs(running=position.running, opened=held_out is None),
+        ]
+        shown = [part for part in body if part is not None]
+        document = page(title, self._name, facts, *shown, width=self._page_width, refresh=refresh)
+        document.head.add(chart_style(), tags.style(raw(web_file("training.css"))))
         save_page(document, path)
 
-    def _charts(self) -> list[dom_tag]:
-        cards = [chart(name, curve.points(), curve.last, "epoch") for name, curve in self._history.curves.items()]
-        return [tags.div(cards, cls="charts")] if cards else []
+    def _warnings(self) -> dom_tag | None:
+        if self.health is None or not self.health.warnings:
+            return None
+        count = counted(len(self.health.warnings), "warning")
+        items = [tags.li(tags.b(visible(each.text)), " " + visible(each.advice)) for each in self.health.warnings]
+        return tags.section(tags.h2(f"{count}, epoch {self.health.epoch}"), tags.ul(items), id="health", cls="warnings")
+
+    def _charts(self, best: float | None) -> dom_tag | None:
+        shown = run_charts(self._history, best)
+        return tags.div(charts(shown), id="charts") if shown else None
+
+    def _this_run(self, files: Sequence[str]) -> dom_tag:
+        section = tags.section(tags.h2("this run"), id="run")
+        names = tags.dl()
+        for name, fact in self._description.facts.items():
+            names.add(tags.dt(visible(name)), tags.dd(visible(fact)))
+        if self._description.options:
+            given = [
+                tags.li(tags.span(visible(name)), visible(value)) for name, value in self._description.options.items()
+            ]
+            names.add(tags.dt("options given"), tags.dd(tags.ul(given, cls="facts")))
+        if files:
+            links = [tags.li(tags.a(file, href=address(f"../{file}"))) for file in files]
+            names.add(tags.dt("files"), tags.dd(tags.ul(links, cls="facts")))
+        section.add(names)
+        return section
+
+    def _epochs(self, *, running: bool, opened: bool) -> list[dom_tag]:
+        """The sections of all epochs, which epochs.js reads when they are opened unless they are `opened` already."""
+        if not self._sections:
+            return [tags.p("No images yet." if running else "No images.", cls="note")]
+        sections = [self._sections[number] for number in sorted(self._sections, reverse=True)]
+        summary = tags.summary(f"All images of {counted(len(sections), 'epoch')}, the newest first")
+        # Browsers that run scripts take the content of noscript as one text, however many images it has.
+        content = sections if opened else [tags.noscript(*sections)]
+        details = tags.details(summary, *content, id="epochs", **({"open": True} if opened else {}))
+        return [details, tags.script(raw(script("memory.js", "epochs.js")))]
 
 
 def epoch_section(epoch: EpochRecord, width: int) -> dom_tag:
@@ -112,21 +141,3 @@ def epoch_section(epoch: EpochRecord, width: int) -> dom_tag:
         section.add(tags.h3(tags.b(row.group), " · " + visible(row.name) if row.name else ""))
         section.add(image_row(row.images, width))
     return section
-
-
-def _count(value: object) -> int:
-    if type(value) is not int or not 0 <= value < 2**63:
-        raise ValueError(f"{shown(value)} is no count")
-    return value
-
-
-def _image_rows(rows: list[dict[str, Any]]) -> list[ImageRow]:
-    return [
-        ImageRow(str(row["group"]), str(row["name"]), [_page_image(image) for image in row["images"]]) for row in rows
-    ]
-
-
-def _page_image(values: dict[str, Any]) -> PageImage:
-    return PageImage(
-        str(values["label"]), str(values["file"]), width=_count(values["width"]), height=_count(values["height"])
-    )

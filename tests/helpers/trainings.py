@@ -26,6 +26,18 @@ SMALL = (
 )
 PIX2PIX = ("--model", "pix2pix", "--netG", "resnet_6blocks", *SMALL)  # with dropout and batch norm
 CYCLE_GAN = ("--model", "cycle_gan", "--netG", "resnet_6blocks", "--pool_size", "3", *SMALL)
+#: What runs first in a training that is to be killed after so many images.
+KILL_AT = """
+import os, signal
+from pixlate.runs.training import Trainer
+end_step = Trainer.end_step
+def dying(self, *step):
+    progress = end_step(self, *step)
+    if progress.images >= {images}:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return progress
+Trainer.end_step = dying
+"""
 IMAGES = 9  # an odd number: the last batch of an epoch is short
 
 

@@ -184,8 +184,9 @@ def test_a_page_compares_runs(
         main(f"compare one two --metric l1 --rows 2 --device cpu -o {page}".split())
     assert ended.value.code == 0, capsys.readouterr().err
     text = page.read_text("utf-8")
-    assert text.count("<section") == 3 + 2  # metrics, options, curves, and an image in each of two
+    assert text.count("<section") == 3 + 2  # which is better, options, metrics, and an image in each of two
     assert len(re.findall(r'src="data:image/png;base64,', text)) == 2 * 4  # input, two runs, ground truth
+    assert re.search(r"(one|two) (is better|has the better value)", text)
     assert "seed" in text  # the option in which they differ
     assert re.search(r"l1.*of 5 images.*of 5 images", text, re.DOTALL)
     assert "G_GAN" in text

@@ -171,6 +171,14 @@ class TestGauge:
         assert "Train longer, or lower --lambda_identity (0.5)." in text
         assert "hardly" not in Translated(0.2, 0.2, 0.01, paired=False).sentence({"lambda_identity": 0.5})
 
+    def test_outputs_that_are_no_numbers_count_as_black(self) -> None:
+        gauge = Gauge()
+        gauge.add(torch.full((1, 3, 8, 8), torch.nan), images(1, 0, 8), -torch.ones(1, 3, 8, 8), paired=False)
+        found = gauge.result()
+        assert found is not None
+        assert found.remaining == 0
+        assert not found.hardly
+
     def test_without_images_there_is_no_result(self) -> None:
         assert Gauge().result() is None
 

@@ -87,6 +87,16 @@ def test_a_new_training_does_not_read_the_options_of_an_earlier_run() -> None:
     assert value_and_source(resolved("train", "--name", "run", "--continue_train"), "ngf") == (2, "stored run")
 
 
+def test_what_a_run_was_given_is_still_known_when_it_is_resumed() -> None:
+    folder = Path("checkpoints") / "run"
+    folder.mkdir(parents=True)
+    options, sources = {"model": "pix2pix", "ngf": 2, "ndf": 64}, {"model": "command line", "ngf": "config file"}
+    write_stored(folder, StoredRun(options, {**sources, "ndf": "default"}))
+    stored = resolved("train", "--name", "run", "--continue_train", "--lr", "0.1").to_store({})
+    assert [stored.sources[name] for name in ("ngf", "ndf", "lr")] == ["config file", "default", "command line"]
+    assert {"ngf", "lr"} <= stored.given
+
+
 def test_a_test_may_repeat_what_the_run_was_trained_with() -> None:
     store("run", ngf=2, netG="unet_128")
     options = resolved("test", "--name", "run", "--ngf", "2", "--netG", "unet_128")

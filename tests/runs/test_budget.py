@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_resume import KILL_AT
-from trainings import CYCLE_GAN, IMAGES, PIX2PIX, differences, make_images, state_of, train
+from trainings import CYCLE_GAN, IMAGES, KILL_AT, PIX2PIX, differences, make_images, state_of, train
 
 from pixlate import get_plugins
 from pixlate.models.lr_policies import Schedule

@@ -45,3 +45,11 @@ def test_each_real_image_is_given_once(batches: list[list[int]]) -> None:
         batch = {"A_paths": [str(number) for number in numbers], "B_paths": ["same"] * len(numbers)}
         measurement.add(batch, {"fake_B": images, "real_B": images})
     assert Recording.real == list(dict.fromkeys(number for numbers in batches for number in numbers))
+
+
+def test_a_model_whose_output_has_another_name_is_no_error_without_metrics() -> None:
+    image = torch.zeros(2, 3, 8, 8)
+    measurement = Measurement(Plugins(), [], MetricContext(), paired=False, direction="AtoB")
+    images = {"real_A": image, "result": image, "real_B": image}
+    assert measurement.add({"B_paths": ["a", "b"]}, images) == [{}, {}]
+    assert measurement.translated() is None

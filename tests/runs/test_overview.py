@@ -2,14 +2,14 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from image_files import write_pairs
+from stored_runs import validation, write_run
 
 from pixlate.__main__ import main
 from pixlate.runs.overview import differences, summaries
@@ -17,24 +17,6 @@ from pixlate.runs.overview import differences, summaries
 HIGHER = {"ssim": True}
 ODD = [b"[1]", b"{}\n[]\n1\n", b'{"metrics": {"a": "x"}}\n', b'{"metrics": 3}']
 Run = Callable[..., str]
-
-
-def write_run(
-    folder: Path, name: str, options: dict[str, Any], validations: Sequence[dict[str, Any]] = (), epoch: int = 3
-) -> Path:
-    run = folder / name
-    run.mkdir(parents=True)
-    content = {"options": {"model": "pix2pix", "n_epochs": 4, "n_epochs_decay": 2, **options}}
-    content["sources"] = dict.fromkeys(options, "command line")
-    (run / "options.json").write_text(json.dumps(content))
-    positions = [{"epoch": e, "epoch_images": 0, "images": 10 * e, "losses": {}} for e in range(1, epoch + 1)]
-    (run / "losses.jsonl").write_text("".join(json.dumps(each) + "\n" for each in positions))
-    (run / "validation.jsonl").write_text("".join(json.dumps(each) + "\n" for each in validations))
-    return run
-
-
-def validation(epoch: int, **metrics: float) -> dict[str, Any]:
-    return {"epoch": epoch, "images": 10 * epoch, "metrics": metrics}
 
 
 @pytest.fixture
@@ -90,6 +72,15 @@ def test_the_table_the_order_and_json(tmp_path: Path, listed: Run) -> None:
     assert [run["name"] for run in content] == ["new", "best", "old"]
     assert content[0]["best"]["ssim"] == {"value": 0.7, "epoch": 2}
     assert "no run has validations of 'ssin'" in listed("--sort ssin", code=2)
+
+
+def test_the_state_of_a_run(tmp_path: Path) -> None:
+    for name in ("a_running", "b_killed", "c_finished"):
+        write_run(tmp_path, name, {})
+    (tmp_path / "a_running" / ".lock").write_text(f" {os.getpid()}\n")
+    (tmp_path / "b_killed" / ".lock").write_text(" 999999999\n")
+    (tmp_path / "c_finished" / "6_net_G.pth").touch()
+    assert [run.state for run in summaries(tmp_path, HIGHER)] == ["training", "stopped", "finished"]
 
 
 def test_folders_without_runs(tmp_path: Path, listed: Run) -> None:

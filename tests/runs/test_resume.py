@@ -6,21 +6,22 @@ from pathlib import Path
 
 import pytest
 import torch
-from trainings import CYCLE_GAN, PIX2PIX, differences, make_images, run, start, state_of, train, until, weights_of
+from trainings import (
+    CYCLE_GAN,
+    KILL_AT,
+    PIX2PIX,
+    differences,
+    make_images,
+    run,
+    start,
+    state_of,
+    train,
+    until,
+    weights_of,
+)
 
 from pixlate.util.randomness import deterministic_algorithms
 
-KILL_AT = """
-import os, signal
-from pixlate.runs.training import Trainer
-end_step = Trainer.end_step
-def dying(self, *step):
-    progress = end_step(self, *step)
-    if progress.images >= {images}:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return progress
-Trainer.end_step = dying
-"""
 CASES = {
     "pix2pix": (*PIX2PIX,),
     "pix2pix loaded by others": (*PIX2PIX, "--num_threads", "4"),

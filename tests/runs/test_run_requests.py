@@ -175,7 +175,7 @@ def test_reported_metrics_reach_every_viewer_and_are_cut_back_with_the_logs(tmp_
     options = ("--n_epochs", "2", "--n_epochs_decay", "0", "--batch_size", "1", "--display_freq", "4")
     trained = train(tmp_path / "runs", *PIX2PIX, *options, *asking)
     assert notes(tmp_path) == [[4, 0.25], [8, 0.5], [8, 0.5]]
-    assert "metrics on held-out images: SSIM: 0.25 odd: nan" in trained.output
+    assert "metrics: SSIM: 0.25 odd: nan" in trained.output
     folder = tmp_path / "runs" / "run"
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
     assert rows[0] == {

@@ -3,8 +3,10 @@
 import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pixlate.util.charts import chart, number, outline
+from pixlate.util.charts import Chart, Line, charts, limits, number, path, short, ticks
 from pixlate.util.html import PageImage, address, columns, image_row, page, visible
 
 
@@ -32,15 +34,32 @@ def test_rows_are_of_equal_length_where_possible() -> None:
 
 
 def test_text_is_escaped() -> None:
-    image = PageImage("<b>", "x.png", 4, 3)
-    text = page("<i>", "<i>", {"<u>": "<u>"}, image_row([image], 99), chart("<s>", [], math.nan, "epoch")).render()
-    assert not [tag for tag in ("<b>", "<i>", "<u>", "<s>") if tag in text]
+    image = PageImage("<del>", "x.png", 4, 3)
+    text = page(
+        "<i>", "<i>", {"<u>": "<u>"}, image_row([image], 99), charts([Chart("<s>", [Line("<q>", [])], "<em>")])
+    ).render()
+    assert not [tag for tag in ("<del>", "<i>", "<u>", "<s>", "<q>", "<em>") if tag in text]
 
 
 def test_a_curve_with_gaps() -> None:
-    points = [(0.0, 1.0), (1.0, math.nan), (2.0, 0.0)]
-    assert outline(points, 0.0, 1.0, 2.0) == "M0.0 0.0 M300.0 84.0"
-    assert outline([(1.0, 5.0)], 5.0, 5.0, 1.0) == "M300.0 42.0 h1"
+    points = [(0.0, 1.0), (1.0, math.nan), (2.0, 0.0), (3.0, math.inf), (4.0, 1e300), (5.0, 0.123456)]
+    assert path(points) == "M0 1M2 0M5 0.12346"
+    assert path([(0.5, 5.0), (1.0, 6.0)]) == "M0.5 5L1 6"
+
+
+@given(values=st.lists(st.floats(-1e20, 1e20), max_size=5))
+def test_the_axis_holds_all_values_and_a_few_round_numbers(values: list[float]) -> None:
+    low, high = limits(values)
+    assert low < high
+    assert all(low <= value <= high for value in values)
+    marks = ticks(low, high)
+    assert 1 <= len(marks) <= 6
+    assert all(low - 1e-6 * (high - low) <= mark <= high + 1e-6 * (high - low) for mark in marks)
+
+
+def test_numbers_beside_an_axis_are_short() -> None:
+    expected = ["0", "0.25", "20k", "1.5M", "1e-5", "1.5e-4"]
+    assert [short(value) for value in (0.0, 0.25, 20_000.0, 1_500_000.0, 1e-5, 0.00015)] == expected
 
 
 def test_numbers_have_about_three_digits() -> None:

@@ -48,11 +48,11 @@ function makeViewer({first, second, next}) {
     stage.classList.toggle("pixels", view.scale >= 1);
     find(".zoom output").textContent = `${Math.round(100 * view.scale)} %`;
   };
-  // The whole image; one that is smaller than its pane is enlarged by a whole number, so that its pixels are equal.
+  // The whole image; one that is smaller than its pane is enlarged to pixels of equal size on the screen.
   const fittingScale = () => {
     const box = bounds();
     const scale = Math.min(box.width / size.width, box.height / size.height);
-    return scale > 1 ? Math.floor(scale) : scale;
+    return scale > 1 ? Math.floor(scale * devicePixelRatio) / devicePixelRatio : scale;
   };
   const fit = () => {
     view.scale = fittingScale();

@@ -35,7 +35,7 @@ def test_without_a_terminal_there_are_plain_lines(tmp_path: Path, capsys: pytest
     viewer.run_finished(run, None)
     assert capsys.readouterr().out.splitlines() == [
         "(epoch: 1, iters: 100, time: 0.000, data: 0.000) G_GAN: 0.693 G_L1: 25.000 ",
-        "(epoch: 1, iters: 400) metrics on held-out images: SSIM: 0.5",
+        "(epoch: 1, iters: 400) metrics: SSIM: 0.5",
         "saved the model (total_iters 400)",
         "End of epoch 1 / 3 \t Time Taken: 0 sec",
         "(epoch: 1, mean losses) G_GAN: 0.693 G_L1: 25.000",

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from fakes import make_run, progress
 
-from pixlate.plugins.viewers.history import Curve, History
+from pixlate.plugins.viewers.history import History
 from pixlate.plugins.viewers.loss_log import LossLog, read_losses
+from pixlate.util.curves import Curve
 
 LOSSES = {"G_GAN": 0.69314718, "G_L1": 25.0}
 
