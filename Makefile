@@ -1,5 +1,5 @@
 # `make setup`, then any of the others. They need uv (`pip install uv`).
-.PHONY: setup test lint docs bench
+.PHONY: setup test lint lint-web docs bench
 
 setup:  ## the environment in .venv, and the checks of .pre-commit-config.yaml before each commit
 	uv sync
@@ -12,6 +12,9 @@ lint:  ## style and types
 	uv run ruff check .
 	uv run ruff format --check .
 	bash .ci/types
+
+lint-web:  ## the scripts of pages; needs node and its package registry
+	npx --yes eslint@10 -c util/web_files/eslint.config.mjs util/web_files
 
 docs:  ## docs/options.md, the files shown in docs/plugins.md, and the site in build/site
 	uv run python docs/options_page.py

@@ -12,7 +12,7 @@ import sys
 from pixlate.data.folders import require_dataroot
 from pixlate.default_plugins import get_plugins
 from pixlate.entry import run_and_exit
-from pixlate.options.command.requirements import require_run
+from pixlate.options.command.requirements import require_output_names, require_run
 from pixlate.options.command.resolve import resolve
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.plugins.manager import Plugins
@@ -53,6 +53,7 @@ def command(args: list[str]) -> None:
     """Parse and translate; raises instead of exiting."""
     plugins = get_plugins()
     resolved = resolve("test", args, plugins)
+    require_output_names(resolved)
     require_run(resolved)
     if resolved.components["dataset_mode"].plugin.is_builtin:  # others may read their images from elsewhere
         require_dataroot(str(resolved.values["dataroot"]))

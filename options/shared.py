@@ -13,6 +13,8 @@ import click
 from .fields import FolderPath, NameOf, Scope, Tag, WholeOrInf, option
 from .health import HealthOptions
 from .optimisation import OptimisationOptions, Seeded
+from .output_template import DEFAULT as OUTPUT_TEMPLATE
+from .output_template import OutputTemplate
 from .preprocess_modes import PreprocessMode
 from .ranges import CHANNELS, COUNT, ITERATION, RATIO, WEIGHT, WHOLE
 from .validation import Measured as Measured
@@ -254,6 +256,13 @@ class InferenceOptions(Measured):
         (), "write and show only these images (repeatable): fake_B, say [default: all]", multiple=True, metavar="LABEL"
     )
     image_format: Literal["png", "jpg", "webp", "tif"] = option("png", "format of the images that are written")
+    output_template: str = option(
+        OUTPUT_TEMPLATE,
+        "names of the files in images/, which fields stand in: {stem}, {label}, {folder} (sub-folder of the input), "
+        "{index}, {name} (of the run), {phase}, {epoch}",
+        type=OutputTemplate(),
+        metavar="TEMPLATE",
+    )
     change_map: bool = option(
         False, "add the image 'change': where the output differs from its input, black for nowhere, white for much"
     )

@@ -3,7 +3,7 @@
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -70,9 +70,9 @@ def require_own_files(files: OwnFiles, name: str) -> None:
         )
 
 
-def remove_stale_files(folder: Path) -> None:
-    """Remove the temporary files of processes that have ended from a run's or a gallery's folder."""
-    for subfolder in SUBFOLDERS:
+def remove_stale_files(folder: Path, subfolders: Iterable[str] = SUBFOLDERS) -> None:
+    """Remove the temporary files of processes that have ended from sub-folders of a run's or a gallery's folder."""
+    for subfolder in subfolders:
         if (folder / subfolder).is_symlink():
             continue
         for path in (folder / subfolder).glob(".part-*"):

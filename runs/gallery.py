@@ -1,30 +1,30 @@
 """The gallery of a test: image files, and a page with one row of images per input."""
 
-import math
+import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import NamedTuple
 
-from dominate import tags
-from dominate.dom_tag import dom_tag
 from torch import Tensor
 
 from pixlate.data.field_values import displayed, field_of, file_values, palette_of
 from pixlate.data.readers import PixelSize
 from pixlate.data.writers import BUILTIN, Writer, save_classes, save_values, writer_for
 from pixlate.errors import DataError
-from pixlate.metrics.base import Measured, described
 from pixlate.plugins.field import Field
 from pixlate.util.files import make_folder
-from pixlate.util.html import PageImage, content_width, image_row, page, rendered, save_page, visible
+from pixlate.util.html import PageImage, save_page
 from pixlate.util.image_io import ImageWriter, stretched_size, to_saved_image
-from pixlate.util.names import ResultNames, safe_name
 from pixlate.util.owned import OwnFiles
+from pixlate.util.text import quoted
 
-from .folder import remove_stale_files
+from .folder import SUBFOLDERS, remove_stale_files
+from .output_names import OutputNames
+from .result_page import PageRow, ResultPage
 
 PAGE, IMAGES = "index.html", "images"
 # The page is rewritten after at least this many times the duration of writing it: at most 5 % of the time goes into it.
@@ -33,31 +33,29 @@ MIN_PAGE_INTERVAL = 5.0  # seconds
 
 
 class _Row(NamedTuple):
-    """One input on the page."""
+    """One input: its row of the page, and the files that are shown there."""
 
-    section: dom_tag
+    row: PageRow
     files: list[Path]
-    metrics: Mapping[str, float]
 
 
 class Gallery:
-    """A folder with `index.html` and `images/<stem>_<label>.png`.
+    """A folder with `index.html` and `images/<stem>_<label>.png`, or other names of `--output_template`.
 
     Image files are written in the background and the page every few seconds, so that an interrupted test leaves a page
     of the images that exist. Use it in a `with` block, which completes both. Raises DataError
     where a file cannot be written.
 
-    `files` is the record of the files in the folder.
+    `files` is the record of the files in the folder; `content` is what the page says.
     """
 
     def __init__(
         self,
         folder: Path,
-        title: str,
+        content: ResultPage,
         *,
-        heading: str = "",
-        facts: Mapping[str, str] = MappingProxyType({}),
-        width: int = 256,
+        names: OutputNames | None = None,
+        inputs: Iterable[Path] = (),
         aspect_ratio: float = 1.0,
         fields: Mapping[str, Field] = MappingProxyType({}),
         writers: Iterable[Writer] = (),
@@ -68,12 +66,10 @@ class Gallery:
         """Create the folder, and remove temporary files of processes that were killed.
 
         The first result replaces those of an earlier test in the folder. Files that pixlate did not write stay; where
-        one has the name of a result, there is a DataError.
+        one has the name of a result, there is a DataError. Inputs that lie in the folder are one too.
 
-        - title: of the page, "Experiment = facades, Phase = test, Epoch = latest".
-        - heading: at the top of the page; the title where empty.
-        - facts: names and values under the heading, about how the images were computed.
-        - width: of an image on the page, in pixels.
+        - names: of the files of results; those of the reference unless given.
+        - inputs: the files that are read, none of which may be replaced.
         - aspect_ratio: saved images are stretched to this height : width.
         - fields: of the data, with A as the input, which tell how images are written and shown.
         - writers: those of plugins, which are asked before the built-in ones.
@@ -84,15 +80,15 @@ class Gallery:
         self._writers = (*writers, *BUILTIN)
         self._fields, self._pixel_size = fields, pixel_size
         self._visuals, self._suffix = visuals, suffix
-        self.page = folder / PAGE
+        self._folder, self.content, self.page = folder, content, folder / PAGE
+        require_outside(inputs, folder)
         make_folder(folder / IMAGES)
-        remove_stale_files(folder)
-        self._folder, self.files = folder, OwnFiles(folder)
+        self.files = OwnFiles(folder)
+        remove_stale_files(folder, {*SUBFOLDERS, *self.files.folders()})
         self.files.claim(PAGE)
-        self._title, self._heading, self._facts = title, heading or title, dict(facts)
         self._replaced = False  # the results of an earlier test
-        self._width, self._aspect_ratio = width, aspect_ratio
-        self._names = ResultNames()
+        self._aspect_ratio = aspect_ratio
+        self._names = names or OutputNames()
         self._writer = ImageWriter()
         self._rows: list[_Row] = []
         self._next_page = 0.0
@@ -101,15 +97,12 @@ class Gallery:
         """Remove the results of an earlier test, once: when this one has results to show."""
         if not self._replaced:
             self._replaced = True
+            folders = self.files.folders()
             self.files.remove()
-
-    def show_measured(self, results: Mapping[str, Measured]) -> None:
-        """Show metrics of all results among the facts of the page, with their intervals."""
-        self._facts.update({name: described(measured) for name, measured in results.items()})
-
-    def show_metrics(self, metrics: Mapping[str, float]) -> None:
-        """Show metrics of the results among the facts of the page."""
-        self._facts.update({name: f"{value:.4g}" for name, value in metrics.items()})
+            for name in folders:
+                with suppress(OSError):  # files of somebody else lie there
+                    if name != IMAGES:
+                        (self._folder / name).rmdir()
 
     def add(
         self, path: str, images: Mapping[str, Tensor], metrics: Mapping[str, float] = MappingProxyType({})
@@ -121,13 +114,16 @@ class Gallery:
         Returns the files that are shown. Images of more than 8 bits, or with other channels than colours, are written
         beside them as a file of their own type, in the format of the input if that can hold it.
         """
+        require_outside([Path(path)], self._folder)
         self.remove_earlier()
         images = self._chosen(images)
-        name = self._names.name(path)
-        paths = {label: f"{IMAGES}/{name}_{safe_name(label)}{self._suffix_of(label)}" for label in images}
+        names = self._names.names(path, list(images))
+        paths = {label: f"{IMAGES}/{name}{self._suffix_of(label)}" for label, name in names.files.items()}
         self.files.claim(PAGE, *paths.values())
         files = {label: self._folder / path for label, path in paths.items()}
-        row = []
+        for folder in {file.parent for file in files.values()}:
+            make_folder(folder)
+        shown = []
         for label, tensor in images.items():
             field = field_of(label, self._fields)
             image = to_saved_image(displayed(tensor, field))
@@ -137,10 +133,9 @@ class Gallery:
             else:
                 self._writer.write(image, files[label], aspect_ratio=self._aspect_ratio)
                 self._write_values(tensor, field, files[label], path)
-            row.append(PageImage(label, paths[label], *stretched_size(image, self._aspect_ratio)))
-        heading = tags.h2(visible(name), *(tags.small(f" {label} {value:.4g}") for label, value in metrics.items()))
-        section = tags.section(heading, image_row(row, self._width))
-        self._rows.append(_Row(rendered(section), list(files.values()), metrics))
+            shown.append(PageImage(label, paths[label], *stretched_size(image, self._aspect_ratio)))
+        row = self.content.row(len(self._rows), names.title, shown, metrics)
+        self._rows.append(_Row(row, list(files.values())))
         if time.monotonic() >= self._next_page:
             self._writer.flush()
             self._write_page()
@@ -167,18 +162,13 @@ class Gallery:
         path = shown.with_suffix(writer.suffix)
         if path == shown:
             path = shown.with_name(f"{shown.stem}_values{writer.suffix}")
-        self.files.claim(f"{IMAGES}/{path.name}")
+        self.files.claim(path.relative_to(self._folder).as_posix())
         self._writer.queue(partial(save_values, values, path, writer, self._pixel_size(source)))
 
-    def sort(self, metric: str, *, descending: bool) -> None:
-        """Order the rows by a metric; those without it, or whose value is no number, come last."""
-        sign = -1 if descending else 1
-
-        def place(row: _Row) -> float:
-            value = row.metrics.get(metric, math.nan)
-            return math.inf if math.isnan(value) else sign * value
-
-        self._rows.sort(key=place)
+    def sort(self, metric: str) -> None:
+        """Order the rows by a metric, the worst first; those without it, or whose value is no number, come last."""
+        order = self.content.sort([each.row for each in self._rows], metric)
+        self._rows = [self._rows[position] for position in order]
 
     def close(self) -> None:
         """Write the remaining files and the page, without rows whose files could not be written."""
@@ -199,9 +189,22 @@ class Gallery:
 
     def _write_page(self) -> None:
         start_time = time.monotonic()
-        facts = {**self._facts, "inputs": f"{len(self._rows):,}"}
-        sections = [row.section for row in self._rows]
-        width = content_width((len(row.files) for row in self._rows), self._width)
-        save_page(page(self._title, self._heading, facts, *sections, width=width), self.page)
+        save_page(self.content.document([each.row for each in self._rows]), self.page)
         now = time.monotonic()
         self._next_page = now + max(MIN_PAGE_INTERVAL, PAGE_INTERVAL * (now - start_time))
+
+
+def require_outside(inputs: Iterable[Path], folder: Path) -> None:
+    """Raise DataError where an input lies, itself or by a link, in the folder of results, whose files are replaced."""
+    real = Path(os.path.realpath(folder))
+    parents: dict[Path, Path] = {}  # resolved once each: a data set has many files in few folders
+    for path in inputs:
+        if path.parent not in parents:
+            parents[path.parent] = Path(os.path.realpath(path.parent))
+        file = parents[path.parent] / path.name
+        for place in (file, Path(os.path.realpath(file))) if file.is_symlink() else (file,):
+            if place.is_relative_to(real):
+                raise DataError(
+                    f"the input {quoted(path)} lies in {quoted(folder)}, where a test replaces its results: choose "
+                    "another --results_dir, or move the inputs."
+                )

@@ -98,5 +98,5 @@ class InferenceRun:
     def report(self, metrics: Mapping[str, float]) -> None:
         """Call the hook `metrics_measured`, and show the metrics on the page."""
         values = {str(name): float(value) for name, value in metrics.items()}
-        self._gallery.show_metrics(values)
+        self._gallery.content.show_metrics(values)
         self._events("metrics_measured", run=self, progress=self.progress, metrics=values)

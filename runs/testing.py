@@ -39,10 +39,12 @@ from pixlate.util.text import quoted
 
 from .change_map import SCALE, require_change, with_change
 from .events import Events
-from .gallery import Gallery
+from .gallery import IMAGES, Gallery
 from .held_out_part import tested_part
 from .inference_run import InferenceRun
 from .measuring import Measurement
+from .output_names import OutputNames
+from .result_page import ResultPage, certain_link
 
 log = logging.getLogger(__name__)
 
@@ -130,14 +132,12 @@ class Tester:
         """The gallery of this test: results/<name>/<phase>_<epoch>, or <phase>_latest_iter<n> with `--load_iter`."""
         phase, tag = self.data_options.phase, self.tag
         name = f"{phase}_latest_iter{self.options.load_iter}" if self.options.load_iter else f"{phase}_{tag}"
-        model = f"{self.resolved.values['model']}, {self.resolved.values['netG']}"
+        folder = Path(self.options.results_dir) / self.resolved.name / name
         return Gallery(
-            Path(self.options.results_dir) / self.resolved.name / name,
-            f"Experiment = {self.resolved.name}, Phase = {phase}, Epoch = {tag}",
-            heading=self.resolved.name,
-            facts={"phase": phase, "epoch": tag, "model": model, "data": self.dataset.describe()}
-            | ({"change map": SCALE} if self.options.change_map else {}),
-            width=self.options.display_winsize,
+            folder,
+            self._page(folder, phase),
+            names=self._output_names(phase),
+            inputs=self.dataset.files(),
             aspect_ratio=self.options.aspect_ratio,
             fields=self.model.context.fields or {},
             writers=self._writers,
@@ -145,6 +145,29 @@ class Tester:
             visuals=self.options.visuals,
             suffix=f".{self.options.image_format}",
         )
+
+    def _page(self, folder: Path, phase: str) -> ResultPage:
+        """What the page of the results says."""
+        model = f"{self.resolved.values['model']}, {self.resolved.values['netG']}"
+        facts = {"phase": phase, "epoch": self.tag, "model": model, "data": self.dataset.describe()}
+        links = {"images": f"{IMAGES}/"}
+        training = certain_link(folder, self.resolved.folder / "web" / "index.html")
+        return ResultPage(
+            f"Experiment = {self.resolved.name}, Phase = {phase}, Epoch = {self.tag}",
+            heading=self.resolved.name,
+            facts=facts | ({"change map": SCALE} if self.options.change_map else {}),
+            links=links | ({"training": training} if training else {}),
+            width=self.options.display_winsize,
+            higher_is_better={name: self.measurement.higher_is_better(name) for name in self.options.metric},
+            paired=self.dataset.paired,
+            fields=self.model.context.fields or {},
+        )
+
+    def _output_names(self, phase: str) -> OutputNames:
+        values = {"name": self.resolved.name, "phase": phase, "epoch": self.tag}
+        folders = [place.folder for place in self.dataset.inventory.places]
+        folders += [Path(self.data_options.dataroot)] if self.data_options.dataroot else []
+        return OutputNames(self.options.output_template, folders=folders, values=values)
 
     def _pixel_size(self, path: str) -> PixelSize | None:
         """The physical size of a pixel of the results for an input file, where it tells one."""
@@ -198,7 +221,7 @@ class Tester:
     def finish(self, gallery: Gallery) -> None:
         """Show what was measured of all images, and order them by `--worst_first`."""
         results = self.measurement.results()
-        gallery.show_measured(results)
+        gallery.content.show_measured(results)
         for name, measured in results.items():
             log.info(f"{name} {described(measured)}")
         translated = self.measurement.translated()
@@ -206,7 +229,7 @@ class Tester:
             log.info(translated.sentence(self.resolved.values))
         if self.options.worst_first and results:
             first = self.options.metric[0]
-            gallery.sort(first, descending=not self.measurement.higher_is_better(first))
+            gallery.sort(first)
 
     def input_paths(self, batch: Batch) -> list[str]:
         """The input file of each image of a batch; its row of the gallery has this name."""

@@ -37,14 +37,14 @@ class ResultNames:
         return name
 
 
-def safe_name(name: str) -> str:
-    """A valid file name: without separators and control characters, and not too long.
+def safe_name(name: str, most: int = MAX_BYTES) -> str:
+    """A valid file name: without separators and control characters, and of at most `most` bytes.
 
     A long name is cut, and a hash of the whole name is added, so that names with the same beginning stay different.
     """
     name = "".join("_" if ord(c) < 32 or c in "/\\\x7f" else c for c in name) or "_"
     data = os.fsencode(name)
-    if len(data) <= MAX_BYTES:
+    if len(data) <= most:
         return name
     digest = hashlib.sha256(data).hexdigest()[:8]
-    return f"{data[: MAX_BYTES - 9].decode(errors='ignore')}_{digest}"
+    return f"{data[: most - 9].decode(errors='ignore')}_{digest}"

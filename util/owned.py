@@ -44,6 +44,12 @@ class OwnFiles:
         """Whether a file, named by its path relative to the folder, is recorded."""
         return name in self._names
 
+    def folders(self) -> list[str]:
+        """The sub-folders in which recorded files lie, inner ones before those around them."""
+        with self._lock:
+            parents = {parent.as_posix() for name in self._names for parent in PurePath(name).parents[:-1]}
+        return sorted(parents, key=lambda name: (-name.count("/"), name))
+
     def claim(self, *names: str) -> None:
         """Record files, named by their paths relative to the folder, that are about to be written.
 

@@ -1,7 +1,8 @@
 """Checks of a command's options that need neither torch nor the data, made before either is loaded."""
 
 from pixlate.errors import OptionError, did_you_mean
-from pixlate.options.shared import ModelOptions, TrainingOptions
+from pixlate.options.output_template import require_label
+from pixlate.options.shared import InferenceOptions, ModelOptions, TrainingOptions
 from pixlate.util.text import listed, quoted
 
 from .resolved import ResolvedOptions
@@ -21,6 +22,12 @@ def require_run(resolved: ResolvedOptions) -> None:
     if hint.startswith(" There are:"):
         hint = f" There are: {listed(known, MAX_NAMED)}."
     raise OptionError(f"there is no run {quoted(name)} in {quoted(runs)}.{hint}")
+
+
+def require_output_names(resolved: ResolvedOptions) -> None:
+    """Raise OptionError where several images of an input of a test would have one name."""
+    options = resolved.options(InferenceOptions)
+    require_label(options.output_template, options.visuals)
 
 
 def require_epochs(resolved: ResolvedOptions) -> None:

@@ -16,6 +16,7 @@ from pixlate.data.formats import EXTENSIONS, FORMATS, image_format
 from pixlate.data.inventory import shown
 from pixlate.data.reading import image_size
 from pixlate.runs.gallery import Gallery
+from pixlate.runs.result_page import ResultPage
 
 
 def left_out(folder: Path) -> dict[str, int]:
@@ -109,7 +110,7 @@ def test_results_and_runs_inside_the_data_are_left_out(tmp_path: Path) -> None:
     """The pages and images that pixlate writes, wherever --results_dir and --checkpoints_dir put them."""
     write(tmp_path / "1.png")
     for folder in (tmp_path / "results" / "run" / "test_latest", tmp_path / "run" / "web"):
-        with Gallery(folder, "Experiment = run, Phase = test, Epoch = latest") as gallery:
+        with Gallery(folder, ResultPage("Experiment = run, Phase = test, Epoch = latest")) as gallery:
             gallery.add("1.png", {"fake_B": torch.zeros(3, 8, 8)})
     write(tmp_path / "run" / "samples.png")
     (tmp_path / "run" / "train_opt.txt").write_text("")

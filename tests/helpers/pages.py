@@ -76,3 +76,15 @@ def browser(path: Path, *, width: int = 1280, dark: bool = False, scripts: bool 
         page.goto(path.as_uri())
         yield page
         chromium.close()
+
+
+@contextmanager
+def beside(page: Any, path: Path, **settings: Any) -> Iterator[Any]:
+    """Another page in the browser of an open one, without a network; `settings` are those of a browser's context."""
+    context = page.context.browser.new_context(viewport={"width": 1280, "height": 800}, offline=True, **settings)
+    other = context.new_page()
+    other.requested = []
+    other.on("request", lambda request: other.requested.append(request.url))
+    other.goto(path.as_uri())
+    yield other
+    context.close()

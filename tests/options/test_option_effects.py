@@ -132,6 +132,7 @@ EFFECTS: dict[str, Effect | str] = {
     "early_stop": "tests/runs/test_validation.py::test_a_run_that_does_not_become_better_ends",
     "visuals": Effect(translating, TEST, "--visuals fake_B"),
     "image_format": Effect(translating, TEST, "--image_format webp"),
+    "output_template": Effect(translating, TEST, "--output_template {index}_{label}"),
     "change_map": Effect(translating, TEST, "--change_map"),
     "worst_first": "tests/metrics/test_evaluate.py::test_a_gallery_shows_the_metrics_and_the_worst_first",
     "augment": "tests/data/test_augmentation.py::test_data_sets_change_samples_by_seed_epoch_and_index",

@@ -21,6 +21,7 @@ from pixlate.options.command.resolve import resolve
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.options.command.stored import StoredRun, read_stored, write_stored
 from pixlate.options.fields import NameOf, OneOf, Tag, options_by_name
+from pixlate.options.output_template import OutputTemplate
 from pixlate.options.shared import OWNERS, ModelOptions
 from pixlate.runs.checkpoints.compatibility import allowed_changes
 
@@ -54,7 +55,9 @@ EXPECTED = {
     ),
     "train ignore": "verbose",
     "ignore": "checkpoints_dir continue_train epoch epoch_count load_iter name overwrite resume suffix",
-    "untrained": "aspect_ratio change_map eval image_format num_test results_dir use_ema visuals worst_first",
+    "untrained": (
+        "aspect_ratio change_map eval image_format num_test output_template results_dir use_ema visuals worst_first"
+    ),
 }
 
 
@@ -83,6 +86,8 @@ def another(name: str, value: Any) -> Any:
         return not value
     if isinstance(kind, Tag):
         return "5"
+    if isinstance(kind, OutputTemplate):
+        return "{index}_{label}"
     if isinstance(kind, click.types.IntParamType):
         return 2 if value != 2 else 3
     if isinstance(kind, click.types.FloatParamType):

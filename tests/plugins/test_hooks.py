@@ -25,6 +25,7 @@ from pixlate.plugins.testing import install_plugin, write_images
 from pixlate.runs.events import Events
 from pixlate.runs.gallery import Gallery
 from pixlate.runs.inference_run import InferenceRun
+from pixlate.runs.result_page import ResultPage
 from pixlate.runs.training import Trainer
 from pixlate.train import main, train
 
@@ -267,7 +268,7 @@ def test_hook_translated(tmp_path: Path, installed_plugin: Install, caplog: pyte
     model = pixlate.create_model("pix2pix", netG="resnet_6blocks", ngf=1, ndf=1)
     events = Events(get_plugins(), [])
     batch, images = {"A": torch.zeros(2, 3, 8, 8)}, {"fake_B": torch.zeros(2, 3, 8, 8)}
-    with Gallery(tmp_path / "results", "title") as gallery:
+    with Gallery(tmp_path / "results", ResultPage("title")) as gallery:
         run = InferenceRun("trial", gallery, {}, model=model, epoch_size=4, data="", events=events)
         with run.finishing():
             for _ in range(2):
@@ -483,7 +484,9 @@ class Text(Writer):
     installed_plugin(plugin_of("register_writers", "register('text', Text, help='numbers')", writer))
     writers = [component.load()() for component in get_plugins().registry("writer")]
     field = Field(channels=1, dtype="uint16", value_range=(0.0, 1000.0))
-    with Gallery(tmp_path / "results", "title", fields={"A": field, "B": field}, writers=writers) as gallery:
+    with Gallery(
+        tmp_path / "results", ResultPage("title"), fields={"A": field, "B": field}, writers=writers
+    ) as gallery:
         gallery.add("a.txt", {"fake_B": torch.tensor([[[-1.0, 0.0, 1.0]]])})
     assert (tmp_path / "results" / "images" / "a_fake_B.txt").read_text() == "0 500 1000"
 

@@ -9,11 +9,13 @@ from pages import Page, browser, needs_chromium, size_of
 
 from pixlate.errors import DataError
 from pixlate.runs.gallery import Gallery
+from pixlate.runs.result_page import ResultPage
 from pixlate.util.names import ResultNames, safe_name
 
 
-def gallery(folder: Path, *inputs: str, **options: object) -> Page:
-    with Gallery(folder, "Experiment = a, Phase = test, Epoch = latest", **options) as results:  # type: ignore[arg-type]
+def gallery(folder: Path, *inputs: str, width: int = 256, **options: object) -> Page:
+    content = ResultPage("Experiment = a, Phase = test, Epoch = latest", width=width)
+    with Gallery(folder, content, **options) as results:  # type: ignore[arg-type]
         for path in inputs:
             results.add(path, images_by_label())
     return Page(folder / "index.html")
@@ -51,7 +53,7 @@ def test_a_person_s_file_is_not_replaced_by_a_result(tmp_path: Path, name: str) 
 def test_a_test_without_results_leaves_the_earlier_ones(tmp_path: Path) -> None:
     gallery(tmp_path, "a.png")
     before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
-    with Gallery(tmp_path, "t"):
+    with Gallery(tmp_path, ResultPage("t")):
         pass
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
@@ -61,7 +63,7 @@ def test_images_are_lazy_linked_and_as_wide_as_the_option_says(tmp_path: Path) -
     assert all(image["loading"] == "lazy" for image in page.all("img"))
     assert [link["href"] for link in page.all("a")] == [image["src"] for image in page.all("img")]
     assert (page.all("img")[0]["width"], page.all("img")[0]["height"]) == ("16", "32")
-    assert "--width: 99px" in page.all("div")[0]["style"]
+    assert "--width: 99px" in next(div["style"] for div in page.all("div") if div.get("class") == "row")
 
 
 def test_a_stem_that_is_taken_comes_with_its_folder(tmp_path: Path) -> None:
@@ -110,7 +112,7 @@ def test_an_interrupted_test_lists_what_exists(tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        interrupted(Gallery(tmp_path, "t"))
+        interrupted(Gallery(tmp_path, ResultPage("t")))
     assert Page(tmp_path / "index.html").text("h2") == ["a"]
     assert all(file.is_file() for file in Page(tmp_path / "index.html").files())
 
@@ -141,7 +143,7 @@ def test_a_full_disk_is_one_sentence_and_the_page_lists_what_exists(
 def test_a_folder_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(DataError, match="cannot be written"):
-        Gallery(tmp_path / "file" / "results", "t")
+        Gallery(tmp_path / "file" / "results", ResultPage("t"))
 
 
 @needs_chromium

@@ -67,3 +67,44 @@ def test_the_validation_images_are_tested_where_there_are_no_test_images(folder:
     refused = run(*words, "--results_dir", folder / "none", "--phase", "test")
     assert refused.code == 1
     assert "try --phase" in refused.output
+
+
+def test_results_are_named_by_the_template_and_sub_folders_are_kept(folder: Path) -> None:
+    for name in ("a/1.png", "b/1.png", "2.png"):
+        path = folder / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32)).save(path)
+    single = ("--model", "test", "--dataroot", str(folder / "photos"), "--dropout", "--norm", "batch")
+    template = ("--output_template", "{phase}_{epoch}/{folder}/{stem}_{label}", "--visuals", "fake")
+    for words, names in (
+        (template, ["2_fake.png", "a/1_fake.png", "b/1_fake.png"]),
+        ((), ["1_fake.png", "1_real.png", "2_fake.png", "2_real.png", "b_1_fake.png", "b_1_real.png"]),
+    ):
+        _, output = translated(folder, "named", *single, *words)
+        gallery = Path(output.rsplit("The gallery is ", 1)[1].strip()).parent
+        images = gallery / "images" / ("train_latest" if words else "")
+        assert sorted(path.relative_to(images).as_posix() for path in gallery.rglob("*.png")) == names
+
+
+@pytest.mark.parametrize(
+    ("template", "sentence"),
+    [("../{stem}_{label}", "begin with a dot lead out of the folder"), ("{stem}", "add {label}, or choose one image")],
+)
+def test_a_template_that_does_not_fit_is_refused_before_anything_is_loaded(template: str, sentence: str) -> None:
+    refused = run("test", "--name", "none", "--output_template", template)
+    assert refused.code == 2
+    assert sentence in refused.output
+    assert "Traceback" not in refused.output
+
+
+def test_results_are_no_inputs_of_a_test_that_replaces_them(folder: Path) -> None:
+    _, output = translated(folder, "again", "--num_test", "1")
+    images = Path(output.rsplit("The gallery is ", 1)[1].strip()).parent / "images"
+    before = {path: path.read_bytes() for path in images.iterdir()}
+    refused = run(
+        "test", "--name", "run", "--checkpoints_dir", folder / "runs", "--results_dir", folder / "again",
+        "--phase", "train", "--model", "test", "--dataroot", images, "--dropout", "--norm", "batch",
+    )  # fmt: skip
+    assert refused.code == 1, refused.output
+    assert "where a test replaces its results: choose another --results_dir" in refused.output
+    assert {path: path.read_bytes() for path in images.iterdir()} == before
