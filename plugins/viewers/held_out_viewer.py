@@ -13,6 +13,7 @@ from .epoch_record import EpochRecord, ImageRow
 
 #: In the address of an image, in place of the number of the epoch; an address holds no other "#".
 EPOCH = "epoch#_"
+SMALLEST = 160  # pixels of an image, where that lets more samples stand side by side
 Addresses = tuple[str, ...]
 
 
@@ -63,7 +64,7 @@ class HeldOutViewer:
     def _style(self) -> str:
         """All images of a sample side by side, and on large screens several samples."""
         widest = max(len(row.images) for row in self._newest.unseen)
-        return f"--all: {max(1, widest)}; --sample: {widest * (self._width + GAP) - GAP}px"
+        return f"--all: {max(1, widest)}; --sample: {widest * (min(self._width, SMALLEST) + GAP) - GAP}px"
 
     def _sample(self, row: ImageRow) -> dom_tag:
         heading = tags.h3(tags.b(row.group.removeprefix("held-out images ").strip("()")), " · " + visible(row.name))

@@ -22,7 +22,7 @@ from .run_facts import files_of, given_options, lasting_facts, position_facts, v
 from .training_page import Position, RunDescription, TrainingPage
 
 PAGE = "web/index.html"
-TRAINING = "training"  # the state of a run in progress
+TRAINING, FINISHED = "training", "finished"  # states of a run
 SHOWN = "web/shown.jsonl"  # an EpochRecord or a HealthRecord a line
 VALIDATION = "validation.jsonl"
 BEST = "best_"  # the beginning of the names of the files of the best checkpoint
@@ -163,7 +163,8 @@ class HtmlPage:
         running = state == TRAINING
         model = {"model": str(run.options.get("model", ""))}
         facts = position_facts(run, progress, state, running=running) | model | validated(self._history, self._best)
-        done = progress.images / max(1, run.n_epochs * run.epoch_size)
+        # The last epoch of a run with --n_images or --minutes is a part of one.
+        done = 1.0 if state == FINISHED else progress.images / max(1, run.n_epochs * run.epoch_size)
         position = Position(facts, running, min(1.0, done), self._best, files_of(run.folder))
         self._page.save(run.claim_file(PAGE), position)
 
@@ -171,6 +172,6 @@ class HtmlPage:
 def final_state(error: BaseException | None) -> str:
     """The state of an ended run, as the page shows it: "finished", "stopped", or the error."""
     if error is None:
-        return "finished"
+        return FINISHED
     stopped_on_purpose = isinstance(error, Interrupted | KeyboardInterrupt | SystemExit)
     return "stopped" if stopped_on_purpose else f"ended by an error: {error}"

@@ -80,7 +80,7 @@ RULES = (
         -0.3,
         2,
         "Bright and dark are inverted: the correlation of the brightness is {value:.2f}.",
-        "Unless the domains are inverted, start again with --lambda_identity 0.5, --lambda_structure 1 or another --seed.",
+        "Unless the domains are inverted, start again with --lambda_identity 0.5 or --lambda_structure 1.",
     ),
     Rule(
         "colours",

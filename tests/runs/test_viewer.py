@@ -85,8 +85,9 @@ def test_any_two_images_are_compared(page: Any) -> None:
     page.keyboard.press("x")
     assert (level(page, 0.45, 0.3), level(page, 0.55, 0.3)) == (GREY["real_B"], GREY["fake_B"])
     page.keyboard.press("Escape")
-    page.click("figure a >> nth=0")  # an image that was not compared becomes the second
-    assert page.input_value("select[data-side='1']") == "real_A"
+    page.click("figure a >> nth=0")  # an image that was not compared is compared with the output
+    assert page.input_value("select[data-side='0']") == "real_A"
+    assert page.input_value("select[data-side='1']") == "fake_B"
 
 
 def test_blinking_shows_one_image_and_then_the_other(page: Any) -> None:

@@ -218,7 +218,7 @@ function makeViewer({first, second, next}) {
 
   return (shown, label) => {
     if (!dialog.open) dialog.showModal();
-    if (label && !view.pair.includes(label)) view.pair[1] = label;
+    if (label && !view.pair.includes(label)) view.pair = [label, second]; // beside the output
     view.fitted = true;
     show(shown);
     stage.focus();
