@@ -45,10 +45,11 @@ class OwnFiles:
         return name in self._names
 
     def folders(self) -> list[str]:
-        """The sub-folders in which recorded files lie, inner ones before those around them."""
+        """The sub-folders in which recorded files lie, inner ones before those around them; none that links lead to."""
         with self._lock:
             parents = {parent.as_posix() for name in self._names for parent in PurePath(name).parents[:-1]}
-        return sorted(parents, key=lambda name: (-name.count("/"), name))
+        inside = [name for name in parents if _is_inside(self.folder, f"{name}/file")]
+        return sorted(inside, key=lambda name: (-name.count("/"), name))
 
     def claim(self, *names: str) -> None:
         """Record files, named by their paths relative to the folder, that are about to be written.

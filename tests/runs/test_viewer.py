@@ -195,7 +195,8 @@ def test_arrows_go_through_the_results_in_the_order_of_the_page(page: Any) -> No
     assert page.text_content("#viewer h3") == "c"
     page.keyboard.press("Escape")
     assert not page.is_visible("#viewer")
-    assert page.evaluate("document.activeElement.closest('section').querySelector('h2').firstChild.data") == "c"
+    name = "document.activeElement.closest('section')?.querySelector('h2').firstChild.data"
+    page.wait_for_function(f"{name} === 'c'")  # the event of closing comes a moment later
 
 
 def test_zoom_and_mode_stay_from_one_result_to_the_next(page: Any) -> None:

@@ -175,6 +175,7 @@ function makeViewer({first, second, next}) {
     stage.focus();
   });
   dialog.addEventListener("close", () => {
+    if (dialog.open) return; // again, before this event was sent
     stopBlinking();
     stage.replaceChildren();
     result.section.scrollIntoView({block: "nearest"});
