@@ -151,6 +151,8 @@ def _lattice_share(images: Tensor) -> float:
     """The largest of the spectrum's values at the frequencies of LATTICE, as a multiple of those beside it."""
     grey = images.float().nan_to_num().mean(1)
     grey = grey[:, : grey.shape[1] // 4 * 4, : grey.shape[2] // 4 * 4]
+    if float(grey.std()) < FLAT:
+        return 0.0
     windows = [torch.hann_window(size, periodic=False) for size in grey.shape[1:]]
     weighted = (grey - grey.mean((1, 2), keepdim=True)) * windows[0][:, None] * windows[1]
     spectrum = torch.fft.fft2(weighted).abs().mean(0)
