@@ -13,7 +13,7 @@ from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.run import HealthWarning, Progress, Run, Sample
 from pixlate.util.image_io import to_image
 
-from .learning_rates import learning_rates
+from .loss_log import learning_rates
 from .plugin import TensorBoardOptions
 
 

@@ -19,7 +19,7 @@ from pixlate.util.image_io import to_image
 from pixlate.util.text import quoted
 
 from .alerts import Alerts
-from .learning_rates import learning_rates
+from .loss_log import learning_rates
 from .plugin import TrackioOptions
 
 log = logging.getLogger(__name__)

@@ -1,22 +1,18 @@
 """The visdom viewer: loss curves and images in a browser, through a server that may start late or restart."""
 
-import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from importlib.util import find_spec
 
 import numpy as np
 from torch import Tensor
 
 from pixlate.data.field_values import displayed, field_of
-from pixlate.errors import DataError
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.run import HealthWarning, Progress, Run, Sample
-from pixlate.util.foreign import foreign, open_file
 from pixlate.util.image_io import ImageArray, to_image
 
 from .history import History
-from .loss_log import METRICS
+from .loss_log import METRICS, values_of
 from .plugin import VisdomOptions
 from .visdom_server import Curves, Labels, Panel, VisdomServer
 
@@ -47,7 +43,7 @@ class VisdomViewer:
             return
         self._width = int(run.options.get("display_winsize", 256))
         self._history = History(run.epoch_size).read(run.folder, until=run.start.images)
-        self._metrics = _measured_before(run)
+        self._metrics = History(run.epoch_size, METRICS, values_of("metrics")).read(run.folder, run.start.images)
         config = self._config
         # A server at the usual address is used where it answers; who names none is not told that it does not.
         asked = config != VisdomOptions()
@@ -124,19 +120,6 @@ class VisdomViewer:
             lines = {name: [(x + 1, y) for x, y in curve.points()] for name, curve in curves}
             title = f"{run.name} loss over time"
             self._server.draw(Curves(f"{self._config.display_id}", title, lines))
-
-
-def _measured_before(run: Run) -> History:
-    """The metrics of earlier sessions, of which damaged records are left out."""
-    history = History(run.epoch_size)
-    with suppress(OSError), open_file(run.folder / METRICS) as lines:
-        for line in lines:
-            with suppress(DataError), foreign(DataError):
-                record = json.loads(line)
-                if int(record["images"]) <= run.start.images:
-                    values = {str(name): float(value) for name, value in record["metrics"].items()}
-                    history.add(int(record["epoch"]), int(record["epoch_images"]), values)
-    return history
 
 
 def _shown(run: Run, label: str, tensor: Tensor) -> ImageArray:

@@ -14,7 +14,7 @@ from pixlate.util.files import write_whole
 from pixlate.util.image_io import to_image
 
 from .alerts import Alerts
-from .learning_rates import learning_rates
+from .loss_log import learning_rates
 from .plugin import WandbOptions
 
 ID_FILE = "wandb_id.txt"
