@@ -3,12 +3,16 @@
 import json
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
 
 from torch import Tensor
 
+from pixlate.errors import DataError
 from pixlate.plugins.field import Field
 from pixlate.plugins.run import Progress, Sample
+from pixlate.util.foreign import foreign
 from pixlate.util.text import one_line
 
 from .events import Events
@@ -37,17 +41,17 @@ class HealthMonitor:
     def __init__(self, run: Run, events: Events, *, paired: bool) -> None:
         self._run, self._events, self._paired = run, events, paired
         self._log = run.open_log(FILE)
-        records = [each for each in read_records(self._log.path) if isinstance(each.get("statistics"), dict)]
-        self._history: deque[Statistics] = deque((each["statistics"] for each in records), maxlen=MEMORY)
-        self._kinds = {kind for each in records[-1:] for kind in each.get("warnings", ())}
-        checked = records[-1].get("images", 0) if records else 0
-        logged = [each for each in read_records(run.folder / LOSSES) if checked < each.get("images", 0)]
-        self._losses = [each["losses"] for each in logged if each["images"] <= run.start.images]
+        checks = _numbers(read_records(self._log.path), "statistics")
+        self._history: deque[Statistics] = deque((values for _, values in checks), maxlen=MEMORY)
+        self._kinds = {warning.kind for warning in warnings_of(list(self._history))}
+        checked = checks[-1][0] if checks else 0
+        logged = _numbers(read_records(run.folder / LOSSES), "losses")
+        self._losses = [values for images, values in logged if checked < images <= run.start.images]
         self._left_out: set[str] = set()
 
     def losses_logged(self, losses: Mapping[str, float]) -> None:
         """Remember the losses of a step until the next check."""
-        self._losses.append(losses)
+        self._losses.append(dict(losses))
 
     def check(self, progress: Progress, images: Mapping[str, Tensor], samples: Sequence[Sample]) -> None:
         """Measure, write, warn, and call the hook `health_checked`.
@@ -98,3 +102,13 @@ class HealthMonitor:
             measures["translated"] = lambda: statistics.translated_share(samples, paired=paired)
             measures["hidden_signal"] = lambda: statistics.hidden_signal(model, samples[:RECONSTRUCTED])
         return measures
+
+
+def _numbers(records: Iterable[Mapping[str, Any]], key: str) -> list[tuple[int, dict[str, float]]]:
+    """The images seen and the values under a key, of each record of a log; damaged ones are left out."""
+    found = []
+    for record in records:
+        with suppress(DataError), foreign(DataError):
+            values = {str(name): float(value) for name, value in record[key].items()}
+            found.append((int(record["images"]), values))
+    return found

@@ -234,6 +234,26 @@ class TestMonitor:
         assert "variety" not in record["statistics"]
 
 
+DAMAGED = [
+    '{"images": "x", "statistics": {"variety": 1.0}}',
+    '{"images": 1, "statistics": {"variety": "low"}, "warnings": 3}',
+    '{"images": 1, "statistics": [1]}',
+    '{"statistics": {}}\n{',
+    '{"images": 1e999, "statistics": {"variety": 1}}',
+]
+
+
+@pytest.mark.parametrize("line", DAMAGED)
+def test_a_damaged_log_is_left_out(line: str, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_text(f"{line}\n")
+    (tmp_path / "losses.jsonl").write_text(line.replace("statistics", "losses") + "\n")
+    sizes = {FILE: (tmp_path / FILE).stat().st_size}
+    run = make_run(tmp_path, start=progress(1, 1), logs=sizes)
+    events = _Recorded()
+    check(HealthMonitor(run, events, paired=True), 2, samples())  # type: ignore[arg-type]
+    assert [list(each) for each in events.warnings] == [[]]
+
+
 @settings(deadline=None, max_examples=25)
 @given(
     values=st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=3, max_size=3),
