@@ -18,7 +18,7 @@ from .overview import Summary, differences
 
 PAGE = "web/index.html"  # in a run's folder
 #: The images of which the newest is shown, in the order of preference.
-IMAGES = ("web/images/held_out_epoch*_fake*.png", "web/images/epoch*_fake*.png")
+IMAGES = tuple(f"web/images/{kind}epoch*_fake{side}.png" for side in ("_B", "*") for kind in ("held_out_", ""))
 WIDTH = 1720  # pixels of the page's content on large screens
 
 

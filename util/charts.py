@@ -74,7 +74,11 @@ def chart(shown: Chart, right: float) -> dom_tag:
     values = [y for line in shown.lines for _, y in line.points if _is_shown(y)]
     low, high = limits(values)
     lines = [
-        tags.li(tags.span(visible(line.name)), tags.b(number(line.last)), style=f"--curve: {colour(position)}")
+        tags.li(
+            tags.span(visible(line.name)),
+            tags.b(number(line.last) if line.points else "–"),
+            style=f"--curve: {colour(position)}",
+        )
         for position, line in enumerate(shown.lines)
     ]
     label = f"{visible(shown.title)}: from {number(min(values))} to {number(max(values))}" if values else "no values"

@@ -95,7 +95,7 @@ RULES = (
         "checkerboard",
         "checkerboard",
         "above",
-        8.0,
+        6.0,
         3,
         "The outputs have a regular pattern of 2 or 4 pixels, {value:.0f} times as strong as in real images.",
         "Train longer, use a smaller --lr, or a --netG without transposed convolutions.",
