@@ -71,6 +71,7 @@ class Metric(ABC):
     - higher_is_better: whether a larger value is a better one.
     - paired: whether it compares each image with its ground truth; otherwise the two sets as a whole.
     - kind: of the field that it is for: "image" or "labels".
+    - min_images: how many it needs of each set.
     - against: what `add` gets beside the translated images: "truth", the real images of the target, or "input", the
       images that were translated, which there are without pairs too.
     """
@@ -78,6 +79,7 @@ class Metric(ABC):
     higher_is_better: ClassVar[bool] = False
     paired: ClassVar[bool] = True
     kind: ClassVar[str] = "image"
+    min_images: ClassVar[int] = 1
     against: ClassVar[Literal["truth", "input"]] = "truth"
 
     def __init__(self, context: MetricContext) -> None:

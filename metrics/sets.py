@@ -28,6 +28,7 @@ class SetMetric(Metric):
     """A metric of the features of two sets."""
 
     paired = False
+    min_images = MIN_IMAGES
     network: ClassVar[type[FeatureNetwork]] = InceptionV3
 
     def __init__(self, context: MetricContext) -> None:

@@ -130,7 +130,8 @@ class BaseModel(ModelBuilder[Config], ABC):
 
     def objective(self, terms: Mapping[str, Tensor]) -> Tensor:
         """The sum of the terms of an objective, by name; now and then their shares in its gradient are measured."""
-        if not self.execution.compiled:  # compiled code frees what a second backward pass needs
+        # Compiled code frees what a second backward pass needs.
+        if self.gradient_shares.is_due and not self.execution.compiled:
             scaled = {name: self.updater.scaler.scale(term) for name, term in terms.items()}
             self.gradient_shares.measure(self.optimizers.values(), scaled)
         return cast(Tensor, sum(terms.values()))

@@ -27,6 +27,7 @@ class Schedule:
     - lr_decay_iters: epochs between the steps of "step".
     - lr_warmup: steps over which a warm-up raises the rate.
     - images: those of the whole run, where it ends within an epoch; 0 where it ends with one.
+    - decay_share: of these images, over which the rate falls.
     """
 
     n_epochs: int
@@ -34,22 +35,24 @@ class Schedule:
     lr_decay_iters: int = 50
     lr_warmup: int = 1000
     images: int = 0
+    decay_share: float = 0.5
 
     @property
     def total(self) -> int:
         """The number of epochs of the run."""
         return self.n_epochs + self.n_epochs_decay
 
-    def epoch(self, progress: Progress) -> float:
-        """The position in epochs, from 1: the current epoch, or with `images` its fraction of all epochs."""
-        return 1 + self.total * progress.images / self.images if self.images else progress.epoch
+    def done(self, progress: Progress) -> float:
+        """The part of the run before a position, from 0 to 1: by images where their number is known, else by epochs."""
+        part = progress.images / self.images if self.images else (progress.epoch - 1) / max(1, self.total)
+        return min(1.0, part)
 
 
 def schedule_of(options: OptimisationOptions) -> Schedule:
     """The schedule that the options describe."""
-    return Schedule(
-        options.n_epochs, options.n_epochs_decay, options.lr_decay_iters, options.lr_warmup, options.n_images
-    )
+    share = 0.5 if options.decay_share is None else options.decay_share
+    lengths = options.n_epochs, options.n_epochs_decay, options.lr_decay_iters, options.lr_warmup
+    return Schedule(*lengths, options.n_images, share)
 
 
 class Policy(ABC):
@@ -83,12 +86,14 @@ class Policy(ABC):
 class Linear(Policy):
     """1 for `n_epochs`, then falling in equal steps; epoch total + 1 would reach 0.
 
-    In a run of a number of images the rate falls with every step, and reaches 0 with the last image.
+    In a run of a number of images the rate falls with every step of the last `decay_share`, and reaches 0 at its end.
     """
 
     def factor(self, progress: Progress) -> float:
-        decayed = max(0, self.schedule.epoch(progress) - self.schedule.n_epochs)
-        return 1.0 - decayed / (self.schedule.n_epochs_decay + 1)
+        if self.schedule.images:
+            share = self.schedule.decay_share
+            return min(1.0, (1 - self.schedule.done(progress)) / share) if share else 1.0
+        return 1.0 - max(0, progress.epoch - self.schedule.n_epochs) / (self.schedule.n_epochs_decay + 1)
 
 
 class Step(Policy):
@@ -105,8 +110,7 @@ class Cosine(Policy):
     """
 
     def factor(self, progress: Progress) -> float:
-        part = (self.schedule.epoch(progress) - 1) / max(1, self.schedule.total)
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, part)))
+        return 0.5 * (1 + math.cos(math.pi * self.schedule.done(progress)))
 
 
 class WarmUp(Linear):

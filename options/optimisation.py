@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 import click
 
 from .fields import FiniteFloat, NameOf, Scope, option
-from .ranges import COUNT, SHARE, WEIGHT, WHOLE
+from .ranges import COUNT, ITERATION, SHARE, WEIGHT, WHOLE
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,15 @@ class OptimisationOptions(Seeded):
     )
     n_images: int = option(
         0,
-        "end after so many images, which may be within an epoch, at a learning rate of 0; --n_epochs and "
-        "--n_epochs_decay are then only a proportion; 0: they are the numbers",
-        type=WHOLE,
+        "end after so many images, which may be within an epoch; --n_epochs and --n_epochs_decay are then only a "
+        "proportion; 0: they are the numbers",
+        type=ITERATION,
+    )
+    decay_share: float | None = option(
+        None,
+        "with --n_images: the share of the images over which the learning rate falls to zero [default: that of "
+        "--n_epochs_decay in all epochs]",
+        type=FiniteFloat(0, 1),
     )
     optimizer: str = option("adam", "optimizer of all networks", type=NameOf("optimizer"), on_change="refuse")
     lr: float = option(0.0002, "learning rate", type=WEIGHT)

@@ -16,7 +16,7 @@ from .optimisation import OptimisationOptions, Seeded
 from .output_template import DEFAULT as OUTPUT_TEMPLATE
 from .output_template import OutputTemplate
 from .preprocess_modes import PreprocessMode
-from .ranges import CHANNELS, COUNT, ITERATION, RATIO, WEIGHT, WHOLE
+from .ranges import CHANNELS, COUNT, ITERATION, MINUTES, RATIO, WEIGHT, WHOLE
 from .validation import Measured as Measured
 from .validation import ValidationOptions as ValidationOptions
 
@@ -202,7 +202,7 @@ class TrainingOptions:
     save_by_iter: bool = option(False, "save under iter_<images> beside 'latest'")
     save_every_minutes: float = option(0.0, "also save 'latest' after this many minutes; 0 is off", type=WEIGHT)
     minutes: float = option(
-        0.0, "train for so long: sets --n_images after the first minute, or a tenth of the time; 0: off", type=WEIGHT
+        0.0, "train for so long: sets --n_images after the first minute, or a tenth of the time; 0: off", type=MINUTES
     )
     keep: int = option(0, "number of numbered checkpoints to keep; 0 keeps all", type=WHOLE)
     memory: bool = option(False, "print an estimate of the memory that training needs before the first step")

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 MEASURED = 60.0  # seconds after which the length is fixed, or a tenth of the time where that is less
 OPEN_END = 2**31  # epochs at the full learning rate, as long as the length is not known
+MIN_STEPS = 5  # that are measured
 LATE = 1.05  # of the time; a run that takes longer says so
 SOURCE = "--minutes"  # of the options that it sets
 ROUNDS = 8  # in which images and validations agree
@@ -30,21 +31,37 @@ def with_length(resolved: ResolvedOptions, epoch_size: int) -> ResolvedOptions:
 
     Numbers of epochs that the command gives replace the length that is stored with the run.
     """
-    given = resolved.is_given("n_epochs") or resolved.is_given("n_epochs_decay")
-    if given and not (resolved.is_given("n_images") or resolved.is_given("minutes")):
-        return resolved.with_values({"n_images": 0, "minutes": 0.0})
-    return resolved.with_values(length_options(resolved, int(resolved.values["n_images"]), epoch_size))
+    epochs_given = resolved.is_given("n_epochs") or resolved.is_given("n_epochs_decay")
+    length_given = resolved.is_given("n_images") or resolved.is_given("minutes")
+    if epochs_given and not length_given:
+        return resolved.with_values({"n_images": 0, "minutes": 0.0, "decay_share": None})
+    images, minutes = int(resolved.values["n_images"]), resolved.values["minutes"]
+    stored = resolved.stored.options.get("minutes") if resolved.stored else None
+    if images and resolved.is_given("minutes") and not resolved.is_given("n_images") and minutes != stored:
+        log.warning(
+            f"--minutes {minutes:g} has no effect: the length of the run is fixed at {images:,} images, which "
+            "--n_images changes."
+        )
+    if images or minutes:
+        resolved = resolved.with_values({"decay_share": _decay_share(resolved, epochs_given=epochs_given)})
+    return resolved.with_values(length_options(resolved, images, epoch_size))
+
+
+def _decay_share(resolved: ResolvedOptions, *, epochs_given: bool) -> float:
+    schedule = resolved.options(ModelOptions)
+    if schedule.decay_share is not None and (resolved.is_given("decay_share") or not epochs_given):
+        return schedule.decay_share
+    return schedule.n_epochs_decay / max(1, schedule.n_epochs + schedule.n_epochs_decay)
 
 
 def length_options(resolved: ResolvedOptions, images: int, epoch_size: int) -> dict[str, Any]:
     """The options of a run of so many images, of which the last epoch may be a part; none for 0 images."""
     if not images:
         return {}
-    schedule = resolved.options(ModelOptions)
+    share = resolved.options(ModelOptions).decay_share or 0.0
     total = -(-images // epoch_size)
-    share = schedule.n_epochs / max(1, schedule.n_epochs + schedule.n_epochs_decay)
-    n_epochs = min(total, max(1 if schedule.n_epochs else 0, round(share * total)))
-    return {"n_images": images, "n_epochs": n_epochs, "n_epochs_decay": total - n_epochs}
+    n_epochs_decay = min(round(share * total), total - 1 if share < 1 else total)
+    return {"n_images": images, "n_epochs": total - n_epochs_decay, "n_epochs_decay": n_epochs_decay}
 
 
 def last_epoch(progress: Progress, images: int, epoch_size: int) -> int:
@@ -79,7 +96,11 @@ class Budget:
         """Estimate the length before a step, and fix it when that is due; returns whether it was fixed now."""
         if not self.is_open:
             return False
-        run, due = self._run, self._elapsed() >= min(MEASURED, self._seconds / 10)
+        run, elapsed = self._run, self._elapsed()
+        # The first step does not count; where a step takes long, those in half of the time are enough to know.
+        steps = run.clock.steps
+        measured = steps >= MIN_STEPS or (steps > 1 and elapsed >= self._seconds / 2)
+        due = measured and elapsed >= min(MEASURED, self._seconds / 10)
         images = max(progress.images + step_images, self._images_in_time(progress))
         last = last_epoch(progress, images, run.epoch_size)
         if due:
@@ -103,7 +124,8 @@ class Budget:
         n_epochs, n_epochs_decay = options["n_epochs"], options["n_epochs_decay"]
         log.info(
             f"--minutes {self._seconds / 60:g}: the run ends after {run.n_images:,} images, "
-            f"{run.n_images / run.epoch_size:.1f} epochs, of which {n_epochs} at the full learning rate."
+            f"{run.n_images / run.epoch_size:.1f} epochs; the learning rate falls over the last "
+            f"{schedule.decay_share:.0%}."
         )
         return replace(schedule, n_epochs=n_epochs, n_epochs_decay=n_epochs_decay, images=run.n_images)
 

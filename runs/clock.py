@@ -26,6 +26,7 @@ class Clock:
 
     - start: the position at which the process starts.
     - total_images: the images seen at the end of the run.
+    - steps: of this process.
     - validations: how many are to come; validation_seconds: of one of them, an estimate until one was measured.
     """
 
@@ -35,8 +36,9 @@ class Clock:
         self._waited = 0.0  # seconds
         self._apart = 0.0  # seconds
         self._mark = (time.monotonic(), start.images, self._waited, self._apart)
-        self._steps, self._stride = 0, 1  # of this process; steps between two marks
-        self._marks = [_Mark(self._now(), start.images)]
+        self.steps, self._stride = 0, 1  # of this process; steps between two marks
+        self._start = _Mark(self._now(), start.images)
+        self._marks = [self._start]
 
     def add_wait(self, seconds: float) -> None:
         """Add time that a step spent waiting for its batch."""
@@ -55,9 +57,12 @@ class Clock:
 
     def step(self, progress: Progress) -> None:
         """Note the position after a step."""
-        self._steps += 1
-        if self._steps % self._stride == 0:
-            self._marks.append(_Mark(self._now(), progress.images))
+        self.steps += 1
+        mark = _Mark(self._now(), progress.images)
+        if self.steps == 1:
+            self._marks = [mark]  # the first step, which compiles and fills caches, says nothing about the others
+        elif self.steps % self._stride == 0:
+            self._marks.append(mark)
         if len(self._marks) == MAX_MARKS:
             self._marks, self._stride = self._marks[::2], 2 * self._stride
 
@@ -79,7 +84,8 @@ class Clock:
         """Images per second over the later half of what this process has trained; 0 before any is measured."""
         first = self._marks[0].images
         middle = first + (progress.images - first) / 2
-        since = max((mark for mark in self._marks if mark.images <= middle), key=lambda mark: mark.images)
+        earlier = [mark for mark in self._marks if mark.images <= middle and mark.images < progress.images]
+        since = max(earlier, key=lambda mark: mark.images, default=self._start)
         seconds = self._now() - since.seconds
         return (progress.images - since.images) / seconds if seconds > 0 else 0.0
 

@@ -72,7 +72,7 @@ def _heading(name: str, descending: bool) -> dom_tag:
 def _cell(text: str, value: Any = None, note: str = "") -> dom_tag:
     """A cell; numbers are sorted by their value, and not by their text."""
     cell = tags.td(visible(text), tags.small(note) if note else "")
-    if isinstance(value, int | float):
+    if isinstance(value, int | float) and abs(value) < 1e300:
         cell["data-value"] = repr(float(value))
         cell["class"] = "number"
     return cell

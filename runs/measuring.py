@@ -90,7 +90,8 @@ class Measurement:
         if self._gauge is None or real is None or not (has_input(images) and has_output(images)):
             return
         fake, given = output_of(images), input_of(images)
-        if fake.shape == given.shape and real.shape[1] == fake.shape[1]:
+        same = real.shape == fake.shape if self._paired else real.shape[1] == fake.shape[1]
+        if fake.shape == given.shape and same:
             self._gauge.add(fake, given, real, paired=self._paired)
 
     def _unseen(self, batch: Batch, size: int) -> list[int]:

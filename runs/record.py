@@ -18,6 +18,7 @@ from .overview import LOSSES, VALIDATION, Summary, read_records, summary
 
 PAGE_FOLDER, SHOWN = "web", "shown.jsonl"  # of the training page: a line for each epoch, with its images
 SHOWN_SAMPLES = 3
+HUGE = 1e300  # no loss and no metric; an integer of this size is no float
 MAX_PIXELS = 50_000_000  # of an image that is shown
 
 Curves = dict[str, list[tuple[float, float]]]
@@ -141,7 +142,7 @@ def _curves_of(path: Path, key: str) -> Curves:
         values, images = record.get(key), record.get("images")
         if isinstance(values, dict) and isinstance(images, int):
             for name, value in values.items():
-                if isinstance(value, int | float):
+                if isinstance(value, int | float) and not abs(value) >= HUGE:
                     found.setdefault(str(name), []).append((float(images), float(value)))
     return found
 

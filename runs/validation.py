@@ -10,7 +10,7 @@ from typing import Any
 
 from pixlate.data.base import BaseDataset
 from pixlate.data.batches import fetch
-from pixlate.errors import OptionError
+from pixlate.errors import DataError, OptionError
 from pixlate.metrics.base import MetricContext
 from pixlate.models.base import BaseModel
 from pixlate.options.command.resolved import ResolvedOptions
@@ -66,6 +66,12 @@ class Validation:
         self._context = MetricContext(field, model.device, seed=model.shared.seed, input_field=given)
         paired = self._dataset.paired
         self._kinds = {name: metric_class(plugins, name, field, paired=paired) for name in self._names()}
+        for name, kind in self._kinds.items():
+            if count < kind.min_images:
+                raise OptionError(
+                    f"the metric '{name}' needs {kind.min_images} held-out images or more, and there "
+                    f"{'is' if count == 1 else 'are'} {count}: use more of them, or another --metric."
+                )
         direction = training_set.shared.direction
         self._new_measurement = partial(
             Measurement, plugins, self._kinds, self._context, paired=paired, direction=direction
@@ -101,7 +107,11 @@ class Validation:
 
     def run(self, run: Run, progress: Progress) -> None:
         """Measure, report to the viewers, and ask for the best checkpoint or the end of the run."""
-        measured = self.measure(run.model)
+        try:
+            measured = self.measure(run.model)
+        except DataError as error:  # outputs that a metric does not take, say: nothing is learnt from it
+            log.warning(f"{error} The validation after epoch {progress.epoch} is left out.")
+            return
         run.report({f"val_{name}": value for name, value in measured.items()})
         record = run.open_log(VALIDATION)
         history = [values[self._best_by] for values in measured_before(record.path) if self._best_by in values]

@@ -8,6 +8,8 @@ from pixlate.metrics.base import Measured, interval_of_mean
 
 from .evaluation import Evaluation
 
+MIN_IMAGES = 6  # of whose differences an interval is taken
+
 
 def verdicts(measured: Mapping[str, Evaluation], higher_is_better: Mapping[str, bool]) -> dict[str, str]:
     """A sentence for each metric that at least two runs have, by the metric's name.
@@ -37,7 +39,7 @@ def _verdict(metric: str, measured: Mapping[str, Evaluation], *, higher: bool) -
     if better.low > other.high or better.high < other.low:
         return f"{first} is {among}, {numbers}; the intervals do not overlap."
     paired = _difference(measured[first], measured[second], metric)
-    if paired is not None and (paired[0] > 0) == (paired[1] > 0):
+    if paired is not None and (paired[0] > 0 or paired[1] < 0):
         low, high = sorted(map(abs, paired))
         return (
             f"{first} is {among}, {numbers}; the intervals overlap, but on the same images it is better by "
@@ -47,9 +49,10 @@ def _verdict(metric: str, measured: Mapping[str, Evaluation], *, higher: bool) -
 
 
 def _difference(first: Evaluation, second: Evaluation, metric: str) -> tuple[float, float] | None:
-    """The interval of the mean difference per image; None where the runs were not measured on the same images."""
+    """The interval of the mean difference per image; None for few images, and where the runs were not measured on the
+    same ones."""
     values = [np.array(each.metrics[metric].per_image) for each in (first, second)]
-    if first.images != second.images or len(values[0]) != len(values[1]):
+    if first.images != second.images or len(values[0]) != len(values[1]) or len(values[0]) < MIN_IMAGES:
         return None
     low, high = interval_of_mean(values[0] - values[1], first.protocol.seed)
     return None if low is None or high is None else (low, high)

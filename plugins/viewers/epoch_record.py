@@ -1,10 +1,11 @@
 """What the page of a training shows of each epoch, and the warnings about its health: the lines of web/shown.jsonl."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pixlate.errors import DataError
@@ -12,6 +13,8 @@ from pixlate.plugins.run import HealthWarning
 from pixlate.util.foreign import foreign
 from pixlate.util.html import PageImage
 from pixlate.util.text import shown
+
+IMAGES = "images"  # the folder beside the page
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,8 @@ def _image_rows(rows: list[dict[str, Any]]) -> list[ImageRow]:
 
 
 def _page_image(values: dict[str, Any]) -> PageImage:
-    return PageImage(
-        str(values["label"]), str(values["file"]), width=_count(values["width"]), height=_count(values["height"])
-    )
+    label, file = str(values["label"]), PurePosixPath(str(values["file"]))
+    if file.parts[:1] != (IMAGES,) or ".." in file.parts:
+        raise ValueError(f"{shown(file)} is no image of the page")
+    os.fsencode(str(file))  # raises an error for what is no name of a file
+    return PageImage(label, str(file), width=_count(values["width"]), height=_count(values["height"]))

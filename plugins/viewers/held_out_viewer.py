@@ -67,7 +67,9 @@ class HeldOutViewer:
         return f"--all: {max(1, widest)}; --sample: {widest * (min(self._width, SMALLEST) + GAP) - GAP}px"
 
     def _sample(self, row: ImageRow) -> dom_tag:
-        heading = tags.h3(tags.b(row.group.removeprefix("held-out images ").strip("()")), " · " + visible(row.name))
+        heading = tags.h3(
+            tags.b(visible(row.group.removeprefix("held-out images ").strip("()"))), " · " + visible(row.name)
+        )
         return tags.div(heading, image_row(row.images, self._width), cls="sample")
 
 

@@ -138,6 +138,6 @@ def epoch_section(epoch: EpochRecord, width: int) -> dom_tag:
         values = [tags.li(tags.span(visible(name)), f"{value:.4g}") for name, value in epoch.metrics.items()]
         section.add(tags.ul(values, cls="facts"))
     for row in epoch.trained + epoch.unseen:
-        section.add(tags.h3(tags.b(row.group), " · " + visible(row.name) if row.name else ""))
+        section.add(tags.h3(tags.b(visible(row.group)), " · " + visible(row.name) if row.name else ""))
         section.add(image_row(row.images, width))
     return section

@@ -176,8 +176,10 @@ def schedule_difference(resolved: ResolvedOptions, progress: Progress) -> str:
     stored = {"n_images": 0, **(resolved.stored.options if resolved.stored else {})}
     if not all(type(stored.get(name)) is int for name in names):
         return ""
-    before = Schedule(**{field: stored[name] for name, field in names.items()})
-    now = Schedule(**{field: int(resolved.values[name]) for name, field in names.items()})
+    shares = [values.get("decay_share") for values in (stored, resolved.values)]
+    earlier_share, share = (each if isinstance(each, float) else 0.5 for each in shares)
+    before = Schedule(**{field: stored[name] for name, field in names.items()}, decay_share=earlier_share)
+    now = Schedule(**{field: int(resolved.values[name]) for name, field in names.items()}, decay_share=share)
     epochs = progress.epoch - 1
     images = (progress.images - progress.epoch_images) // max(1, epochs)  # of an epoch
     policy = resolved.components["lr_policy"].load()

@@ -81,6 +81,7 @@ EFFECTS: dict[str, Effect | str] = {
     "n_epochs_decay": Effect(model, MODEL, "--n_epochs_decay 3"),
     "health": "tests/runs/test_health.py::test_it_changes_nothing_and_is_resumed",
     "n_images": "tests/runs/test_budget.py::test_a_run_of_a_number_of_images_ends_there_and_resumes_exactly",
+    "decay_share": "tests/runs/test_budget.py::test_the_share_is_that_of_the_epochs_that_are_given_and_is_kept",
     "minutes": "tests/runs/test_budget.py::test_a_run_ends_in_time_at_a_rate_of_zero",
     "lr": Effect(model, MODEL, "--lr 0.0003"),
     "lr_G": Effect(model, MODEL, "--lr_G 0.0003"),

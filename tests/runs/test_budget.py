@@ -1,6 +1,7 @@
 """`--n_images` and `--minutes`: where a run ends, its learning rate, and that a resumed run ends there as well."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def test_a_run_of_a_number_of_images_ends_there_and_resumes_exactly(folder: Path
     assert 2 * IMAGES + 4 <= position["images"] <= 2 * IMAGES + 9
     assert position["epoch"] == 4
     assert (options(whole)["n_epochs"], options(whole)["n_epochs_decay"]) == (2, 1)  # the proportion of 2 and 1
-    assert rate_of(whole) < 0.25
+    assert rate_of(whole) < 0.3
     train(killed, *case, *length, before=KILL_AT.format(images=6), expect=-9)
     train(killed, "--continue_train", before=KILL_AT.format(images=18), expect=-9)
     train(killed, "--continue_train")
@@ -85,12 +86,13 @@ def test_a_run_ends_in_time_at_a_rate_of_zero(folder: Path) -> None:
     out = train(run, *PIX2PIX, "--minutes", "1", before=ONE_SECOND).output
     images = options(run)["n_images"]
     position = state_of(run / "run")["position"]
-    assert 57 <= position["step"] <= 62  # seconds
+    assert 54 <= position["step"] <= 64  # seconds; an epoch ends with a smaller batch
     assert images <= position["images"] < images + 2
     assert f"the run ends after {images} images" in out
     assert "longer than --minutes" not in out
-    assert rate_of(run) < 0.05
-    assert options(run)["n_epochs"] == round(2 / 3 * -(-images // IMAGES))
+    assert rate_of(run) < 0.1  # of the last step, which is two images before the end
+    epochs = -(-images // IMAGES)
+    assert options(run)["n_epochs"] == epochs - round(epochs / 3)
 
 
 def test_a_run_that_was_fitted_to_a_time_can_be_repeated(folder: Path) -> None:
@@ -118,12 +120,12 @@ def test_a_run_that_is_killed_before_its_length_is_fixed_measures_again(folder: 
     assert options(run)["n_images"] == 0
     train(run, "--continue_train", before=ONE_SECOND)
     assert options(run)["n_images"] > 0
-    assert rate_of(run) < 0.05
+    assert rate_of(run) < 0.1  # of the last step, which is two images before the end
 
 
 def test_a_machine_that_slows_down_makes_the_run_late_and_it_says_so(folder: Path) -> None:
     out = train(folder / "late", *PIX2PIX, "--minutes", "1", before=STEP_TIME.format(seconds=1, slow_after=30)).output
-    assert "0.5 minutes longer than --minutes 1" in out
+    assert re.search(r"0\.[3-6] minutes longer than --minutes 1", out)
 
 
 def test_validations_are_part_of_the_time(folder: Path) -> None:
@@ -149,24 +151,43 @@ def test_weights_of_an_unknown_number_of_images_are_refused(folder: Path, words:
     assert "--epoch_count 2 is for weights whose number of images is not known" in refused.output
 
 
-@given(
-    images=st.integers(1, 10**6), epoch_size=st.integers(1, 10**5), full=st.integers(0, 300), decay=st.integers(0, 300)
-)
-def test_epochs_follow_from_images_and_stay_when_they_are_read_back(
-    images: int, epoch_size: int, full: int, decay: int
-) -> None:
-    words = ["--model", "pix2pix", "--n_epochs", str(full), "--n_epochs_decay", str(decay)]
-    resolved = resolve("train", words, get_plugins())
+@given(images=st.integers(1, 10**6), epoch_size=st.integers(1, 10**5), share=st.floats(0, 1))
+def test_epochs_follow_from_images_and_stay_when_they_are_read_back(images: int, epoch_size: int, share: float) -> None:
+    resolved = resolve("train", ["--model", "pix2pix", "--decay_share", str(share)], get_plugins())
     found = length_options(resolved, images, epoch_size)
     assert found["n_epochs"] + found["n_epochs_decay"] == last_epoch(Progress(), images, epoch_size)
+    assert min(found["n_epochs"], found["n_epochs_decay"]) >= 0
     assert length_options(resolved.with_values(found), images, epoch_size) == found
 
 
-@pytest.mark.parametrize("name", ["linear", "cosine"])
-@given(full=st.integers(1, 50), decay=st.integers(0, 50), images=st.integers(10, 10**6))
-def test_the_rate_falls_to_zero_with_the_last_image(name: str, full: int, decay: int, images: int) -> None:
-    policy = get_plugins().registry("lr_policy").get(name).load()(Schedule(full, decay, images=images))
-    rates = [policy.factor(Progress(images=images * part // 100)) for part in range(101)]
+@pytest.mark.parametrize("name", ["linear", "cosine", "warmup"])
+@given(share=st.floats(0.01, 1), images=st.integers(10, 10**6))
+def test_the_rate_falls_to_zero_with_the_last_image(name: str, share: float, images: int) -> None:
+    schedule = Schedule(3, 2, lr_warmup=0, images=images, decay_share=share)
+    policy = get_plugins().registry("lr_policy").get(name).load()(schedule)
+    rates = [policy.factor(Progress(images=images * part // 100, step=1)) for part in range(111)]
     assert rates[0] == 1
-    assert rates[-1] == pytest.approx(0, abs=1e-12)
+    assert rates[100] == pytest.approx(0, abs=1e-12)
     assert rates == sorted(rates, reverse=True)
+    assert min(rates) >= 0  # beyond the last image too, as in a group of accumulated batches
+    if name == "linear":
+        assert rates[int(100 * (1 - share)) - 1 if share < 0.99 else 0] == 1
+
+
+def test_the_share_is_that_of_the_epochs_that_are_given_and_is_kept(folder: Path) -> None:
+    run = folder / "share"
+    train(run, *PIX2PIX, "--n_images", "8", "--n_epochs", "3", "--n_epochs_decay", "1")
+    assert options(run)["decay_share"] == 0.25
+    assert (options(run)["n_epochs"], options(run)["n_epochs_decay"]) == (1, 0)
+    train(run, "--continue_train", "--n_images", "36")
+    assert options(run)["decay_share"] == 0.25
+    assert (options(run)["n_epochs"], options(run)["n_epochs_decay"]) == (3, 1)
+    again = train(run, "--continue_train", "--minutes", "9", expect=1)
+    assert "--minutes 9 has no effect: the length of the run is fixed at 36 images" in again.output
+
+
+def test_a_first_step_that_compiles_does_not_end_the_run(folder: Path) -> None:
+    slow = STEP_TIME.format(seconds="(30 if steps[0] == 1 else 0.5)", slow_after=10**9)
+    run = folder / "compiled"
+    train(run, *PIX2PIX, "--minutes", "1", before=slow)
+    assert 30 + 0.5 * (state_of(run / "run")["position"]["step"] - 1) == pytest.approx(60, abs=6)

@@ -53,3 +53,10 @@ def test_a_model_whose_output_has_another_name_is_no_error_without_metrics() -> 
     images = {"real_A": image, "result": image, "real_B": image}
     assert measurement.add({"B_paths": ["a", "b"]}, images) == [{}, {}]
     assert measurement.translated() is None
+
+
+def test_pairs_of_different_sizes_are_no_error_without_metrics() -> None:
+    measurement = Measurement(Plugins(), [], MetricContext(), paired=True, direction="AtoB")
+    images = {"real_A": torch.zeros(1, 3, 8, 8), "fake_B": torch.zeros(1, 3, 8, 8), "real_B": torch.zeros(1, 3, 16, 16)}
+    assert measurement.add({"A_paths": ["a"], "B_paths": ["b"]}, images) == [{}]
+    assert measurement.translated() is None

@@ -34,6 +34,13 @@ def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     return run
 
 
+def test_a_number_that_is_too_large_costs_no_page(tmp_path: Path, listed: Run) -> None:
+    write_run(tmp_path / "checkpoints", "a", {"seed": 10**400})
+    write_run(tmp_path / "checkpoints", "b", {"seed": 1})
+    listed(f"--html {tmp_path / 'runs.html'}")
+    assert "<table" in (tmp_path / "runs.html").read_text("utf-8")
+
+
 def test_an_odd_number_of_epochs_is_no_number(tmp_path: Path) -> None:
     write_run(tmp_path, "a", {"n_epochs": "x"})
     assert [run.n_epochs for run in summaries(tmp_path, HIGHER)] == [2]

@@ -40,6 +40,23 @@ def register_metrics(register):
 """
 
 
+#: A metric of sets, which needs more images than there are.
+MANY = """
+from pixlate.metrics import Measured, Metric
+from pixlate.plugins import hookimpl
+
+class Many(Metric):
+    paired = False
+    min_images = 9
+    def add(self, fake, real): pass
+    def result(self): return Measured(0.0, 1)
+
+@hookimpl
+def register_metrics(register):
+    register("many", Many, help="needs nine images")
+"""
+
+
 @pytest.fixture
 def train(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Train:
     """Trains the run "run" of tiny networks in the temporary folder."""
@@ -166,3 +183,9 @@ def test_measuring_changes_no_random_generator() -> None:
     metric.add(torch.zeros(2, 3, 4, 4), torch.ones(2, 3, 4, 4))
     assert metric.result().value == 0.25
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_too_few_images_for_a_metric_are_said_before_the_training(train: Train, installed_plugin: Install) -> None:
+    installed_plugin(MANY, entry="many")
+    printed = train("--model pix2pix --dataroot pairs --val_freq 1 --metric many", code=2)
+    assert "the metric 'many' needs 9 held-out images or more, and there are 5" in printed

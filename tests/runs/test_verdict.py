@@ -48,6 +48,13 @@ def test_the_same_images_tell_more_than_the_intervals() -> None:
     assert "may be chance" in verdict(of_images(images), of_images(images[::-1] + 0.01))
 
 
+def test_a_difference_that_may_be_none_is_no_verdict() -> None:
+    equal = np.full(20, 0.5)
+    one_differs = np.where(np.arange(20) == 3, 0.6, 0.5)
+    assert "may be chance" in verdict(of_images(equal), of_images(one_differs))
+    assert "may be chance" in verdict(of_images(np.array([0.5, 0.9])), of_images(np.array([0.6, 1.0])))
+
+
 def test_values_without_intervals_and_equal_ones() -> None:
     assert "without intervals this may be chance" in verdict(Measured(1.0, 1), Measured(2.0, 1))
     assert verdict(Measured(1.0, 1), Measured(1.0, 1)) == "A and B are equal: 1."

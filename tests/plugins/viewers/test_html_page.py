@@ -1,5 +1,6 @@
 """The page of a training run."""
 
+import json
 import time
 from pathlib import Path
 from typing import Any
@@ -191,9 +192,20 @@ def test_a_damaged_line_loses_only_its_epoch(tmp_path: Path, damage: bytes) -> N
     assert epochs(run) == ["epoch [2]"]
 
 
+def with_image(file: str) -> str:
+    """A line of shown.jsonl whose image is that file."""
+    image = {"label": "fake_B", "file": file, "width": 8, "height": 8}
+    row = {"group": "training images", "name": "", "images": [image]}
+    return json.dumps({"number": 1, "images": 1, "trained": [row], "unseen": [], "metrics": {}})
+
+
 @pytest.mark.parametrize(
     ("file", "line"),
     [
+        ("shown.jsonl", with_image("//example.org/a.png")),
+        ("shown.jsonl", with_image("/etc/a.png")),
+        ("shown.jsonl", with_image("images/../../a.png")),
+        ("shown.jsonl", with_image("images/\ud800.png")),
         ("shown.jsonl", '{"number": 1, "images": "x", "trained": [], "unseen": [], "metrics": {}}'),
         ("shown.jsonl", '{"number": [1], "images": 1, "trained": [], "unseen": [], "metrics": {}}'),
         ("shown.jsonl", '{"number": 1, "images": 1, "trained": [{"images": [1]}], "unseen": [], "metrics": {}}'),
