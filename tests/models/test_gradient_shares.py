@@ -77,7 +77,13 @@ def test_a_larger_weight_has_a_larger_share() -> None:
     assert values[0] < 0.5 < values[2]
 
 
-@pytest.mark.parametrize("case", [(*PIX2PIX, "--n_D_steps", "2"), CYCLE_GAN], ids=["pix2pix", "cycle_gan"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param((*PIX2PIX, "--n_D_steps", "2"), id="pix2pix"),
+        pytest.param(CYCLE_GAN, id="cycle_gan", marks=pytest.mark.slow),
+    ],
+)
 def test_runs_report_them_and_resume_exactly(tmp_path: Path, case: tuple[str, ...]) -> None:
     make_images(tmp_path / "images")
     train(tmp_path / "whole", *case, before=OFTEN)

@@ -51,7 +51,14 @@ def rate_of(run: Path) -> float:
     return float(group["lr"] / group["initial_lr"])
 
 
-@pytest.mark.parametrize("case", [PIX2PIX, (*PIX2PIX, "--accumulate", "3"), CYCLE_GAN], ids=["pix2pix", "sum", "cycle"])
+@pytest.mark.parametrize(
+    "case",
+    [
+        pytest.param((*PIX2PIX, "--accumulate", "3"), id="accumulated"),
+        pytest.param(PIX2PIX, id="pix2pix", marks=pytest.mark.slow),
+        pytest.param(CYCLE_GAN, id="cycle_gan", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_of_a_number_of_images_ends_there_and_resumes_exactly(folder: Path, case: tuple[str, ...]) -> None:
     name = "-".join(case[:2] + case[-2:])
     whole, killed = folder / f"{name} whole", folder / f"{name} killed"
