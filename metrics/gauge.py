@@ -66,7 +66,13 @@ class Gauge:
         self._n = 0
 
     def add(self, fake: Tensor, given: Tensor, real: Tensor, *, paired: bool) -> None:
-        """Take a batch; `real` may be of another number and size unless it is `paired`."""
+        """Take a batch; `real` may be of another number and size unless it is `paired`.
+
+        Images whose sizes or channels cannot be compared are left out.
+        """
+        comparable = real.shape == fake.shape if paired else real.shape[1] == fake.shape[1]
+        if fake.shape != given.shape or not comparable:
+            return
         for name, images in (("fake", fake), ("given", given), ("real", real)):
             self._colours[name] = self._colours.get(name, 0) + histograms(images)
         self._n += len(fake)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -59,7 +60,8 @@ class HealthMonitor:
         - images: of the step, by label; samples: held-out ones, in their place where there are some.
         """
         shown = [sample.images for sample in samples] or [{name: each.float().cpu() for name, each in images.items()}]
-        found = {name: round(value, 6) for name, value in self._measured(shown) if value is not None}
+        measured = self._measured(shown)
+        found = {name: round(value, 6) for name, value in measured if value is not None and math.isfinite(value)}
         self._losses.clear()
         self._history.append(found)
         warnings = warnings_of(list(self._history))

@@ -89,10 +89,7 @@ class Measurement:
     def _add_to_gauge(self, images: Mapping[str, Tensor], real: Tensor | None) -> None:
         if self._gauge is None or real is None or not (has_input(images) and has_output(images)):
             return
-        fake, given = output_of(images), input_of(images)
-        same = real.shape == fake.shape if self._paired else real.shape[1] == fake.shape[1]
-        if fake.shape == given.shape and same:
-            self._gauge.add(fake, given, real, paired=self._paired)
+        self._gauge.add(output_of(images), input_of(images), real, paired=self._paired)
 
     def _unseen(self, batch: Batch, size: int) -> list[int]:
         """The positions in a batch of real images that did not come before."""

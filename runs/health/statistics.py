@@ -66,9 +66,7 @@ def translated_share(samples: Sequence[Images], *, paired: bool) -> float | None
     gauge = Gauge()
     for images in samples:
         if has_output(images) and has_input(images) and has_truth(images):
-            fake, given, real = output_of(images), input_of(images), truth_of(images)
-            if fake.shape == given.shape and fake.shape[1] == real.shape[1]:
-                gauge.add(fake, given, real, paired=paired)
+            gauge.add(output_of(images), input_of(images), truth_of(images), paired=paired)
     found = gauge.result()
     return found.change / found.needed if found and found.needed > 0.01 else None
 
