@@ -70,11 +70,7 @@ def browser(path: Path, *, width: int = 1280, dark: bool = False, scripts: bool 
         scheme = "dark" if dark else "light"
         size = {"width": width, "height": 800}
         context = chromium.new_context(viewport=size, color_scheme=scheme, offline=True, java_script_enabled=scripts)
-        page = context.new_page()
-        page.requested = []
-        page.on("request", lambda request: page.requested.append(request.url))
-        page.goto(path.as_uri())
-        yield page
+        yield _opened(context, path)
         chromium.close()
 
 
@@ -82,9 +78,14 @@ def browser(path: Path, *, width: int = 1280, dark: bool = False, scripts: bool 
 def beside(page: Any, path: Path, **settings: Any) -> Iterator[Any]:
     """Another page in the browser of an open one, without a network; `settings` are those of a browser's context."""
     context = page.context.browser.new_context(viewport={"width": 1280, "height": 800}, offline=True, **settings)
-    other = context.new_page()
-    other.requested = []
-    other.on("request", lambda request: other.requested.append(request.url))
-    other.goto(path.as_uri())
-    yield other
+    yield _opened(context, path)
     context.close()
+
+
+def _opened(context: Any, path: Path) -> Any:
+    """A page whose attribute `requested` lists what it loads."""
+    page = context.new_page()
+    page.requested = []
+    page.on("request", lambda request: page.requested.append(request.url))
+    page.goto(path.as_uri())
+    return page
