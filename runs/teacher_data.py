@@ -1,0 +1,137 @@
+"""The images that a trained run is distilled on: its training inputs and its held-out ones, read whole."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from pixlate.data.base import BaseDataset
+from pixlate.data.create import make_dataset
+from pixlate.data.value_range import read_ranges
+from pixlate.errors import DataError, OptionError, PixlateError
+from pixlate.options.command.resolved import ResolvedOptions
+from pixlate.plugins.component import Component
+from pixlate.plugins.field import Field
+from pixlate.util.text import listed, quoted
+
+from .floor_images import floor_images
+from .held_out import as_tested
+from .held_out_part import VAL, held_out_part, leave_out
+
+PHASES = (VAL, "test")
+#: Modes that crop, and the ones that read the same images whole.
+WHOLE = {"crop": "none", "scale_width_and_crop": "scale_width"}
+SIDES = ("A", "B")
+
+
+class TeacherData:
+    """The data of a trained run.
+
+    - resolved: the options of its training: those that are stored, and where its data is now.
+    - direction: "AtoB" or "BtoA", in which it translates.
+    - readers: of image files, those of plugins.
+
+    Raises DataError where the data is gone, OptionError for data that a student cannot learn from: it gets an input and
+    no further field, and nothing in a colour space that its data set would have to convert to.
+    """
+
+    def __init__(self, resolved: ResolvedOptions, direction: str, readers: Iterable[Component]) -> None:
+        self.input_side, self.output_side = SIDES if direction == "AtoB" else SIDES[::-1]
+        values, turned = resolved.values, {"direction": direction}
+        if direction != values["direction"]:
+            turned |= {"input_nc": values["output_nc"], "output_nc": values["input_nc"]}
+        self.resolved, self._readers = resolved.with_values(turned), list(readers)
+        self._component = resolved.components["dataset_mode"]
+        if self._component.plugin.is_builtin:  # others may read their images from elsewhere
+            _require_data(resolved)
+
+    @cached_property
+    def training(self) -> BaseDataset[Any]:
+        """The training inputs, each once and whole."""
+        values = self._values("train") | self._whole | {"phase": self.resolved.values["phase"]}
+        values["max_dataset_size"] = self.resolved.values["max_dataset_size"]
+        dataset = make_dataset(self._component, values, self._readers)
+        leave_out(dataset, self._component, {**self.resolved.values, **values}, self._readers)
+        return self._prepared(dataset)
+
+    @cached_property
+    def held_out(self) -> Mapping[str, BaseDataset[Any]]:
+        """The images of the phases val and test, where there are any, as they are read for training."""
+        found = {phase: self._phase(phase, self._whole) for phase in PHASES}
+        return {phase: dataset for phase, dataset in found.items() if dataset is not None}
+
+    @cached_property
+    def measured(self) -> BaseDataset[Any]:
+        """What the quality is measured on: test, else val, as a test reads it; else the training inputs themselves."""
+        for phase in reversed(PHASES):
+            dataset = self._phase(phase, {})
+            if dataset is not None:
+                return dataset
+        return self.training
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        """The fields of its samples, A and B as they are in its files."""
+        return self.training.fields
+
+    def floor_images(self, count: int) -> Iterator[Tensor]:
+        """Real images of the target in the training, 1×C×H×W, for the noise floor of what is measured."""
+        return floor_images(self.resolved, self.measured, count, self._readers)
+
+    @property
+    def _whole(self) -> dict[str, Any]:
+        mode, load_size = self.resolved.values["preprocess"], self.resolved.values["load_size"]
+        # Where images are resized to a square, the size of a test, to which the teacher's networks are fitted.
+        size = {} if mode == "resize_and_crop" else {"load_size": load_size}
+        return {"preprocess": WHOLE.get(mode, mode), **size}
+
+    def _values(self, phase: str) -> dict[str, Any]:
+        return {**self.resolved.values, **as_tested(self.resolved, phase)}
+
+    def _phase(self, phase: str, changes: Mapping[str, Any]) -> BaseDataset[Any] | None:
+        """A phase that shares no file with the training; None where there is none."""
+        values = self._values(phase) | dict(changes)
+        try:
+            part = held_out_part(self._component, values, self.resolved.values, self._readers) if phase == VAL else None
+            dataset = part or make_dataset(self._component, values, self._readers)
+            files = set(self.training.files())
+            if not len(dataset) or (part is None and not files.isdisjoint(dataset.files())):
+                return None
+        except PixlateError:
+            return None
+        return self._prepared(dataset)
+
+    def _prepared(self, dataset: BaseDataset[Any]) -> BaseDataset[Any]:
+        stored = self.resolved.stored
+        dataset.use_value_ranges(read_ranges(stored.value_ranges) if stored else {})
+        dataset.take_each_input_once(None)
+        return dataset
+
+    def check(self) -> None:
+        """Raise OptionError for fields that a student cannot have."""
+        for name, field in self.fields.items():
+            if field.space:
+                raise OptionError(
+                    f"run '{self.resolved.name}' translates between channels of CIELAB, to which its data set converts "
+                    "photographs: it cannot be distilled."
+                )
+            if name not in SIDES and not field.is_spatial:
+                raise OptionError(
+                    f"run '{self.resolved.name}' takes '{name}' beside its input, and a student takes an input alone: "
+                    "it cannot be distilled."
+                )
+
+    def further(self) -> str:
+        """The fields that the teacher gets and a student does not, as text; empty for none."""
+        return listed(name for name in self.fields if name not in SIDES)
+
+
+def _require_data(resolved: ResolvedOptions) -> None:
+    root = str(resolved.values["dataroot"])
+    if root != "demo" and not Path(root).is_dir():
+        raise DataError(
+            f"the data of run '{resolved.name}', {quoted(root)}, is gone: name the folder where it is now with "
+            "--dataroot FOLDER."
+        )
