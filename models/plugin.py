@@ -36,7 +36,7 @@ def register_models(register: Register) -> None:
         "pixlate.models.distillation:Distillation",
         config=DistillationConfig,
         help="a small generator learns the outputs of a trained one; started by 'pixlate distill' (Li et al. 2020)",
-        defaults={**PIX2PIX, "dropout": False},
+        defaults={"dataset_mode": "aligned", "netG": "resnet_6blocks", "dropout": False, "gan_mode": "vanilla"},
     )
     register(
         "test",

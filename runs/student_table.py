@@ -71,8 +71,8 @@ class Comparison:
 
     def to_markdown(self) -> str:
         """The table with its conditions."""
-        lines = [f"| {' | '.join(HEADINGS)} |".replace("|  |", "| |"), "| --- | ---: | ---: | ---: |"]
-        lines += [f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in self.rows()]
+        rows = [HEADINGS, ("---", "---:", "---:", "---:"), *self.rows()]
+        lines = ["|".join(["", *(f" {cell.replace('|', '/')} " if cell else " " for cell in row), ""]) for row in rows]
         return "\n".join([*lines, "", *(f"{line}  " for line in self.conditions())]).rstrip() + "\n"
 
     def to_json(self) -> dict[str, Any]:
