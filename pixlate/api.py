@@ -21,8 +21,8 @@ from pixlate.plugins.commands.measuring import asked_for, test_of
 from pixlate.plugins.commands.runs import higher_is_better
 from pixlate.plugins.field import Field
 from pixlate.plugins.manager import Plugins
-from pixlate.runs import evaluation
-from pixlate.runs.evaluation import Evaluation
+from pixlate.runs.judging import evaluation
+from pixlate.runs.judging.evaluation import Evaluation
 from pixlate.runs.record import RunRecord
 from pixlate.util.text import quoted
 
