@@ -24,17 +24,18 @@ if TYPE_CHECKING:
         create_generator,
         create_model,
         evaluate,
+        from_pretrained,
         load,
         open_run,
     )
     from pixlate.data.transforms import preprocess
     from pixlate.default_plugins import forget_plugins, get_plugins
     from pixlate.inference.translator import Translator
-    from pixlate.runs.evaluation import Evaluation
+    from pixlate.runs.judging.evaluation import Evaluation
     from pixlate.runs.record import RunRecord
 
 _MODULES = {
-    "Evaluation": "pixlate.runs.evaluation",
+    "Evaluation": "pixlate.runs.judging.evaluation",
     "RunRecord": "pixlate.runs.record",
     "Translator": "pixlate.inference.translator",
     "create_dataset": "pixlate.api",
@@ -43,6 +44,7 @@ _MODULES = {
     "create_model": "pixlate.api",
     "evaluate": "pixlate.api",
     "forget_plugins": "pixlate.default_plugins",
+    "from_pretrained": "pixlate.api",
     "get_plugins": "pixlate.default_plugins",
     "load": "pixlate.api",
     "open_run": "pixlate.api",
@@ -60,6 +62,7 @@ __all__ = [
     "create_model",
     "evaluate",
     "forget_plugins",
+    "from_pretrained",
     "get_plugins",
     "load",
     "open_run",
