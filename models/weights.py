@@ -3,12 +3,10 @@
 Each holds one bare state_dict, as in the reference; other programs' files may wrap it, see `state_dicts`.
 """
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from pixlate.errors import CheckpointError, OptionError
@@ -133,18 +131,6 @@ def fitting(weights: Mapping[str, Any], expected: Mapping[str, Any], path: Path)
     if {key: _kind(value) for key, value in expected.items()} != {key: _kind(value) for key, value in weights.items()}:
         raise CheckpointError(f"{quoted(path)} does not fit: {_explain_difference(expected, weights)}")
     return weights
-
-
-def weights_digest(networks: Iterable[nn.Module]) -> str:
-    """The first 16 hexadecimal digits of a hash of networks' tensors, with their names, on whatever device they are."""
-    digest = hashlib.sha256()
-    for network in networks:
-        for name, tensor in network.state_dict().items():
-            if isinstance(tensor, Tensor):
-                content = tensor.detach().cpu().contiguous()
-                digest.update(f"{name} {content.dtype} {tuple(content.shape)}\n".encode())
-                digest.update(content.reshape(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()[:16]
 
 
 def checkpoint_tags(folder: Path) -> list[str]:

@@ -17,7 +17,7 @@ from .progress import progress
 
 if TYPE_CHECKING:
     from pixlate.options.command.resolved import ResolvedOptions
-    from pixlate.runs.student_table import Comparison
+    from pixlate.runs.distillation.table import Comparison
 
     from .teaching import Teacher
 
@@ -118,8 +118,8 @@ def _require_own(teacher: "Teacher", student: "ResolvedOptions") -> None:
 
 def _write_pairs(teacher: "Teacher", student: "ResolvedOptions") -> None:
     """Write the teacher's outputs for the training inputs and the held-out ones, unless they are there."""
+    from pixlate.runs.distillation.pairs import PairFolder
     from pixlate.runs.folder import claimed_folder
-    from pixlate.runs.teacher_pairs import PairFolder
 
     if teacher.data.further():
         complain(f"warning: the teacher gets {teacher.data.further()} beside its input, and the student does not.")
@@ -149,7 +149,7 @@ def _train(context: click.Context, words: list[str]) -> None:
 
 def _compare(plugins: Plugins, teacher: "Teacher", student: "ResolvedOptions", given: dict[str, Any]) -> "Comparison":
     from pixlate.inference.loading import load_translator
-    from pixlate.runs.student_report import compare
+    from pixlate.runs.distillation.comparing import compare
 
     from .teaching import contestant
 
@@ -190,7 +190,7 @@ def _store(comparison: "Comparison", student: "ResolvedOptions") -> None:
 def _show(comparison: "Comparison") -> None:
     from rich.text import Text
 
-    from pixlate.runs.student_table import HEADINGS
+    from pixlate.runs.distillation.table import HEADINGS
 
     from .listing import show, table
 

@@ -13,21 +13,23 @@ from pixlate.errors import OptionError
 from pixlate.inference.loading import load_translator
 from pixlate.inference.translator import Translator
 from pixlate.models.cost import cost_of, macs_of_generator
-from pixlate.models.weights import saved_networks, weights_digest
+from pixlate.models.weights import saved_networks
 from pixlate.options.command.requirements import require_run
 from pixlate.options.command.resolve import resolve
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.plugins.manager import Plugins
 from pixlate.runs.checkpoints.compatibility import data_fingerprint
-from pixlate.runs.student_report import Contestant
-from pixlate.runs.teacher_data import TeacherData
-from pixlate.runs.teacher_pairs import declared
+from pixlate.runs.distillation.comparing import Contestant
+from pixlate.runs.distillation.data import TeacherData
+from pixlate.runs.distillation.pairs import declared
 from pixlate.util.text import quoted
 
 #: The share of the teacher's channels that a student has where `--ngf` is not given: about 16 times fewer operations.
 NARROWER = 4
 #: Options of the data that a student reads its images with, as its teacher does.
 INHERITED = ("preprocess", "load_size", "crop_size")
+#: Options that say under which terms a model may be used, which hold for what is made of it.
+LICENSING = ("license", "data_origin")
 
 
 class Teacher:
@@ -69,7 +71,7 @@ class Teacher:
     def identity(self) -> str:
         """Which weights these are, whatever the run's folder is called: "AtoB:1b4f…"."""
         _ = self.first_output  # builds networks that depend on data
-        return f"{self.direction}:{weights_digest(self.translator.model.networks.values())}"
+        return f"{self.direction}:{self.translator.engine.digest}"
 
     @cached_property
     def first_output(self) -> Tensor:
@@ -96,6 +98,9 @@ class Teacher:
         yield from ("--netG", values["netG"], "--ngf", str(max(1, values["ngf"] // NARROWER)), "--norm", values["norm"])
         for name in INHERITED:
             yield from (f"--{name}", str(values[name]))
+        for name in LICENSING:
+            if values.get(name):
+                yield from (f"--{name}", str(values[name]))
         for text in declared(fields):
             yield from ("--field", text)
         for option, side in (("input_nc", self.data.input_side), ("output_nc", self.data.output_side)):

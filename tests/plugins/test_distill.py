@@ -15,7 +15,7 @@ from trainings import make_images
 import pixlate
 from pixlate.__main__ import main
 from pixlate.inference.translator import Translator
-from pixlate.models.weights import weights_digest
+from pixlate.models.digest import weights_digest
 from pixlate.options.command.stored import read_stored
 from pixlate.runs.training import Trainer
 
@@ -101,7 +101,7 @@ def test_the_student_is_a_run_as_any_other(student: Path, teachers: Path) -> Non
     assert stored is not None
     teacher = pixlate.load(teachers / "checkpoints" / "paired", device="cpu")
     options = stored.options
-    assert options["teacher"] == f"BtoA:{weights_digest(teacher.model.networks.values())}"
+    assert options["teacher"] == f"BtoA:{weights_digest(teacher.model.networks)}"
     expected = {"model": "distillation", "direction": "BtoA", "norm": "batch", "crop_size": 32, "load_size": 36}
     assert {name: options[name] for name in expected} == expected
     image = Image.open(teachers / "images" / "val" / "00.png").crop((40, 0, 80, 40))

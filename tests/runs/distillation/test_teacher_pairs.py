@@ -15,7 +15,7 @@ import pixlate
 from pixlate.data.base import BaseDataset, Item
 from pixlate.options.shared import DataOptions
 from pixlate.plugins.field import Field
-from pixlate.runs.teacher_pairs import PairFolder, declared, exact_values
+from pixlate.runs.distillation.pairs import PairFolder, declared, exact_values
 
 
 class Drawn(BaseDataset[None]):

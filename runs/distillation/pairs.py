@@ -19,8 +19,7 @@ from pixlate.plugins.field import Field
 from pixlate.util.files import make_folder, write_whole
 from pixlate.util.foreign import read_small
 from pixlate.util.owned import OwnFiles
-
-from .folder import remove_stale_files
+from pixlate.util.stale_files import remove_stale_files
 
 FACTS = "teacher.json"
 SIDES = ("A", "B")

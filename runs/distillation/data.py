@@ -14,11 +14,10 @@ from pixlate.errors import DataError, OptionError, PixlateError
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.plugins.component import Component
 from pixlate.plugins.field import Field
+from pixlate.runs.held_out import as_tested
+from pixlate.runs.held_out_part import VAL, held_out_part, leave_out
+from pixlate.runs.judging.floor_images import floor_images
 from pixlate.util.text import listed, quoted
-
-from .floor_images import floor_images
-from .held_out import as_tested
-from .held_out_part import VAL, held_out_part, leave_out
 
 PHASES = (VAL, "test")
 #: Modes that crop, and the ones that read the same images whole.

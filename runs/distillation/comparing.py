@@ -16,12 +16,12 @@ from pixlate.models.cost import Cost, cost_of, latencies, median_milliseconds
 from pixlate.models.weights import SavedNetworks
 from pixlate.plugins.field import Field, directed
 from pixlate.plugins.manager import Plugins
+from pixlate.runs.judging.floor_images import PHASE
+from pixlate.runs.measuring import Measurement
 
-from .floor_images import PHASE
-from .measuring import Measurement
-from .student_table import Comparison
-from .teacher_data import TeacherData
-from .teacher_pairs import Translate
+from .data import TeacherData
+from .pairs import Translate
+from .table import Comparison
 
 
 @dataclass(frozen=True)
