@@ -40,6 +40,13 @@ RESULTS = "distillation"  # the name of the files of the table, without their su
     "--student_epoch", default="latest", show_default=True, metavar="TAG", help="checkpoint of the student in the table"
 )
 @click.option("--images", type=COUNT, metavar="N", help="at most the first N held-out images in the table")
+@click.option(
+    "--views",
+    type=COUNT,
+    metavar="N",
+    help="how often each training image is translated, differently cropped and flipped "
+    "[default: for 2000 pairs, 20 at most]",
+)
 @click.option("--report", is_flag=True, help="only measure again and print the table, without training")
 @click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N")
 @click.option(
@@ -64,6 +71,7 @@ def distill_command(context: click.Context, /, run: str, options: tuple[str, ...
         direction=given["direction"] or "",
         dataroot=given["dataroot"],
         device=given["device"],
+        views=given["views"],
         files=given["files"],
     )
     words, student = _student(plugins, teacher, list(options), given)
@@ -123,16 +131,16 @@ def _write_pairs(teacher: "Teacher", student: "ResolvedOptions") -> None:
 
     if teacher.data.further():
         complain(f"warning: the teacher gets {teacher.data.further()} beside its input, and the student does not.")
-    phases = {"train": teacher.data.training, **teacher.data.held_out}
+    side = teacher.data.input_side
     with claimed_folder(student.folder), progress("translating") as report:
         pairs = PairFolder(student.folder / PAIRS, teacher.facts())
-        translated = sum(
-            pairs.write(phase, dataset, teacher.data.input_side, teacher.translate, report)
-            for phase, dataset in phases.items()
-        )
-    if translated:
-        counts = ", ".join(f"{len(dataset)} in {phase}" for phase, dataset in phases.items())
-        say(f"'{teacher.name}' translated {counted(translated, 'image')}; pairs in {pairs.folder}: {counts}.")
+        done = pairs.write("train", teacher.data.training, side, teacher.translate, report, views=teacher.views)
+        for phase, dataset in teacher.data.held_out.items():
+            done += pairs.write(phase, dataset, side, teacher.translate, report)
+    if done:
+        training = f"{counted(len(teacher.data.training), 'training image')}, {counted(teacher.views, 'view')} of each"
+        others = "".join(f", {len(dataset)} of {phase}" for phase, dataset in teacher.data.held_out.items())
+        say(f"'{teacher.name}' translated {counted(done, 'image')} into {pairs.folder}: {training}{others}.")
 
 
 def _train(context: click.Context, words: list[str]) -> None:
@@ -167,6 +175,7 @@ def _compare(plugins: Plugins, teacher: "Teacher", student: "ResolvedOptions", g
                 "teacher_run": teacher.name,
                 "teacher_epoch": teacher.tag,
                 "teacher_weights": teacher.identity,
+                "teacher_dropout": teacher.has_dropout,
                 "student_run": student.name,
                 "student_epoch": tag,
             },

@@ -1,12 +1,12 @@
 """The teacher of `pixlate distill`, and what its student inherits from it."""
 
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from pixlate.data.batches import fetch
 from pixlate.errors import OptionError
@@ -26,18 +26,19 @@ from pixlate.util.text import quoted
 
 #: The share of the teacher's channels that a student has where `--ngf` is not given: about 16 times fewer operations.
 NARROWER = 4
-#: Options of the data that a student reads its images with, as its teacher does.
-INHERITED = ("preprocess", "load_size", "crop_size")
+#: Options that the teacher's training inputs depend on, beside the files.
+READING = ("preprocess", "load_size", "crop_size", "flip", "augment", "seed", "field", "ignore_metadata")
 #: Options that say under which terms a model may be used, which hold for what is made of it.
 LICENSING = ("license", "data_origin")
 
 
 class Teacher:
-    """A trained run that a student learns from.
+    """A trained run that a student learns from, with its dropout off.
 
     - run: its folder, or its name in ./checkpoints; tag: of its checkpoint.
     - direction: "AtoB" or "BtoA", in which it translates; empty for that of its training.
     - dataroot: where its data is now; empty for where it was.
+    - views: how often each training input is translated, differently cropped and flipped; None for the usual number.
 
     Raises OptionError where there is no such run, DataError where its data is gone, and what loading a model raises.
     """
@@ -51,6 +52,7 @@ class Teacher:
         direction: str,
         dataroot: str,
         device: str,
+        views: int | None,
         files: tuple[str, ...],
     ) -> None:
         self.folder, self.tag = _folder(run), tag
@@ -59,24 +61,22 @@ class Teacher:
         self.direction = direction or own
         self.data = TeacherData(self.resolved, self.direction, plugins.registry("reader"))
         self.data.check()
+        self.views = views or self.data.usual_views
         turned = self.direction if self.direction != own else ""
         self.translator = load_translator(plugins, self.folder, epoch=tag, device=device, direction=turned)
+        x, names, others = self._first
+        self.translator.engine.prepare({**others, "A": x, "A_paths": names})  # networks that depend on data are built
+        self.has_dropout = _without_dropout(self.translator.model.networks.values())
 
     @property
     def name(self) -> str:
         """The name of the run."""
         return self.folder.name
 
-    @cached_property
+    @property
     def identity(self) -> str:
         """Which weights these are, whatever the run's folder is called: "AtoB:1b4f…"."""
-        _ = self.first_output  # builds networks that depend on data
         return f"{self.direction}:{self.translator.engine.digest}"
-
-    @cached_property
-    def first_output(self) -> Tensor:
-        """The output for the first training input, 1×C×H×W."""
-        return self.translate(*self._first)
 
     def translate(self, x: Tensor, names: list[str], others: Mapping[str, Any]) -> Tensor:
         """The outputs for N×C×H×W inputs, with the names of their files and further fields."""
@@ -84,20 +84,27 @@ class Teacher:
 
     def facts(self) -> dict[str, Any]:
         """What the pairs depend on."""
-        values = {name: self.resolved.values[name] for name in INHERITED}
-        return {"teacher": self.identity, "data": data_fingerprint(self.data.training), **values}
+        values = {name: self.resolved.values[name] for name in READING}
+        data = data_fingerprint(self.data.training)
+        return {"teacher": self.identity, "views": self.views, "data": data, **values}
 
     def contestant(self) -> Contestant:
         """The teacher as it is compared."""
         return contestant(self.translator, self.folder, self.tag)
 
     def options_of_student(self) -> Iterator[str]:
-        """The words of a training of its student: the data is read as the teacher reads its own."""
+        """The words of a training of its student.
+
+        It sees its pairs as the teacher saw them, neither cropped nor flipped: the outputs of a network with strides
+        depend on where in the image something is. A test of it reads images as one of the teacher does.
+        """
         values, fields = self.resolved.values, self.data.fields
         yield from ("--model", "distillation", "--direction", self.direction)
         yield from ("--netG", values["netG"], "--ngf", str(max(1, values["ngf"] // NARROWER)), "--norm", values["norm"])
-        for name in INHERITED:
-            yield from (f"--{name}", str(values[name]))
+        mode, crop_size = str(values["preprocess"]), str(values["crop_size"])
+        size = crop_size if "crop" in mode else str(values["load_size"])
+        yield from ("--preprocess", mode, "--load_size", size, "--crop_size", crop_size, "--no_flip")
+        yield from ("--ignore_metadata",) if values["ignore_metadata"] else ()
         for name in LICENSING:
             if values.get(name):
                 yield from (f"--{name}", str(values[name]))
@@ -111,7 +118,7 @@ class Teacher:
         """Whether the student would compute as much as the teacher, or more."""
         x, names, others = self._first
         own = cost_of(lambda: self.translate(x, names, others), self.translator.model.networks).macs
-        output = self.first_output
+        output = self.translate(x, names, others)
         network = student.components["netG"].load()(
             input_nc=x.shape[1],
             output_nc=output.shape[1],
@@ -139,6 +146,15 @@ def contestant(translator: Translator, folder: Path, tag: str) -> Contestant:
         saved_networks(folder, tag, use_ema=True),
         model.device,
     )
+
+
+def _without_dropout(networks: Iterable[nn.Module]) -> bool:
+    """Turn dropout off; returns whether there was any. Of what is random a student could only learn the mean."""
+    layers = [layer for net in networks for layer in net.modules() if isinstance(layer, nn.Dropout | nn.Dropout2d)]
+    found = any(layer.p > 0 for layer in layers)
+    for layer in layers:
+        layer.p = 0.0
+    return found
 
 
 def _folder(run: str) -> Path:

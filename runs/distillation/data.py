@@ -1,4 +1,4 @@
-"""The images that a trained run is distilled on: its training inputs and its held-out ones, read whole."""
+"""The images that a trained run is distilled on: its training inputs as it saw them, and its held-out ones."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
@@ -20,9 +20,9 @@ from pixlate.runs.judging.floor_images import floor_images
 from pixlate.util.text import listed, quoted
 
 PHASES = (VAL, "test")
-#: Modes that crop, and the ones that read the same images whole.
-WHOLE = {"crop": "none", "scale_width_and_crop": "scale_width"}
 SIDES = ("A", "B")
+#: Pairs to learn from, where --views is not given, and the most views of an image for them.
+PAIRS, MOST_VIEWS = 2000, 20
 
 
 class TeacherData:
@@ -48,27 +48,32 @@ class TeacherData:
 
     @cached_property
     def training(self) -> BaseDataset[Any]:
-        """The training inputs, each once and whole."""
-        values = self._values("train") | self._whole | {"phase": self.resolved.values["phase"]}
-        values["max_dataset_size"] = self.resolved.values["max_dataset_size"]
-        dataset = make_dataset(self._component, values, self._readers)
-        leave_out(dataset, self._component, {**self.resolved.values, **values}, self._readers)
-        return self._prepared(dataset)
+        """The training inputs, in each epoch each of them once, randomly cropped and flipped as in the training."""
+        dataset = self._training({"serial_batches": True, "cache": "off"})
+        dataset.take_each_input_once(None)
+        return dataset
 
     @cached_property
     def held_out(self) -> Mapping[str, BaseDataset[Any]]:
-        """The images of the phases val and test, where there are any, as they are read for training."""
-        found = {phase: self._phase(phase, self._whole) for phase in PHASES}
+        """The images of the phases val and test as a test reads them, where there are any."""
+        found = {phase: self._phase(phase) for phase in PHASES}
         return {phase: dataset for phase, dataset in found.items() if dataset is not None}
 
     @cached_property
     def measured(self) -> BaseDataset[Any]:
-        """What the quality is measured on: test, else val, as a test reads it; else the training inputs themselves."""
-        for phase in reversed(PHASES):
-            dataset = self._phase(phase, {})
-            if dataset is not None:
-                return dataset
-        return self.training
+        """What the quality is measured on: test, else val, else the training inputs, as a test reads them."""
+        if self.held_out:
+            return list(self.held_out.values())[-1]
+        phase = str(self.resolved.values["phase"])
+        limit = {"max_dataset_size": self.resolved.values["max_dataset_size"]}
+        dataset = self._training(as_tested(self.resolved, phase) | limit)
+        dataset.take_each_input_once(None)
+        return dataset
+
+    @property
+    def usual_views(self) -> int:
+        """How often each training input is seen, differently cropped and flipped, for `PAIRS` pairs."""
+        return max(1, min(MOST_VIEWS, -(-PAIRS // len(self.training))))
 
     @property
     def fields(self) -> Mapping[str, Field]:
@@ -79,34 +84,31 @@ class TeacherData:
         """Real images of the target in the training, 1×C×H×W, for the noise floor of what is measured."""
         return floor_images(self.resolved, self.measured, count, self._readers)
 
-    @property
-    def _whole(self) -> dict[str, Any]:
-        mode, load_size = self.resolved.values["preprocess"], self.resolved.values["load_size"]
-        # Where images are resized to a square, the size of a test, to which the teacher's networks are fitted.
-        size = {} if mode == "resize_and_crop" else {"load_size": load_size}
-        return {"preprocess": WHOLE.get(mode, mode), **size}
+    def _training(self, changes: Mapping[str, Any]) -> BaseDataset[Any]:
+        values = {**self.resolved.values, **changes}
+        dataset = make_dataset(self._component, values, self._readers)
+        leave_out(dataset, self._component, values, self._readers)
+        self._use_stored_ranges(dataset)
+        return dataset
 
-    def _values(self, phase: str) -> dict[str, Any]:
-        return {**self.resolved.values, **as_tested(self.resolved, phase)}
-
-    def _phase(self, phase: str, changes: Mapping[str, Any]) -> BaseDataset[Any] | None:
+    def _phase(self, phase: str) -> BaseDataset[Any] | None:
         """A phase that shares no file with the training; None where there is none."""
-        values = self._values(phase) | dict(changes)
+        values = {**self.resolved.values, **as_tested(self.resolved, phase)}
         try:
             part = held_out_part(self._component, values, self.resolved.values, self._readers) if phase == VAL else None
             dataset = part or make_dataset(self._component, values, self._readers)
-            files = set(self.training.files())
-            if not len(dataset) or (part is None and not files.isdisjoint(dataset.files())):
-                return None
+            shared = part is None and not set(self.training.files()).isdisjoint(dataset.files())
         except PixlateError:
             return None
-        return self._prepared(dataset)
-
-    def _prepared(self, dataset: BaseDataset[Any]) -> BaseDataset[Any]:
-        stored = self.resolved.stored
-        dataset.use_value_ranges(read_ranges(stored.value_ranges) if stored else {})
+        if shared or not len(dataset):
+            return None
+        self._use_stored_ranges(dataset)
         dataset.take_each_input_once(None)
         return dataset
+
+    def _use_stored_ranges(self, dataset: BaseDataset[Any]) -> None:
+        stored = self.resolved.stored
+        dataset.use_value_ranges(read_ranges(stored.value_ranges) if stored else {})
 
     def check(self) -> None:
         """Raise OptionError for fields that a student cannot have."""

@@ -53,23 +53,31 @@ class PairFolder:
             self._write_facts()
 
     def write(
-        self, phase: str, dataset: BaseDataset[Any], input_side: str, translate: Translate, report: Report
+        self,
+        phase: str,
+        dataset: BaseDataset[Any],
+        input_side: str,
+        translate: Translate,
+        report: Report,
+        *,
+        views: int = 1,
     ) -> int:
         """Write the pairs of a phase that are missing; returns how many were translated.
 
         - input_side: "A" or "B", the side of the data set that is the input.
+        - views: the number of epochs of the data set whose samples are translated.
         - report: called with the numbers of pairs that are done, and of all.
 
         Raises BadImageError for an image that cannot be read, unless the data set replaces such.
         """
         present = {side: self._present(phase, side) for side in SIDES}
-        count = len(dataset)
+        count = views * len(dataset)
         if self._complete.get(phase) == count == len(present["A"]) == len(present["B"]):
             return 0
         translated = 0
-        for index, batch in enumerate(_samples(dataset)):
+        for number, batch in enumerate(_samples(dataset, views)):
             path = str(batch[f"{input_side}_paths"][0])
-            name = f"{index:0{len(str(count))}}_{_plain(Path(path).stem)}"
+            name = f"{number:0{len(str(count))}}_{_plain(Path(path).stem)}"
             if not all(name in present[side] for side in SIDES):
                 x = batch[input_side]
                 others = {field: value for field, value in batch.items() if field.removesuffix("_paths") not in SIDES}
@@ -78,7 +86,7 @@ class PairFolder:
                 for side, image in ((input_side, x), (output_side, y)):
                     self._save(image, dataset.fields.get(side, Field()), f"{phase}/{side}/{name}")
                 translated += 1
-            report(index + 1, count)
+            report(number + 1, count)
         self._complete[phase] = count
         self._write_facts()
         return translated
@@ -131,10 +139,11 @@ def declared(fields: Mapping[str, Field]) -> Iterator[str]:
             yield f"{side}=scale:{field.scale}"
 
 
-def _samples(dataset: BaseDataset[Any]) -> Iterator[dict[str, Any]]:
-    for index in range(len(dataset)):
-        batch, _ = fetch(dataset, [(1, index)])
-        yield batch
+def _samples(dataset: BaseDataset[Any], epochs: int) -> Iterator[dict[str, Any]]:
+    for epoch in range(1, epochs + 1):
+        for index in range(len(dataset)):
+            batch, _ = fetch(dataset, [(epoch, index)])
+            yield batch
 
 
 def _plain(stem: str) -> str:

@@ -65,6 +65,7 @@ class Comparison:
             f"Latency: the median of one image after another on {where}; both took turns.",
             f"Quality: {counted(facts['images'], 'image')} of {facts['phase']} ({facts['data']}).",
         ]
+        lines += ["The teacher's dropout is off, in the pairs too."] if facts.get("teacher_dropout") else []
         floors = [f"{name} {each.floor:.4g}" for name, each in self.metrics[0].items() if each.floor is not None]
         lines += [f"Noise floor, real images in place of the results: {', '.join(floors)}."] if floors else []
         return lines + ([f"Not measured: {self.problem}"] if self.problem else [])

@@ -21,7 +21,7 @@ from pixlate.runs.training import Trainer
 
 SMALL = "--netG resnet_6blocks --load_size 36 --crop_size 32 --num_threads 0 --display_id 0 --num_previews 0"
 ONE = "--n_epochs 1 --n_epochs_decay 0 --no_html --no_health --save_latest_freq 2"
-STUDENT = f"--ngf 1 --batch_size 3 --num_threads 0 --display_id 0 --num_previews 0 {ONE} --device cpu"
+STUDENT = f"--views 2 --ngf 1 --batch_size 6 --num_threads 0 --display_id 0 --num_previews 0 {ONE} --device cpu"
 Distill = Callable[..., str]
 
 
@@ -72,28 +72,36 @@ def pixels(path: Path) -> Any:
     return np.asarray(Image.open(path)).astype(int)
 
 
-def resized(path: Path, half: int | None = None) -> Any:
-    """An image as a test reads it: its half of a pair, 32 x 32."""
-    image = Image.open(path)
-    if half is not None:
-        image = image.crop((40 * half, 0, 40 * half + 40, 40))
-    return np.asarray(image.resize((32, 32), Image.Resampling.BICUBIC))
+def levels(x: torch.Tensor) -> Any:
+    """1×C×H×W in [-1, 1] as levels H×W×C, rounded."""
+    return ((x[0] + 1) * 127.5).round().permute(1, 2, 0).numpy().astype(int)
 
 
 def translated(translate: Translator, image: Any, name: str) -> Any:
-    """The output as levels, rounded."""
+    """The output for the levels of an image, without dropout, as levels."""
+    for layer in translate.model.networks["G" if "G" in translate.model.networks else "G_B"].modules():
+        if isinstance(layer, torch.nn.Dropout):
+            layer.p = 0.0
     x = torch.from_numpy(image.transpose(2, 0, 1).astype(np.float32) / 127.5 - 1)[None]
-    return ((translate.tensor(x, names=[name])[0] + 1) * 127.5).round().permute(1, 2, 0).numpy().astype(int)
+    return levels(translate.tensor(x, names=[name]))
 
 
 def test_the_pairs_are_inputs_and_what_the_teacher_makes_of_them(student: Path, teachers: Path) -> None:
+    """Of the training its own samples, of other phases whole images."""
     teacher = pixlate.load(teachers / "checkpoints" / "paired", device="cpu")
-    for phase, count in (("train", 9), ("val", 2)):
-        for i in range(count):
-            image = resized(teachers / "images" / phase / f"{i:02}.png", half=1)  # the direction is BtoA
-            assert (pixels(student / "pairs" / phase / "B" / f"{i}_{i:02}.png") == image).all()
-            output = pixels(student / "pairs" / phase / "A" / f"{i}_{i:02}.png")
-            assert abs(output - translated(teacher, image, f"{i:02}.png")).max() <= 1
+    options = {"dataroot": teachers / "images", "load_size": 36, "crop_size": 32}
+    samples = pixlate.create_dataset("aligned", **options)
+    inputs = {
+        f"train/{{}}/{i + 9 * (view - 1):02}_{i:02}.png": samples[view, i]["B"] for view in (1, 2) for i in (0, 8)
+    }
+    whole = pixlate.create_dataset("aligned", **{**options, "load_size": 32, "phase": "val", "no_flip": True})
+    inputs |= {f"val/{{}}/{i}_{i:02}.png": whole[i]["B"] for i in range(2)}
+    for name, x in inputs.items():  # the direction is BtoA
+        image = pixels(student / "pairs" / name.format("B"))
+        assert (image == levels(x[None])).all()
+        output = translated(teacher, image, name)
+        assert abs(pixels(student / "pairs" / name.format("A")) - output).max() <= 1
+    assert len(list((student / "pairs" / "train" / "A").iterdir())) == 18
 
 
 def test_the_student_is_a_run_as_any_other(student: Path, teachers: Path) -> None:
@@ -102,7 +110,7 @@ def test_the_student_is_a_run_as_any_other(student: Path, teachers: Path) -> Non
     teacher = pixlate.load(teachers / "checkpoints" / "paired", device="cpu")
     options = stored.options
     assert options["teacher"] == f"BtoA:{weights_digest(teacher.model.networks)}"
-    expected = {"model": "distillation", "direction": "BtoA", "norm": "batch", "crop_size": 32, "load_size": 36}
+    expected = {"model": "distillation", "direction": "BtoA", "norm": "batch", "crop_size": 32, "load_size": 32}
     assert {name: options[name] for name in expected} == expected
     image = Image.open(teachers / "images" / "val" / "00.png").crop((40, 0, 80, 40))
     assert pixlate.load(student, device="cpu")(image).size == (40, 40)
@@ -176,12 +184,11 @@ def test_the_other_direction_of_a_cycle_gan_is_resumed_after_an_interruption(
     printed = distill(words)
     assert "translated" not in printed  # the pairs were there
     teacher = pixlate.load(teachers / "checkpoints" / "unpaired", direction="BtoA", device="cpu")
-    for i in range(4):  # --max_dataset_size of the teacher
-        image = resized(teachers / "images" / "trainB" / f"{i:02}.png")
-        assert (pixels(folder / "pairs" / "train" / "B" / f"{i}_{i:02}.png") == image).all()
-        output = pixels(folder / "pairs" / "train" / "A" / f"{i}_{i:02}.png")
-        assert abs(output - translated(teacher, image, f"{i:02}.png")).max() <= 1
-    assert not (folder / "pairs" / "train" / "B" / "4_04.png").exists()
+    for name in [f"{i}_{i % 4:02}.png" for i in range(8)]:  # twice --max_dataset_size of the teacher
+        image = pixels(folder / "pairs" / "train" / "B" / name)
+        output = pixels(folder / "pairs" / "train" / "A" / name)
+        assert abs(output - translated(teacher, image, name)).max() <= 1
+    assert len(list((folder / "pairs" / "train" / "B").iterdir())) == 8
     table = json.loads((folder / "distillation.json").read_text())
     assert table["teacher"]["networks"] == ["G_B"]
     assert table["phase"] == "train"  # there is no other

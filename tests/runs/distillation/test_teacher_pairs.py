@@ -127,6 +127,14 @@ def test_pairs_of_another_teacher_are_replaced(tmp_path: Path, counted: Any) -> 
     assert {path.name for path in (tmp_path / "train" / "A").iterdir()} == {"0_ä-b0.png", "1_ä-b1.png", "mine.txt"}
 
 
+def test_each_view_is_an_epoch_of_the_data_set(tmp_path: Path, counted: Any) -> None:
+    translate, names = counted
+    assert PairFolder(tmp_path, {}).write("train", Drawn(Field(), Field()), "A", translate, silent, views=4) == 12
+    assert len(names) == 12
+    written = sorted(path.name for path in (tmp_path / "train" / "B").iterdir())
+    assert written == [f"{number:02}_ä-b{number % 3}.png" for number in range(12)]
+
+
 def replaced(dataset: Drawn, count: int) -> Drawn:
     """The same data with other samples."""
     return Drawn(dataset.fields["A"], replace(dataset.fields["B"]), count)
