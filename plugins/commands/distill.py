@@ -77,6 +77,8 @@ def distill_command(context: click.Context, /, run: str, options: tuple[str, ...
     words, student = _student(plugins, teacher, list(options), given)
     if not given["report"]:
         _require_own(teacher, student)
+        if further := teacher.check_fields():
+            complain(f"warning: the teacher's outputs depend on '{further}' too, which a student does not get.")
         if teacher.is_smaller_than(student):
             complain("warning: the student computes as much as its teacher, or more: choose a smaller --ngf or --netG.")
         _write_pairs(teacher, student)
@@ -129,8 +131,6 @@ def _write_pairs(teacher: "Teacher", student: "ResolvedOptions") -> None:
     from pixlate.runs.distillation.pairs import PairFolder
     from pixlate.runs.folder import claimed_folder
 
-    if teacher.data.further():
-        complain(f"warning: the teacher gets {teacher.data.further()} beside its input, and the student does not.")
     side = teacher.data.input_side
     with claimed_folder(student.folder), progress("translating") as report:
         pairs = PairFolder(student.folder / PAIRS, teacher.facts())

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from pixlate.data.batches import fetch
@@ -22,7 +23,8 @@ from pixlate.runs.checkpoints.compatibility import data_fingerprint
 from pixlate.runs.distillation.comparing import Contestant
 from pixlate.runs.distillation.data import TeacherData
 from pixlate.runs.distillation.pairs import declared
-from pixlate.util.text import quoted
+from pixlate.runs.folder import has_checkpoints
+from pixlate.util.text import listed, quoted
 
 #: The share of the teacher's channels that a student has where `--ngf` is not given: about 16 times fewer operations.
 NARROWER = 4
@@ -60,13 +62,35 @@ class Teacher:
         own = str(self.resolved.values["direction"])
         self.direction = direction or own
         self.data = TeacherData(self.resolved, self.direction, plugins.registry("reader"))
-        self.data.check()
         self.views = views or self.data.usual_views
         turned = self.direction if self.direction != own else ""
         self.translator = load_translator(plugins, self.folder, epoch=tag, device=device, direction=turned)
         x, names, others = self._first
         self.translator.engine.prepare({**others, "A": x, "A_paths": names})  # networks that depend on data are built
         self.has_dropout = _without_dropout(self.translator.model.networks.values())
+
+    def check_fields(self) -> str:
+        """The fields beside its input that its outputs depend on, as text; empty for none.
+
+        Raises OptionError where one of them is no image: of a class, say, whose outputs differ as those of two models.
+        """
+        images = [name for name in self.data.further_fields if self.data.fields[name].is_spatial]
+        others = [name for name in self.data.further_fields if name not in images]
+        if others and not self._ignores(others):
+            raise OptionError(
+                f"the outputs of run '{self.name}' depend on '{listed(others)}' beside its input, and a student gets "
+                "an input alone: it cannot be distilled."
+            )
+        return "" if not images or self._ignores(images) else listed(images)
+
+    def _ignores(self, fields: Iterable[str]) -> bool:
+        """Whether its first output is the same without some fields."""
+        x, names, others = self._first
+        fewer = {name: value for name, value in others.items() if name not in fields}
+        try:
+            return torch.equal(self.translate(x, names, fewer), self.translate(x, names, others))
+        except Exception:  # it cannot be computed without them
+            return False
 
     @property
     def name(self) -> str:
@@ -165,7 +189,8 @@ def _folder(run: str) -> Path:
             f"{quoted(path)} is a file: name the folder of the run, whose options tell the data that a student learns "
             "from."
         )
-    return path if path.is_dir() else Path("checkpoints") / path
+    run_of_name = Path("checkpoints") / path
+    return path if has_checkpoints(path) or (not run_of_name.is_dir() and path.is_dir()) else run_of_name
 
 
 def _training_options(plugins: Plugins, folder: Path, dataroot: str, files: tuple[str, ...]) -> ResolvedOptions:

@@ -17,7 +17,7 @@ from pixlate.plugins.field import Field
 from pixlate.runs.held_out import as_tested
 from pixlate.runs.held_out_part import VAL, held_out_part, leave_out
 from pixlate.runs.judging.floor_images import floor_images
-from pixlate.util.text import listed, quoted
+from pixlate.util.text import quoted
 
 PHASES = (VAL, "test")
 SIDES = ("A", "B")
@@ -32,8 +32,8 @@ class TeacherData:
     - direction: "AtoB" or "BtoA", in which it translates.
     - readers: of image files, those of plugins.
 
-    Raises DataError where the data is gone, OptionError for data that a student cannot learn from: it gets an input and
-    no further field, and nothing in a colour space that its data set would have to convert to.
+    Raises DataError where the data is gone, OptionError for data in a colour space, which the data set of a student
+    does not convert to.
     """
 
     def __init__(self, resolved: ResolvedOptions, direction: str, readers: Iterable[Component]) -> None:
@@ -45,6 +45,11 @@ class TeacherData:
         self._component = resolved.components["dataset_mode"]
         if self._component.plugin.is_builtin:  # others may read their images from elsewhere
             _require_data(resolved)
+        if any(field.space for field in self.fields.values()):
+            raise OptionError(
+                f"run '{resolved.name}' translates between channels of CIELAB, to which its data set converts "
+                "photographs: it cannot be distilled."
+            )
 
     @cached_property
     def training(self) -> BaseDataset[Any]:
@@ -110,23 +115,10 @@ class TeacherData:
         stored = self.resolved.stored
         dataset.use_value_ranges(read_ranges(stored.value_ranges) if stored else {})
 
-    def check(self) -> None:
-        """Raise OptionError for fields that a student cannot have."""
-        for name, field in self.fields.items():
-            if field.space:
-                raise OptionError(
-                    f"run '{self.resolved.name}' translates between channels of CIELAB, to which its data set converts "
-                    "photographs: it cannot be distilled."
-                )
-            if name not in SIDES and not field.is_spatial:
-                raise OptionError(
-                    f"run '{self.resolved.name}' takes '{name}' beside its input, and a student takes an input alone: "
-                    "it cannot be distilled."
-                )
-
-    def further(self) -> str:
-        """The fields that the teacher gets and a student does not, as text; empty for none."""
-        return listed(name for name in self.fields if name not in SIDES)
+    @property
+    def further_fields(self) -> list[str]:
+        """The names of fields beside A and B."""
+        return [name for name in self.fields if name not in SIDES]
 
 
 def _require_data(resolved: ResolvedOptions) -> None:

@@ -95,8 +95,8 @@ class PairFolder:
         values = exact_values(image, field)
         writer: Writer = writer_for(values, ".png", BUILTIN)
         path = self.folder / f"{name}{writer.suffix}"
+        self._files.claim(path.relative_to(self.folder).as_posix())  # which refuses a link that leads out
         make_folder(path.parent)
-        self._files.claim(path.relative_to(self.folder).as_posix())
         if field.kind == "labels":
             save_classes(values, path, palette_of(field))
         else:

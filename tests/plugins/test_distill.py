@@ -210,6 +210,22 @@ def test_a_student_that_computes_more_than_its_teacher_is_warned_of(
     assert warning not in distill(f"paired --name small {STUDENT} --ngf 2", code=130)
 
 
+def test_fields_that_decide_the_output_are_told_of(
+    distill: Distill, teachers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = ["A,B,mask,number", *(f"trainA/0{i}.png,trainB/0{i}.png,trainB/0{i}.png,{i}" for i in range(3))]
+    (teachers / "images" / "manifest.csv").write_text("\n".join(table))
+    for name, more in (("plain", ""), ("composite", "--composite")):
+        data = f"--dataset_mode manifest --dataroot images --field mask=mask {more}"
+        with pytest.raises(SystemExit):
+            main(["train", *f"--model pix2pix --name {name} --ngf 3 --ndf 1 {data} {SMALL} {ONE} --device cpu".split()])
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "end_step", interrupted)
+        assert "warning" not in distill(f"plain {STUDENT}", code=130)  # neither the mask nor the number has an effect
+        warning = "warning: the teacher's outputs depend on 'mask' too, which a student does not get."
+        assert warning in distill(f"composite {STUDENT}", code=130)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
