@@ -131,16 +131,17 @@ def _write_pairs(teacher: "Teacher", student: "ResolvedOptions") -> None:
     from pixlate.runs.distillation.pairs import PairFolder
     from pixlate.runs.folder import claimed_folder
 
-    side = teacher.data.input_side
+    side, held_out = teacher.data.input_side, teacher.data.held_out
     with claimed_folder(student.folder), progress("translating") as report:
         pairs = PairFolder(student.folder / PAIRS, teacher.facts())
-        done = pairs.write("train", teacher.data.training, side, teacher.translate, report, views=teacher.views)
-        for phase, dataset in teacher.data.held_out.items():
-            done += pairs.write(phase, dataset, side, teacher.translate, report)
-    if done:
-        training = f"{counted(len(teacher.data.training), 'training image')}, {counted(teacher.views, 'view')} of each"
-        others = "".join(f", {len(dataset)} of {phase}" for phase, dataset in teacher.data.held_out.items())
-        say(f"'{teacher.name}' translated {counted(done, 'image')} into {pairs.folder}: {training}{others}.")
+        count = teacher.views * len(teacher.data.training)
+        if not pairs.is_complete("train", count):
+            images, views = counted(len(teacher.data.training), "training image"), counted(teacher.views, "view")
+            others = "".join(f", and {len(dataset)} of {phase}" for phase, dataset in held_out.items())
+            say(f"'{teacher.name}' translates {images}, {views} of each{others}, into {pairs.folder}.")
+        pairs.write("train", teacher.data.training, side, teacher.translate, report, views=teacher.views)
+        for phase, dataset in held_out.items():
+            pairs.write(phase, dataset, side, teacher.translate, report)
 
 
 def _train(context: click.Context, words: list[str]) -> None:

@@ -70,10 +70,10 @@ class PairFolder:
 
         Raises BadImageError for an image that cannot be read, unless the data set replaces such.
         """
-        present = {side: self._present(phase, side) for side in SIDES}
         count = views * len(dataset)
-        if self._complete.get(phase) == count == len(present["A"]) == len(present["B"]):
+        if self.is_complete(phase, count):
             return 0
+        present = {side: self._present(phase, side) for side in SIDES}
         translated = 0
         for number, batch in enumerate(_samples(dataset, views)):
             path = str(batch[f"{input_side}_paths"][0])
@@ -90,6 +90,10 @@ class PairFolder:
         self._complete[phase] = count
         self._write_facts()
         return translated
+
+    def is_complete(self, phase: str, count: int) -> bool:
+        """Whether a phase has all its pairs, so many."""
+        return self._complete.get(phase) == count and all(len(self._present(phase, side)) == count for side in SIDES)
 
     def _save(self, image: Tensor, field: Field, name: str) -> None:
         values = exact_values(image, field)

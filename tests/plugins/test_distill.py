@@ -154,7 +154,7 @@ def test_the_same_command_again_changes_nothing_but_the_table(student: Path, dis
     (student / "distillation.md").unlink()
     printed = distill(f"paired {STUDENT}")
     assert "run 'paired_student' is finished" in printed
-    assert "translated" not in printed
+    assert "translates" not in printed
     assert all(path.read_bytes() == content for path, content in before.items())
     assert (student / "distillation.md").is_file()
 
@@ -182,7 +182,7 @@ def test_the_other_direction_of_a_cycle_gan_is_resumed_after_an_interruption(
     folder = teachers / "checkpoints" / "other"
     assert not (folder / "distillation.json").exists()
     printed = distill(words)
-    assert "translated" not in printed  # the pairs were there
+    assert "translates" not in printed  # the pairs were there
     teacher = pixlate.load(teachers / "checkpoints" / "unpaired", direction="BtoA", device="cpu")
     for name in [f"{i}_{i % 4:02}.png" for i in range(8)]:  # twice --max_dataset_size of the teacher
         image = pixels(folder / "pairs" / "train" / "B" / name)
