@@ -77,10 +77,10 @@ def compare(
     costs, times = _costs(samples.first, teacher, student)
     fields = directed(data.fields, str(data.resolved.values["direction"]))
     context = MetricContext(fields.get("B", Field()), teacher.device, input_field=fields.get("A", Field()))
-    qualities = _qualities(plugins, data, context)
+    qualities = _qualities(plugins, data, context, has_truth=samples.have_truth)
     agreement = Measurement(plugins, _agreement_metrics(context.field), context, paired=True, direction="AtoB")
     for number, (batch, x, arguments, real) in enumerate(samples, start=1):
-        outputs = [each.translate(x, *arguments) for each in (teacher, student)]
+        outputs = [each.translate(x, *arguments).cpu() for each in (teacher, student)]
         for quality, fake in zip(qualities, outputs, strict=True):
             if real is not None:
                 quality.measurement.add(batch, {"real_A": x, "fake_B": fake, "real_B": real})
@@ -128,6 +128,11 @@ class _Samples:
         _, x, arguments, _ = self._sample(0)
         return x, arguments
 
+    @property
+    def have_truth(self) -> bool:
+        """Whether there are real images of the target."""
+        return self._sample(0)[3] is not None
+
     def _sample(self, index: int) -> tuple[dict[str, Any], Tensor, tuple[list[str], dict[str, Any]], Tensor | None]:
         batch, _ = fetch(self._dataset, [(1, index)])
         names = [str(path) for path in batch[f"{self._data.input_side}_paths"]]
@@ -145,11 +150,15 @@ def _costs(
     return (costs[0], costs[1]), latencies(calls, teacher.device)
 
 
-def _qualities(plugins: Plugins, data: TeacherData, context: MetricContext) -> tuple[_Quality, _Quality]:
+def _qualities(
+    plugins: Plugins, data: TeacherData, context: MetricContext, *, has_truth: bool
+) -> tuple[_Quality, _Quality]:
     """Those of the metrics that `pixlate evaluate` would choose; where libraries of these are missing, simpler ones."""
     paired = data.measured.paired
     protocols = ["labels"] if context.field.kind == "labels" else ["pairs"] if paired else ["sets", "colours"]
-    direction, problem = str(data.resolved.values["direction"]), ""
+    direction = str(data.resolved.values["direction"])
+    problem = "" if has_truth else "the data has no images of the target to compare with."
+    protocols = protocols if has_truth else []
     for names in [*(PROTOCOLS[protocol].metrics for protocol in protocols), ()]:
         try:
             first, second = (Measurement(plugins, names, context, paired=paired, direction=direction) for _ in range(2))

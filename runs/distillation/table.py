@@ -45,11 +45,11 @@ class Comparison:
         yield _row(f"MACs at {size}", (teacher.macs, student.macs), _count)
         yield _row("file", self.bytes, lambda size: f"{size / 1e6:.2f} MB")
         yield _row("latency", self.milliseconds, lambda time: f"{time:.1f} ms")
-        for name, measured in self.metrics[0].items():
+        for name in [name for name in self.metrics[0] if name in self.metrics[1]]:
+            measured, other = (metrics[name] for metrics in self.metrics)
             better = "higher" if self.higher_is_better.get(name) else "lower"
-            of_teacher, of_student = (_value(each) for each in (measured, self.metrics[1][name]))
-            ratio = _ratio(measured.value, self.metrics[1][name].value)
-            yield f"{name} ({better} is better)", of_teacher, of_student, ratio
+            ratio = _ratio(measured.value, other.value)
+            yield f"{name} ({better} is better)", _value(measured), _value(other), ratio
         changes = self.translated
         if changes[0] and changes[1] and not changes[0].paired:
             remaining = changes[0].remaining, changes[1].remaining
