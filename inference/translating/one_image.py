@@ -1,0 +1,81 @@
+"""The translation of one file of an image."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from pixlate.data.pillow_files import format_of, identified
+from pixlate.data.readers import PREFIX
+from pixlate.data.reading import Reading, read_original
+
+from .companions import Companions, FurtherInputs
+from .inputs import Source
+from .masking import Picture, composite, read_mask, size_of
+
+Translate = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class ImageTranslation:
+    """Translates files of images.
+
+    - translate: called with a path and, by name, with what the model takes beside it, as a Translator is; returns a PIL
+      image or an array of the image's size, times the model's scale.
+    - reading: how files are read, the same way as `translate` reads them.
+    - others: what the model takes beside the image.
+    - masks: where the output is shown over the input; feather: the radius by which their edges are blurred, in pixels.
+    - keep_alpha: the transparency of an input becomes that of its output. The model itself sees it on white.
+    """
+
+    translate: Translate
+    reading: Reading
+    others: FurtherInputs
+    masks: Companions | None = None
+    feather: float = 0
+    keep_alpha: bool = True
+
+    def companions(self, source: Source) -> dict[str, Path]:
+        """The files that the output depends on, beside the input. Raises DataError where one is missing."""
+        masks = {"mask of the output": self.masks.of(source)} if self.masks else {}
+        return {**self.others.files(source), **masks}
+
+    def __call__(self, source: Source, *, with_alpha: bool = True) -> Picture:
+        """The output of a file. Raises BadImageError for one that cannot be read, DataError for other problems.
+
+        - with_alpha: whether the output's file can hold transparency.
+        """
+        mask = self.masks.of(source) if self.masks else None  # before the model's work: it may be missing
+        output: Picture = self.translate(source.path, **self.others.of(source))
+        transparent = self.keep_alpha and with_alpha and has_transparency(source.path)
+        if mask is None and not transparent:
+            return output
+        original = read_original(source.path, self.reading)
+        if mask is not None:
+            share = read_mask(mask, size_of(original), self.reading, self.feather)
+            output = composite(output, original, share)
+        return with_transparency(output, original) if transparent else output
+
+
+def has_transparency(path: Path) -> bool:
+    """Whether the header of a file says that its image is transparent somewhere; False where it cannot be read."""
+    with suppress(Exception), path.open("rb") as file:  # Pillow raises many types for damaged files
+        return identified(format_of(path, file.read(PREFIX)), file).has_transparency_data
+    return False
+
+
+def with_transparency(output: Picture, original: Picture) -> Picture:
+    """An output of 8 bits with the transparency of its input, if that has any; resized, where the sizes differ."""
+    if not isinstance(output, Image.Image) or output.mode not in ("RGB", "L"):
+        return output
+    if not isinstance(original, Image.Image) or not original.has_transparency_data:
+        return output
+    alpha = original.convert("RGBA").getchannel("A")
+    if alpha.size != output.size:
+        alpha = alpha.resize(output.size, Image.Resampling.BICUBIC)
+    transparent = output.copy()
+    transparent.putalpha(alpha)
+    return transparent

@@ -1,0 +1,170 @@
+"""What a translation of files needs before the first one: a loaded model, options, and a plan of all outputs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pixlate.data.field_values import field_of
+from pixlate.data.writers import BUILTIN, Writer
+from pixlate.errors import DataError, OptionError
+from pixlate.inference.translator import Translator
+from pixlate.util.files import make_folder
+from pixlate.util.text import quoted
+
+from .companions import Companions, FurtherInputs
+from .inputs import Source, Sources
+from .one_image import ImageTranslation
+from .outputs import Job, plan, require_free, require_inside, require_no_input
+from .provenance import Provenance, files_digest, software
+from .saving import OutputFormat, plain
+from .translation import ImageFiles
+
+_MODEL_OPTIONS = ("model", "netG", "norm", "dropout", "seed", "ignore_metadata")  # that an output depends on
+
+
+@dataclass(frozen=True)
+class Options:
+    """How files are translated, beside the model.
+
+    - format: "png", "jpg", "webp", "tif", "same" or empty for PNG.
+    - further: "NAME=VALUE" of further inputs; mask: the path of an image or a folder; feather: in pixels.
+    - alpha, metadata, provenance: whether outputs have the transparency and the metadata of their inputs, and a record.
+    - resume, overwrite: whether outputs that exist are kept, where they were made in the same way, or replaced.
+    """
+
+    format: str = ""
+    further: tuple[str, ...] = ()
+    mask: str = ""
+    feather: float = 0.0
+    alpha: bool = True
+    metadata: bool = True
+    provenance: bool = True
+    resume: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded model as files are translated by it.
+
+    - epoch: the tag of its checkpoint; writers: of values of more than 8 bits.
+    """
+
+    translator: Translator
+    epoch: str = "latest"
+    writers: Sequence[Writer] = BUILTIN
+
+    @cached_property
+    def weights(self) -> str:
+        """A SHA-256 of its weights: of their files, where an image is needed before they can be loaded."""
+        path = Path(self.translator.origin.source).expanduser()
+        return self.translator.engine.digest or files_digest(path, f"{self.epoch}_net_*.pth")
+
+    @property
+    def described(self) -> str:
+        """A line about it."""
+        engine, origin = self.translator.engine, self.translator.origin
+        direction = f", {origin.direction}" if origin.direction else ""
+        return f"{engine.name} of {quoted(origin.source)} ({engine.network}{direction}) on {engine.device}"
+
+    def output_format(self, name: str) -> OutputFormat:
+        """The format of its outputs, by `--format`."""
+        engine = self.translator.engine
+        return OutputFormat(name, field_of("fake_B", engine.fields), engine.channels[1], self.writers)
+
+    def one(self, options: Options) -> ImageTranslation:
+        """The translation of one image. Raises OptionError and DataError for further inputs and masks."""
+        field = field_of("fake_B", self.translator.engine.fields)
+        if options.mask and field.kind == "labels":
+            raise OptionError("--mask blends values, and the model's outputs are classes.")
+        return ImageTranslation(
+            self.translator,
+            self.translator.reading,
+            FurtherInputs(options.further, self.translator.engine.fields),
+            Companions(Path(options.mask).expanduser(), "mask") if options.mask else None,
+            options.feather,
+            options.alpha,
+        )
+
+    def facts(self, options: Options, numbers: dict[str, int | float]) -> dict[str, Any]:
+        """What is recorded of a translation."""
+        engine, origin = self.translator.engine, self.translator.origin
+        stored = origin.stored.options
+        return {
+            "run": origin.source,
+            "epoch": self.epoch,
+            "device": engine.device,
+            "weights": self.weights,
+            "model": {
+                "name": engine.name,
+                "network": engine.network,
+                "direction": origin.direction,
+                **{name: stored[name] for name in _MODEL_OPTIONS if name in stored},
+            },
+            "options": {
+                "eval": bool(getattr(engine, "running_statistics", False)),
+                "inputs": numbers,
+                "feather": options.feather,
+                "alpha": options.alpha,
+                "metadata": options.metadata,
+            },
+        }
+
+
+def prepare_folder(model: Model, sources: Sources, folder: Path, options: Options) -> tuple[ImageFiles, list[Job]]:
+    """The translation of files into a folder, which is made, and the plan of their outputs.
+
+    Raises DataError, before anything is written, where an output cannot be written or may not be replaced.
+    """
+    if any(folder.resolve() == given.resolve() for given in sources.folders):
+        raise DataError(f"{quoted(folder)} is the folder of the inputs: choose another one for the outputs.")
+    one = model.one(options)
+    jobs = plan(sources.files, folder, lambda source: model.output_format(options.format).suffix(source.path))
+    require_inside(folder, jobs)
+    if not (options.resume or options.overwrite):
+        require_free(jobs)
+    make_folder(folder)
+    provenance = None
+    if options.provenance:
+        provenance = Provenance(folder, model.facts(options, one.others.numbers), resume=options.resume)
+        provenance.claim(job.name for job in jobs)
+    return _files(model, one, options, provenance), jobs
+
+
+def prepare_file(model: Model, source: Source, path: Path, options: Options) -> tuple[ImageFiles, Job]:
+    """The translation of one file into another one, beside which nothing is recorded.
+
+    Raises OptionError for a name whose format cannot hold the output, DataError where it may not be replaced.
+    """
+    name = plain(path.suffix).removeprefix(".")
+    if options.format and options.format != name:
+        raise OptionError(f"-o {quoted(path)} and --format {options.format} are two formats: omit one of them.")
+    if options.resume:
+        raise OptionError("--resume needs the record of a folder: name a folder with -o.")
+    written = model.output_format(name).suffix(source.path)
+    if plain(written) != plain(path.suffix):
+        raise OptionError(f"-o {quoted(path)} cannot hold the output: name it {quoted(path.with_suffix(written))}.")
+    job = Job(source, path.name, path)
+    require_no_input([job], [source])
+    if not options.overwrite:
+        require_free([job])
+    return _files(model, model.one(options), options, None), job
+
+
+def prepare_stdout(model: Model, source: Source, options: Options) -> tuple[ImageFiles, Job]:
+    """The translation of one file for stdout: the job's path is that of a file that is never written."""
+    suffix = model.output_format(options.format).suffix(source.path)
+    return _files(model, model.one(options), options, None), Job(source, "", Path(f"stdout{suffix}"))
+
+
+def _files(model: Model, one: ImageTranslation, options: Options, provenance: Provenance | None) -> ImageFiles:
+    return ImageFiles(
+        one,
+        model.translator.engine.output_scale,
+        provenance,
+        software(model.weights) if options.provenance else "",
+        options.metadata,
+        model.writers,
+    )
