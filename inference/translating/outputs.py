@@ -3,16 +3,19 @@
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
+from pixlate.data.formats import has_image_extension
 from pixlate.errors import DataError, OptionError
+from pixlate.util.names import safe_name
 from pixlate.util.owned import RECORD
 from pixlate.util.text import quoted
 
-from .inputs import Source
+from .inputs import Source, is_video
 
 PROVENANCE = "provenance.jsonl"
 RESERVED = (PROVENANCE, RECORD)
+MAX_BYTES = 240  # of a name without its suffix: file systems allow 255
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ def plan(sources: Sequence[Source], folder: Path, suffix_of: Callable[[Source], 
     """
     jobs: dict[str, Job] = {}
     for source in sources:
-        name = PurePosixPath(*source.place.with_suffix(suffix_of(source)).parts).as_posix()
+        name = output_name(source.place, suffix_of(source))
         other = jobs.get(name)
         if other is not None:
             raise DataError(
@@ -47,6 +50,12 @@ def plan(sources: Sequence[Source], folder: Path, suffix_of: Callable[[Source], 
     _check_parents(jobs)
     require_no_input(jobs.values(), sources)
     return list(jobs.values())
+
+
+def output_name(place: PurePath, suffix: str) -> str:
+    """The name of an output by the place of its input; control characters become "_", and long names are cut."""
+    parents = (safe_name(part, MAX_BYTES) for part in place.parent.parts)
+    return "/".join([*parents, f"{safe_name(place.stem, MAX_BYTES)}{suffix}"])
 
 
 def _check_parents(jobs: dict[str, Job]) -> None:
@@ -77,9 +86,9 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
-def require_free(jobs: Iterable[Job]) -> None:
-    """Raise DataError where an output exists."""
-    existing = [job.path for job in jobs if os.path.lexists(job.path)]
+def require_free(paths: Iterable[Path]) -> None:
+    """Raise DataError where a file that is to be written exists."""
+    existing = [path for path in paths if os.path.lexists(path)]
     if existing:
         others = f" and {len(existing) - 1} others exist" if len(existing) > 1 else " exists"
         raise DataError(
@@ -88,20 +97,20 @@ def require_free(jobs: Iterable[Job]) -> None:
         )
 
 
-def require_inside(folder: Path, jobs: Iterable[Job]) -> None:
+def require_inside(folder: Path, names: Iterable[str]) -> None:
     """Raise DataError where a sub-folder of outputs is a link, which may lead anywhere."""
-    parents = {parent for job in jobs for parent in PurePosixPath(job.name).parents if parent.name}
+    parents = {parent for name in names for parent in PurePosixPath(name).parents if parent.name}
     for parent in sorted(parents):
         if (folder / parent).is_symlink():
             raise DataError(f"{quoted(folder / parent)} is a link, and outputs are not written through links.")
 
 
 def single_output(sources: Sequence[Source], output: Path) -> bool:
-    """Whether the output is one file rather than a folder: it has the suffix of a file, and is no folder.
+    """Whether the output is one file rather than a folder: it has the suffix of an image or a video, and is no folder.
 
     Raises OptionError for one file of several inputs.
     """
-    if output.is_dir() or not output.suffix:
+    if output.is_dir() or not (has_image_extension(output.name) or is_video(output)):
         return False
     if len(sources) > 1:
         raise OptionError(f"-o {quoted(output)} is a file, and there are {len(sources)} inputs: name a folder.")

@@ -13,6 +13,7 @@ from pixlate.inference.translator import Translator
 from pixlate.util.files import make_folder
 from pixlate.util.text import quoted
 
+from .carrying import Carried, plan_carried
 from .companions import Companions, FurtherInputs
 from .inputs import Source, Sources
 from .one_image import ImageTranslation
@@ -32,6 +33,7 @@ class Options:
     - further: "NAME=VALUE" of further inputs; mask: the path of an image or a folder; feather: in pixels.
     - alpha, metadata, provenance: whether outputs have the transparency and the metadata of their inputs, and a record.
     - resume, overwrite: whether outputs that exist are kept, where they were made in the same way, or replaced.
+    - carried: patterns of files beside the inputs that are copied beside the outputs.
     """
 
     format: str = ""
@@ -43,6 +45,16 @@ class Options:
     provenance: bool = True
     resume: bool = False
     overwrite: bool = False
+    carried: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is about to be done: files that are translated, and files that are copied."""
+
+    files: ImageFiles
+    jobs: Sequence[Job]
+    carried: Sequence[Carried] = ()
 
 
 @dataclass(frozen=True)
@@ -113,8 +125,8 @@ class Model:
         }
 
 
-def prepare_folder(model: Model, sources: Sources, folder: Path, options: Options) -> tuple[ImageFiles, list[Job]]:
-    """The translation of files into a folder, which is made, and the plan of their outputs.
+def prepare_folder(model: Model, sources: Sources, folder: Path, options: Options) -> Plan:
+    """The translation of files into a folder, which is made.
 
     Raises DataError, before anything is written, where an output cannot be written or may not be replaced.
     """
@@ -122,18 +134,20 @@ def prepare_folder(model: Model, sources: Sources, folder: Path, options: Option
         raise DataError(f"{quoted(folder)} is the folder of the inputs: choose another one for the outputs.")
     one = model.one(options)
     jobs = plan(sources.files, folder, lambda source: model.output_format(options.format).suffix(source.path))
-    require_inside(folder, jobs)
+    carried = plan_carried(options.carried, sources, folder, jobs)
+    names = [*(job.name for job in jobs), *(file.name for file in carried)]
+    require_inside(folder, names)
     if not (options.resume or options.overwrite):
-        require_free(jobs)
+        require_free(folder / name for name in names)
     make_folder(folder)
     provenance = None
     if options.provenance:
         provenance = Provenance(folder, model.facts(options, one.others.numbers), resume=options.resume)
-        provenance.claim(job.name for job in jobs)
-    return _files(model, one, options, provenance), jobs
+        provenance.claim(names)
+    return Plan(_files(model, one, options, provenance), jobs, carried)
 
 
-def prepare_file(model: Model, source: Source, path: Path, options: Options) -> tuple[ImageFiles, Job]:
+def prepare_file(model: Model, source: Source, path: Path, options: Options) -> Plan:
     """The translation of one file into another one, beside which nothing is recorded.
 
     Raises OptionError for a name whose format cannot hold the output, DataError where it may not be replaced.
@@ -141,22 +155,22 @@ def prepare_file(model: Model, source: Source, path: Path, options: Options) -> 
     name = plain(path.suffix).removeprefix(".")
     if options.format and options.format != name:
         raise OptionError(f"-o {quoted(path)} and --format {options.format} are two formats: omit one of them.")
-    if options.resume:
-        raise OptionError("--resume needs the record of a folder: name a folder with -o.")
+    if options.resume or options.carried:
+        raise OptionError(f"--{'resume' if options.resume else 'carry'} needs a folder: name one with -o.")
     written = model.output_format(name).suffix(source.path)
     if plain(written) != plain(path.suffix):
         raise OptionError(f"-o {quoted(path)} cannot hold the output: name it {quoted(path.with_suffix(written))}.")
     job = Job(source, path.name, path)
     require_no_input([job], [source])
     if not options.overwrite:
-        require_free([job])
-    return _files(model, model.one(options), options, None), job
+        require_free([path])
+    return Plan(_files(model, model.one(options), options, None), [job])
 
 
-def prepare_stdout(model: Model, source: Source, options: Options) -> tuple[ImageFiles, Job]:
+def prepare_stdout(model: Model, source: Source, options: Options) -> Plan:
     """The translation of one file for stdout: the job's path is that of a file that is never written."""
     suffix = model.output_format(options.format).suffix(source.path)
-    return _files(model, model.one(options), options, None), Job(source, "", Path(f"stdout{suffix}"))
+    return Plan(_files(model, model.one(options), options, None), [Job(source, "", Path(f"stdout{suffix}"))])
 
 
 def _files(model: Model, one: ImageTranslation, options: Options, provenance: Provenance | None) -> ImageFiles:

@@ -16,9 +16,8 @@ from pixlate.util.text import counted
 
 if TYPE_CHECKING:
     from pixlate.inference.translating.inputs import Sources
-    from pixlate.inference.translating.outputs import Job
-    from pixlate.inference.translating.preparing import Model, Options
-    from pixlate.inference.translating.translation import ImageFiles, Summary
+    from pixlate.inference.translating.preparing import Model, Options, Plan
+    from pixlate.inference.translating.translation import Summary
 
 STANDARD = "-"  # stdin among the inputs, stdout as the output
 Command = Callable[..., Any]
@@ -47,6 +46,13 @@ _OPTIONS = (
     ),
     click.option("--mask", metavar="PATH", help="an image or a folder of images, white where the output is shown"),
     click.option("--feather", type=FiniteFloat(0), default=0.0, metavar="PX", help="blur the edges of the mask"),
+    click.option(
+        "--carry",
+        "carried",
+        multiple=True,
+        metavar="PATTERN",
+        help="copy files beside inputs too: '*.json'",
+    ),
     click.option("--no_alpha", is_flag=True, help="outputs without the transparency of their inputs"),
     click.option("--no_metadata", is_flag=True, help="outputs without EXIF, XMP, colour profile and resolution"),
     click.option("--no_provenance", is_flag=True, help="no record of what made the outputs, beside them and in them"),
@@ -111,6 +117,7 @@ def _translate(plugins: Plugins, words: list[str], output: str, given: dict[str,
 
     - output: a file or a folder; empty for stdout.
     """
+    from pixlate.inference.translating.carrying import carry
     from pixlate.inference.translating.inputs import find_sources
     from pixlate.inference.translating.outputs import single_output
     from pixlate.inference.translating.preparing import prepare_file, prepare_folder
@@ -128,14 +135,14 @@ def _translate(plugins: Plugins, words: list[str], output: str, given: dict[str,
         return
     model = _model(plugins, given)
     if is_file:
-        files, job = prepare_file(model, sources.files[0], out, options)
-        jobs = [job]
+        plan = prepare_file(model, sources.files[0], out, options)
     else:
-        files, jobs = prepare_folder(model, sources, out, options)
+        plan = prepare_folder(model, sources, out, options)
     left_out = ", ".join(map(str, sources.left_out.counts()))
-    say(f"{model.described}; {counted(len(jobs), 'input')}{f'; left out: {left_out}' if left_out else ''}.")
-    summary = _run(files, jobs, stop_at_problem=given["on_bad_image"] == "stop")
-    _finish(summary, out, len(sources.problems))
+    say(f"{model.described}; {counted(len(plan.jobs), 'input')}{f'; left out: {left_out}' if left_out else ''}.")
+    carried = carry(plan.carried, out)
+    summary = _run(plan, stop_at_problem=given["on_bad_image"] == "stop")
+    _finish(summary, out, carried, len(sources.problems))
 
 
 def _options(given: dict[str, Any]) -> "Options":
@@ -151,6 +158,7 @@ def _options(given: dict[str, Any]) -> "Options":
         provenance=not given["no_provenance"],
         resume=given["resume"],
         overwrite=given["overwrite"],
+        carried=given["carried"],
     )
 
 
@@ -177,12 +185,12 @@ def _to_stdout(plugins: Plugins, sources: "Sources", options: "Options", given: 
     if len(sources.files) > 1:
         raise OptionError(f"stdout takes one image, and there are {len(sources.files)} inputs: name a folder with -o.")
     require_no_terminal()
-    files, job = prepare_stdout(_model(plugins, given), sources.files[0], options)
-    data, _ = files.content(job)
+    plan = prepare_stdout(_model(plugins, given), sources.files[0], options)
+    data, _ = plan.files.content(plan.jobs[0])
     write_to_stdout(data)
 
 
-def _run(files: "ImageFiles", jobs: "list[Job]", *, stop_at_problem: bool) -> "Summary":
+def _run(plan: "Plan", *, stop_at_problem: bool) -> "Summary":
     """Translate files, with a progress bar or lines, until a signal comes."""
     from pixlate.inference.translating.translation import translate_files
     from pixlate.runs.signals import stop_on_signals
@@ -192,7 +200,7 @@ def _run(files: "ImageFiles", jobs: "list[Job]", *, stop_at_problem: bool) -> "S
     with stop_on_signals() as stop, progress("translating", "images") as show:
 
         def report(summary: "Summary") -> None:
-            show(summary.done, len(jobs))
+            show(summary.done, len(plan.jobs))
 
         def problem(text: str) -> None:
             complain(f"Error: {text}")
@@ -200,21 +208,22 @@ def _run(files: "ImageFiles", jobs: "list[Job]", *, stop_at_problem: bool) -> "S
                 raise click.exceptions.Exit(1)
 
         return translate_files(
-            files,
-            jobs,
+            plan.files,
+            plan.jobs,
             report=report,
             complain=problem,
             check=lambda: stop.raise_if_set("Finished outputs are whole; --resume goes on with the others."),
         )
 
 
-def _finish(summary: "Summary", out: Path, problems: int) -> None:
+def _finish(summary: "Summary", out: Path, carried: int, problems: int) -> None:
     """Say what was done; exit with 1 where an input was not translated."""
     failed = len(summary.problems) + problems
     parts = [
         f"{counted(summary.translated, 'image')} translated in {summary.seconds:.1f} s ({summary.rate:.1f} a second)"
     ]
     parts += [f"{summary.kept} kept as made before"] if summary.kept else []
+    parts += [f"{counted(carried, 'file')} carried"] if carried else []
     parts += [f"{failed} not translated"] if failed else []
     say(f"{', '.join(parts)}: {out}")
     if failed:

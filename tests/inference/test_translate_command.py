@@ -1,74 +1,21 @@
 """`pixlate translate`: files through a trained model, beside what test.py makes of them."""
 
 import io
-import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import torch
 from image_files import write
 from PIL import Image
 from trainings import CYCLE_GAN, PIX2PIX, make_images
-
-import pixlate
-from pixlate.__main__ import main
-from pixlate.options.command.stored import StoredRun, write_stored
+from translations import opened, run, save_run, translate
 
 Output = pytest.CaptureFixture[str]
 
 
-def run(*args: str | Path) -> int:
-    """The exit code of a command, in this process."""
-    with pytest.raises(SystemExit) as exited:
-        main(list(map(str, args)))
-    return int(exited.value.code or 0)
-
-
-def translate(*args: str | Path, model: Path | str) -> int:
-    """The exit code of `pixlate translate` with a run."""
-    return run("translate", *args, "--run", model, "--device", "cpu")
-
-
-def opened(path: Path) -> Image.Image:
-    """The image in a file, which is closed."""
-    with Image.open(path) as image:
-        image.load()
-    return image
-
-
-def pixels(path: Path) -> Any:
-    return np.asarray(opened(path))
-
-
-def lines_of(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "provenance.jsonl").read_text().splitlines()]
-
-
-def save_run(folder: Path, model: str = "pix2pix", **options: Any) -> Path:
-    """The folder of a run that was never trained: with dropout and batch norm, as pix2pix has them."""
-    folder.mkdir(parents=True)
-    small = {"netG": "resnet_6blocks", "ngf": 2, "norm": "batch", "input_nc": 3, "output_nc": 3, **options}
-    net = pixlate.create_generator(
-        "resnet_6blocks",
-        input_nc=small["input_nc"],
-        output_nc=small["output_nc"],
-        ngf=2,
-        norm="batch",
-        use_dropout=True,
-    )
-    torch.save(net.state_dict(), folder / "latest_net_G.pth")
-    write_stored(folder, StoredRun({"model": model, **small}))
-    return folder
-
-
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(0)
     return save_run(tmp_path_factory.mktemp("checkpoints") / "tiny")
 
 
@@ -199,13 +146,13 @@ def test_bad_inputs_are_a_sentence_each_and_the_others_are_translated(
 ) -> None:
     (photos / "text.png").write_text("hello")
     (photos / "cut.png").write_bytes((photos / "a.png").read_bytes()[:500])
-    Image.new("1", (20_000, 20_000)).save(photos / "bomb.png")
+    (photos / "bomb.ppm").write_bytes(b"P5 20000 20000 255 ")
     (tmp_path / "empty").mkdir()
     code = translate(photos, tmp_path / "empty", tmp_path / "gone.png", "-o", tmp_path / "out", model=model)
     assert code == 1
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 6
-    for name in ("text.png", "cut.png", "bomb.png", "empty", "gone.png"):
+    for name in ("text.png", "cut.png", "bomb.ppm", "empty", "gone.png"):
         assert sum(f"{name}'" in line and line.startswith("Error: ") for line in lines) == 1, name
     assert lines[-1] == "Error: 5 inputs could not be translated."
     assert {path.name for path in (tmp_path / "out").rglob("*.png")} == {"a.png", "b.png"}
@@ -246,7 +193,7 @@ def test_a_run_that_there_is_not(photos: Path, tmp_path: Path, capsys: Output) -
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of two trained runs, pix2pix and cycle_gan, beside the folder of their images."""
     root = tmp_path_factory.mktemp("trained")
     make_images(root / "images", 3)
@@ -255,7 +202,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     for name, options in (("pix2pix", PIX2PIX), ("cycle_gan", CYCLE_GAN)):
         place = ("--dataroot", root / "images", "--checkpoints_dir", root / "checkpoints", "--name", name)
         assert run("train", *place, *options, "--n_epochs", "1", "--n_epochs_decay", "0", "--no_html") == 0
-    yield root
+    return root
 
 
 @pytest.mark.parametrize(
