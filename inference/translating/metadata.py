@@ -70,7 +70,9 @@ class Metadata:
         elif xmp:
             arguments["xmp"] = xmp
         if exif is not None:
-            arguments["exif"] = exif if format == "TIFF" else exif.tobytes()
+            arguments["exif"] = exif.tobytes()
+            if format == "TIFF" and {_EXIF, _GPS} & set(exif):
+                arguments["compression"] = "raw"  # with another one libtiff writes the file, which refuses these tags
         if self.profile and _space(self.profile) == _SPACES.get(image.mode):
             arguments["icc_profile"] = self.profile
         if self.resolution:

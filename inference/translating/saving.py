@@ -1,9 +1,11 @@
 """Outputs as files: their formats, and how they are encoded."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -82,9 +84,15 @@ def encoded(
         writer = writer_for(values_of(picture), suffix, writers) if is_deep(picture) else None
         if writer is None or type(writer) in (PngWriter, TiffWriter):
             name, options = FORMATS[plain(suffix)]
-            data = io.BytesIO()
-            picture.save(data, name, **{**options, **metadata.arguments(picture, name, software)})
-            return data.getvalue()
+            with suppress(Exception):  # of metadata that Pillow has read and does not write
+                return _saved(picture, name, {**options, **metadata.arguments(picture, name, software)})
+            return _saved(picture, name, options)
     values: Values = np.ascontiguousarray(values_of(picture))
     writer = writer_for(values, suffix, writers)
     return writer.encode_measured(values, metadata.pixel_size) if metadata.pixel_size else writer.encode(values)
+
+
+def _saved(image: Image.Image, name: str, options: Mapping[str, Any]) -> bytes:
+    data = io.BytesIO()
+    image.save(data, name, **options)
+    return data.getvalue()

@@ -163,6 +163,7 @@ def _options(given: dict[str, Any]) -> "Options":
 
 
 def _model(plugins: Plugins, given: dict[str, Any]) -> "Model":
+    from pixlate.data.writers import BUILTIN
     from pixlate.inference.loading import load_translator
     from pixlate.inference.translating.preparing import Model
 
@@ -174,7 +175,7 @@ def _model(plugins: Plugins, given: dict[str, Any]) -> "Model":
         direction=given["direction"] or "",
         running_statistics=given["running_statistics"],
     )
-    writers = [writer.load()() for writer in plugins.registry("writer")]
+    writers = [*(writer.load()() for writer in plugins.registry("writer")), *BUILTIN]
     return Model(translator, given["epoch"], writers)
 
 
