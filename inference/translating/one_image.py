@@ -11,6 +11,8 @@ from PIL import Image
 from pixlate.data.pillow_files import format_of, identified
 from pixlate.data.readers import PREFIX
 from pixlate.data.reading import Reading, read_original
+from pixlate.data.value_range import is_deep
+from pixlate.errors import DataError
 
 from .companions import Companions, FurtherInputs
 from .inputs import Source
@@ -58,6 +60,21 @@ class ImageTranslation:
             share = read_mask(mask, size_of(original), self.reading, self.feather)
             output = composite(output, original, share)
         return with_transparency(output, original) if transparent else output
+
+    def of_frame(self, source: Source, frame: Image.Image) -> Image.Image:
+        """The output of a frame of a video, as 8-bit RGB. Raises DataError for values of more than 8 bits.
+
+        All frames draw the same dropout, that of the file's name: what changes between two of them is the video's.
+        """
+        output: Picture = self.translate(frame, name=source.path.name, **self.others.of(source))
+        if not isinstance(output, Image.Image) or is_deep(output):
+            raise DataError("a video has 8 bits a channel, and the model's outputs have more: translate images.")
+        output = output.convert("RGB")
+        if self.masks:
+            mask = read_mask(self.masks.of(source), frame.size, self.reading, self.feather)
+            output = composite(output, frame, mask)
+        assert isinstance(output, Image.Image)  # as what was composited
+        return output
 
 
 def has_transparency(path: Path) -> bool:

@@ -21,6 +21,8 @@ from .outputs import Job, plan, require_free, require_inside, require_no_input
 from .provenance import Provenance, files_digest, software
 from .saving import OutputFormat, plain
 from .translation import ImageFiles
+from .video import require_video, video_suffix
+from .video_encoding import Encoding
 
 _MODEL_OPTIONS = ("model", "netG", "norm", "dropout", "seed", "ignore_metadata")  # that an output depends on
 
@@ -34,6 +36,7 @@ class Options:
     - alpha, metadata, provenance: whether outputs have the transparency and the metadata of their inputs, and a record.
     - resume, overwrite: whether outputs that exist are kept, where they were made in the same way, or replaced.
     - carried: patterns of files beside the inputs that are copied beside the outputs.
+    - encoding: of videos.
     """
 
     format: str = ""
@@ -46,6 +49,7 @@ class Options:
     resume: bool = False
     overwrite: bool = False
     carried: tuple[str, ...] = ()
+    encoding: Encoding = Encoding()
 
 
 @dataclass(frozen=True)
@@ -121,6 +125,8 @@ class Model:
                 "feather": options.feather,
                 "alpha": options.alpha,
                 "metadata": options.metadata,
+                "codec": options.encoding.codec,
+                "crf": options.encoding.crf,
             },
         }
 
@@ -133,7 +139,13 @@ def prepare_folder(model: Model, sources: Sources, folder: Path, options: Option
     if any(folder.resolve() == given.resolve() for given in sources.folders):
         raise DataError(f"{quoted(folder)} is the folder of the inputs: choose another one for the outputs.")
     one = model.one(options)
-    jobs = plan(sources.files, folder, lambda source: model.output_format(options.format).suffix(source.path))
+    form = model.output_format(options.format)
+    jobs = plan(
+        sources.files,
+        folder,
+        lambda source: video_suffix(source.path) if source.is_video else form.suffix(source.path),
+    )
+    _require_encoders(jobs, options)
     carried = plan_carried(options.carried, sources, folder, jobs)
     names = [*(job.name for job in jobs), *(file.name for file in carried)]
     require_inside(folder, names)
@@ -152,15 +164,19 @@ def prepare_file(model: Model, source: Source, path: Path, options: Options) -> 
 
     Raises OptionError for a name whose format cannot hold the output, DataError where it may not be replaced.
     """
-    name = plain(path.suffix).removeprefix(".")
-    if options.format and options.format != name:
-        raise OptionError(f"-o {quoted(path)} and --format {options.format} are two formats: omit one of them.")
     if options.resume or options.carried:
         raise OptionError(f"--{'resume' if options.resume else 'carry'} needs a folder: name one with -o.")
-    written = model.output_format(name).suffix(source.path)
+    name = plain(path.suffix).removeprefix(".")
+    if source.is_video:
+        written = video_suffix(path)
+    elif options.format and options.format != name:
+        raise OptionError(f"-o {quoted(path)} and --format {options.format} are two formats: omit one of them.")
+    else:
+        written = model.output_format(name).suffix(source.path)
     if plain(written) != plain(path.suffix):
         raise OptionError(f"-o {quoted(path)} cannot hold the output: name it {quoted(path.with_suffix(written))}.")
     job = Job(source, path.name, path)
+    _require_encoders([job], options)
     require_no_input([job], [source])
     if not options.overwrite:
         require_free([path])
@@ -169,8 +185,19 @@ def prepare_file(model: Model, source: Source, path: Path, options: Options) -> 
 
 def prepare_stdout(model: Model, source: Source, options: Options) -> Plan:
     """The translation of one file for stdout: the job's path is that of a file that is never written."""
+    if source.is_video:
+        raise OptionError("a video is not written to stdout: name a file with -o.")
     suffix = model.output_format(options.format).suffix(source.path)
     return Plan(_files(model, model.one(options), options, None), [Job(source, "", Path(f"stdout{suffix}"))])
+
+
+def _require_encoders(jobs: Sequence[Job], options: Options) -> None:
+    """Raise OptionError where there are videos, and they cannot be encoded as asked for."""
+    suffixes = {job.path.suffix for job in jobs if job.source.is_video}
+    if suffixes:
+        require_video()
+    for suffix in sorted(suffixes):
+        options.encoding.of(suffix)
 
 
 def _files(model: Model, one: ImageTranslation, options: Options, provenance: Provenance | None) -> ImageFiles:

@@ -23,9 +23,15 @@ THREADS = 2  # so that one file is read or written while another is computed
 
 @dataclass
 class Summary:
-    """What became of the files: how many were translated, and kept as made before; a sentence for each other."""
+    """What became of the files.
 
-    translated: int = 0
+    - images, videos: how many were translated; frames: of the videos.
+    - kept: how many outputs were there already; problems: a sentence for each file that could not be translated.
+    """
+
+    images: int = 0
+    videos: int = 0
+    frames: int = 0
     kept: int = 0
     problems: list[str] = field(default_factory=list)
     seconds: float = 0.0
@@ -33,12 +39,17 @@ class Summary:
     @property
     def done(self) -> int:
         """The number of files that are done, one way or another."""
-        return self.translated + self.kept + len(self.problems)
+        return self.images + self.videos + self.kept + len(self.problems)
 
     @property
     def rate(self) -> float:
-        """Files translated in a second."""
-        return self.translated / max(1e-9, self.seconds)
+        """Images and frames translated in a second."""
+        return (self.images + self.frames) / max(1e-9, self.seconds)
+
+    def add_problem(self, problem: str, complain: Callable[[str], None]) -> None:
+        """Note and say a problem."""
+        self.problems.append(problem)
+        complain(problem)
 
 
 @dataclass(frozen=True)
@@ -76,32 +87,31 @@ class ImageFiles:
             self.provenance.add(job, size, self.one.companions(job.source))
 
 
-def translate_files(
+def translate_images(
     files: ImageFiles,
     jobs: Sequence[Job],
     *,
-    report: Callable[[Summary], None] = lambda summary: None,
+    report: Callable[[int, int], None] = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
     complain: Callable[[str], None] = lambda problem: None,
 ) -> Summary:
-    """Translate files; those that cannot be are left out, with a sentence each.
+    """Translate images; those that cannot be are left out, with a sentence each.
 
-    - report: called after each file; check: called between files, may raise to stop, after those that have begun.
-    - complain: called with each problem.
+    - report: called after each with the numbers of those that are done, and of all.
+    - check: called between two, may raise to stop, after those that have begun; complain: called with each problem.
 
     Raises DataError where an output cannot be written.
     """
     summary, start = Summary(), time.monotonic()
     for problem in _each(files, jobs, check):
         if problem is None:
-            summary.translated += 1
+            summary.images += 1
         elif not problem:
             summary.kept += 1
         else:
-            summary.problems.append(problem)
-            complain(problem)
+            summary.add_problem(problem, complain)
         summary.seconds = time.monotonic() - start
-        report(summary)
+        report(summary.done, len(jobs))
     return summary
 
 

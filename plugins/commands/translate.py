@@ -9,15 +9,17 @@ import click
 
 from pixlate.errors import DataError, OptionError
 from pixlate.options.fields import FiniteFloat
+from pixlate.options.ranges import WHOLE
 from pixlate.plugins.discovery import load_files
 from pixlate.plugins.manager import Plugins
 from pixlate.util.output import complain, say
-from pixlate.util.text import counted
+from pixlate.util.text import counted, quoted
 
 if TYPE_CHECKING:
     from pixlate.inference.translating.inputs import Sources
     from pixlate.inference.translating.preparing import Model, Options, Plan
     from pixlate.inference.translating.translation import Summary
+    from pixlate.inference.translating.video_encoding import Encoding
 
 STANDARD = "-"  # stdin among the inputs, stdout as the output
 Command = Callable[..., Any]
@@ -52,6 +54,12 @@ _OPTIONS = (
         multiple=True,
         metavar="PATTERN",
         help="copy files beside inputs too: '*.json'",
+    ),
+    click.option(
+        "--codec", metavar="NAME", help="of videos: libx264, libvpx-vp9, ffv1, … [default: by the file]"
+    ),
+    click.option(
+        "--crf", type=WHOLE, metavar="N", help="quality of videos, lower is better [default: near lossless]"
     ),
     click.option("--no_alpha", is_flag=True, help="outputs without the transparency of their inputs"),
     click.option("--no_metadata", is_flag=True, help="outputs without EXIF, XMP, colour profile and resolution"),
@@ -141,12 +149,13 @@ def _translate(plugins: Plugins, words: list[str], output: str, given: dict[str,
     left_out = ", ".join(map(str, sources.left_out.counts()))
     say(f"{model.described}; {counted(len(plan.jobs), 'input')}{f'; left out: {left_out}' if left_out else ''}.")
     carried = carry(plan.carried, out)
-    summary = _run(plan, stop_at_problem=given["on_bad_image"] == "stop")
+    summary = _run(plan, options.encoding, stop_at_problem=given["on_bad_image"] == "stop")
     _finish(summary, out, carried, len(sources.problems))
 
 
 def _options(given: dict[str, Any]) -> "Options":
     from pixlate.inference.translating.preparing import Options
+    from pixlate.inference.translating.video_encoding import Encoding
 
     return Options(
         format=given["format_name"] or "",
@@ -159,6 +168,7 @@ def _options(given: dict[str, Any]) -> "Options":
         resume=given["resume"],
         overwrite=given["overwrite"],
         carried=given["carried"],
+        encoding=Encoding(given["codec"] or "", given["crf"]),
     )
 
 
@@ -191,38 +201,39 @@ def _to_stdout(plugins: Plugins, sources: "Sources", options: "Options", given: 
     write_to_stdout(data)
 
 
-def _run(plan: "Plan", *, stop_at_problem: bool) -> "Summary":
-    """Translate files, with a progress bar or lines, until a signal comes."""
-    from pixlate.inference.translating.translation import translate_files
+def _run(plan: "Plan", encoding: "Encoding", *, stop_at_problem: bool) -> "Summary":
+    """Translate files, with a progress bar, until a signal comes."""
+    from pixlate.inference.translating.translation import translate_images
+    from pixlate.inference.translating.videos import add_video
     from pixlate.runs.signals import stop_on_signals
 
     from .progress import progress
 
-    with stop_on_signals() as stop, progress("translating", "images") as show:
+    def problem(text: str) -> None:
+        complain(f"Error: {text}")
+        if stop_at_problem:
+            raise click.exceptions.Exit(1)
 
-        def report(summary: "Summary") -> None:
-            show(summary.done, len(plan.jobs))
+    images = [job for job in plan.jobs if not job.source.is_video]
+    with stop_on_signals() as stop:
 
-        def problem(text: str) -> None:
-            complain(f"Error: {text}")
-            if stop_at_problem:
-                raise click.exceptions.Exit(1)
+        def check() -> None:
+            stop.raise_if_set("Finished outputs are whole; --resume goes on with the others.")
 
-        return translate_files(
-            plan.files,
-            plan.jobs,
-            report=report,
-            complain=problem,
-            check=lambda: stop.raise_if_set("Finished outputs are whole; --resume goes on with the others."),
-        )
+        with progress("translating", "images") as show:
+            summary = translate_images(plan.files, images, report=show, complain=problem, check=check)
+        for job in (job for job in plan.jobs if job.source.is_video):
+            with progress(f"translating {quoted(job.source.path.name)}", "frames") as show:
+                add_video(plan.files, job, summary, encoding=encoding, report=show, complain=problem, check=check)
+    return summary
 
 
 def _finish(summary: "Summary", out: Path, carried: int, problems: int) -> None:
     """Say what was done; exit with 1 where an input was not translated."""
     failed = len(summary.problems) + problems
-    parts = [
-        f"{counted(summary.translated, 'image')} translated in {summary.seconds:.1f} s ({summary.rate:.1f} a second)"
-    ]
+    done = [counted(summary.images, "image")] if summary.images or not summary.videos else []
+    done += [f"{counted(summary.videos, 'video')} of {counted(summary.frames, 'frame')}"] if summary.videos else []
+    parts = [f"{' and '.join(done)} translated in {summary.seconds:.1f} s ({summary.rate:.1f} a second)"]
     parts += [f"{summary.kept} kept as made before"] if summary.kept else []
     parts += [f"{counted(carried, 'file')} carried"] if carried else []
     parts += [f"{failed} not translated"] if failed else []
