@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from PIL import Image
 
-from pixlate.errors import DataError, OptionError
+from pixlate.errors import DataError
 from pixlate.util.files import atomic_write
 from pixlate.util.optional import require_extra
 from pixlate.util.text import one_line, quoted
@@ -179,7 +179,5 @@ def _open(path: Path) -> Iterator[Any]:
             if not container.streams.video:
                 raise DataError(f"cannot read {quoted(path)} as a video: it has no stream of images.")
             yield container
-    except av.error.UnknownCodecError as error:
-        raise OptionError(f"--codec: {one_line(error)}.") from None
     except av.error.FFmpegError as error:
         raise DataError(f"cannot translate the video {quoted(path)}: {error.strerror or one_line(error)}.") from None

@@ -58,7 +58,7 @@ class Encoding:
         name = self.codec or CONTAINERS[suffix.lower()].codec
         try:
             codec = av.codec.Codec(name, "w")
-        except av.error.FFmpegError:
+        except (ValueError, av.error.FFmpegError):  # ValueError: it is not known
             raise OptionError(f"--codec {name}: there is no such encoder: libx264, libx265, libvpx-vp9, …") from None
         if codec.type != "video":
             raise OptionError(f"--codec {name} encodes {codec.type}, not images.")

@@ -21,13 +21,14 @@ def add_video(
     report: Callable[[int, int], None] = lambda done, total: None,
     check: Callable[[], None] = lambda: None,
     complain: Callable[[str], None] = lambda problem: None,
+    warn: Callable[[str], None] = lambda sentence: None,
 ) -> None:
     """Translate a video, unless it was made before; one that cannot be is a sentence.
 
     - summary: to which it is added.
     - report: called after each frame with the number of frames that are done, and of all.
     - check: called between frames, may raise to stop; the video is then not written.
-    - complain: called with a problem, and for each stream that is left out.
+    - complain: called with a problem; warn: called for each stream that is left out.
     """
     start = time.monotonic()
     try:
@@ -41,7 +42,7 @@ def add_video(
         summary.add_problem(str(error), complain)
         return
     for sentence in facts.left_out:
-        complain(sentence)
+        warn(sentence)
     if files.provenance:
         files.provenance.add(job, facts.size, files.one.companions(job.source), frames=facts.frames)
     summary.videos += 1

@@ -55,12 +55,8 @@ _OPTIONS = (
         metavar="PATTERN",
         help="copy files beside inputs too: '*.json'",
     ),
-    click.option(
-        "--codec", metavar="NAME", help="of videos: libx264, libvpx-vp9, ffv1, … [default: by the file]"
-    ),
-    click.option(
-        "--crf", type=WHOLE, metavar="N", help="quality of videos, lower is better [default: near lossless]"
-    ),
+    click.option("--codec", metavar="NAME", help="of videos: libx264, libvpx-vp9, ffv1, … [default: by the file]"),
+    click.option("--crf", type=WHOLE, metavar="N", help="quality of videos, lower is better [default: near lossless]"),
     click.option("--no_alpha", is_flag=True, help="outputs without the transparency of their inputs"),
     click.option("--no_metadata", is_flag=True, help="outputs without EXIF, XMP, colour profile and resolution"),
     click.option("--no_provenance", is_flag=True, help="no record of what made the outputs, beside them and in them"),
@@ -224,7 +220,16 @@ def _run(plan: "Plan", encoding: "Encoding", *, stop_at_problem: bool) -> "Summa
             summary = translate_images(plan.files, images, report=show, complain=problem, check=check)
         for job in (job for job in plan.jobs if job.source.is_video):
             with progress(f"translating {quoted(job.source.path.name)}", "frames") as show:
-                add_video(plan.files, job, summary, encoding=encoding, report=show, complain=problem, check=check)
+                add_video(
+                    plan.files,
+                    job,
+                    summary,
+                    encoding=encoding,
+                    report=show,
+                    check=check,
+                    complain=problem,
+                    warn=lambda sentence: complain(f"warning: {sentence}"),
+                )
     return summary
 
 
