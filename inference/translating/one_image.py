@@ -1,22 +1,26 @@
 """The translation of one file of an image."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
 from pixlate.data.pillow_files import format_of, identified
-from pixlate.data.readers import PREFIX
+from pixlate.data.readers import PREFIX, reader_of
 from pixlate.data.reading import Reading, read_original
 from pixlate.data.value_range import is_deep
 from pixlate.errors import DataError
+from pixlate.util.text import quoted
 
 from .companions import Companions, FurtherInputs
 from .inputs import Source
 from .masking import Picture, composite, read_mask, size_of
+
+log = logging.getLogger(__name__)
 
 Translate = Callable[..., Any]
 
@@ -52,7 +56,10 @@ class ImageTranslation:
         """
         mask = self.masks.of(source) if self.masks else None  # before the model's work: it may be missing
         output: Picture = self.translate(source.path, **self.others.of(source))
-        transparent = self.keep_alpha and with_alpha and has_transparency(source.path)
+        seen = look(source.path, self.reading)
+        if seen.several:
+            log.warning(f"{quoted(source.path)} has several frames or pages, of which the first is translated.")
+        transparent = self.keep_alpha and with_alpha and seen.transparent
         if mask is None and not transparent:
             return output
         original = read_original(source.path, self.reading)
@@ -77,11 +84,21 @@ class ImageTranslation:
         return output
 
 
-def has_transparency(path: Path) -> bool:
-    """Whether the header of a file says that its image is transparent somewhere; False where it cannot be read."""
+class Look(NamedTuple):
+    """What the header of a file tells: whether its image can be transparent, and whether others follow it."""
+
+    transparent: bool = False
+    several: bool = False
+
+
+def look(path: Path, reading: Reading) -> Look:
+    """What the header of a file tells; nothing where it cannot be read, or is read by another reader than Pillow."""
     with suppress(Exception), path.open("rb") as file:  # Pillow raises many types for damaged files
-        return identified(format_of(path, file.read(PREFIX)), file).has_transparency_data
-    return False
+        start = file.read(PREFIX)
+        if reader_of(path, start, reading.readers) is None:
+            image = identified(format_of(path, start), file)
+            return Look(image.has_transparency_data, bool(getattr(image, "is_animated", False)))
+    return Look()
 
 
 def with_transparency(output: Picture, original: Picture) -> Picture:

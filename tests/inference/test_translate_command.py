@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from image_files import write
+from image_files import noise_image, write
 from PIL import Image
 from trainings import CYCLE_GAN, PIX2PIX, make_images
 from translations import opened, run, save_run, translate
@@ -156,6 +156,16 @@ def test_bad_inputs_are_a_sentence_each_and_the_others_are_translated(
         assert sum(f"{name}'" in line and line.startswith("Error: ") for line in lines) == 1, name
     assert lines[-1] == "Error: 5 inputs could not be translated."
     assert {path.name for path in (tmp_path / "out").rglob("*.png")} == {"a.png", "b.png"}
+
+
+@pytest.mark.parametrize("suffix", ["gif", "webp", "png", "tif"])
+def test_of_several_frames_the_first_is_translated(suffix: str, model: Path, tmp_path: Path, capsys: Output) -> None:
+    frames = [noise_image((16, 8), number) for number in range(3)]
+    frames[0].save(tmp_path / f"a.{suffix}", save_all=True, append_images=frames[1:])
+    assert translate(tmp_path / f"a.{suffix}", "-o", tmp_path / "out.png", model=model) == 0
+    assert f"a.{suffix}' has several frames or pages" in capsys.readouterr().err
+    with Image.open(tmp_path / "out.png") as image:
+        assert not image.is_animated  # type: ignore[attr-defined]
 
 
 def test_the_first_bad_input_can_be_the_end(photos: Path, model: Path, tmp_path: Path) -> None:
