@@ -113,6 +113,7 @@ class Model:
             "epoch": self.epoch,
             "device": engine.device,
             "weights": self.weights,
+            "license": origin.license,
             "model": {
                 "name": engine.name,
                 "network": engine.network,

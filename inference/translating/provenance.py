@@ -23,14 +23,14 @@ from pixlate.util.text import quoted
 from .outputs import PROVENANCE, Job
 
 _CHUNK = 2**20
-_FREE = ("run", "epoch", "device")  # facts that may differ where the weights and the options are the same
+_FREE = ("run", "epoch", "device", "license")  # facts that may differ where the weights and the options are the same
 
 
 class Provenance:
     """The record of one translation into a folder, and of those before it.
 
     - facts: of the translation: "weights", a SHA-256 of them, and the options that its outputs depend on. "run",
-      "epoch" and "device" are recorded without being compared.
+      "epoch", "device" and "license" are recorded without being compared.
     - resume: outputs of the same facts and inputs count as made; existing files that no translation has made are
       refused. Without it an existing file is about to be replaced on request.
 

@@ -236,9 +236,10 @@ def _run(plan: "Plan", encoding: "Encoding", *, stop_at_problem: bool) -> "Summa
 def _finish(summary: "Summary", out: Path, carried: int, problems: int) -> None:
     """Say what was done; exit with 1 where an input was not translated."""
     failed = len(summary.problems) + problems
-    done = [counted(summary.images, "image")] if summary.images or not summary.videos else []
+    done = [counted(summary.images, "image")] if summary.images else []
     done += [f"{counted(summary.videos, 'video')} of {counted(summary.frames, 'frame')}"] if summary.videos else []
-    parts = [f"{' and '.join(done)} translated in {summary.seconds:.1f} s ({summary.rate:.1f} a second)"]
+    speed = f"translated in {summary.seconds:.1f} s ({summary.rate:.1f} a second)"
+    parts = [f"{' and '.join(done)} {speed}" if done else "nothing translated"]
     parts += [f"{summary.kept} kept as made before"] if summary.kept else []
     parts += [f"{counted(carried, 'file')} carried"] if carried else []
     parts += [f"{failed} not translated"] if failed else []
