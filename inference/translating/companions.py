@@ -56,6 +56,7 @@ class FurtherInputs:
     """
 
     def __init__(self, texts: Iterable[str], fields: Mapping[str, Field]) -> None:
+        self._fields = fields
         self._images: dict[str, Companions] = {}
         self.numbers: dict[str, int | float] = {}
         for text in texts:
@@ -81,6 +82,14 @@ class FurtherInputs:
     def files(self, source: Source) -> dict[str, Path]:
         """The images that belong to an input, by the names of the fields. Raises DataError where one is missing."""
         return {name: companions.of(source) for name, companions in self._images.items()}
+
+    def lacks(self, name: str) -> bool:
+        """Whether a field of the model's data, beside A and B, is not given."""
+        return name in self._fields and name not in ("A", "B", *self.numbers, *self._images)
+
+    def is_as_large(self, name: str) -> bool:
+        """Whether images of a field have the size of the input."""
+        return name not in self._fields or self._fields[name].scale == 1
 
     def of(self, source: Source) -> dict[str, Any]:
         """What the model takes beside an input."""

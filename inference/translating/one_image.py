@@ -11,9 +11,9 @@ from PIL import Image
 
 from pixlate.data.pillow_files import format_of, identified
 from pixlate.data.readers import PREFIX, reader_of
-from pixlate.data.reading import Reading, read_original
+from pixlate.data.reading import Reading, read_header, read_original
 from pixlate.data.value_range import is_deep
-from pixlate.errors import DataError
+from pixlate.errors import DataError, OptionError
 from pixlate.util.text import quoted
 
 from .companions import Companions, FurtherInputs
@@ -55,7 +55,7 @@ class ImageTranslation:
         - with_alpha: whether the output's file can hold transparency.
         """
         mask = self.masks.of(source) if self.masks else None  # before the model's work: it may be missing
-        output: Picture = self.translate(source.path, **self.others.of(source))
+        output = self._translated(source, source.path, lambda: read_header(source.path, self.reading).size)
         seen = look(source.path, self.reading)
         if seen.several:
             log.warning(f"{quoted(source.path)} has several frames or pages, of which the first is translated.")
@@ -73,7 +73,7 @@ class ImageTranslation:
 
         All frames draw the same dropout, that of the file's name: what changes between two of them is the video's.
         """
-        output: Picture = self.translate(frame, name=source.path.name, **self.others.of(source))
+        output = self._translated(source, frame, lambda: frame.size, name=source.path.name)
         if not isinstance(output, Image.Image) or is_deep(output):
             raise DataError("a video has 8 bits a channel, and the model's outputs have more: translate images.")
         output = output.convert("RGB")
@@ -82,6 +82,24 @@ class ImageTranslation:
             output = composite(output, frame, mask)
         assert isinstance(output, Image.Image)  # as what was composited
         return output
+
+    def _translated(self, source: Source, image: Any, size: Callable[[], tuple[int, int]], **more: Any) -> Picture:
+        """What `translate` returns for an image, with what the model takes beside it, whose sizes are checked."""
+        for name, path in self.others.files(source).items():
+            found = read_header(path, self.reading).size
+            if self.others.is_as_large(name) and found != (expected := size()):
+                raise DataError(
+                    f"{name} {quoted(path)} has {found[0]} x {found[1]} pixels, and its image {expected[0]} x "
+                    f"{expected[1]}."
+                )
+        try:
+            picture: Picture = self.translate(image, **self.others.of(source), **more)
+        except KeyError as error:
+            name = str(error.args[0]) if error.args else ""
+            if not self.others.lacks(name):
+                raise
+            raise OptionError(f"the model needs {name} beside the image: --input {name}=…") from None
+        return picture
 
 
 class Look(NamedTuple):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pixlate.errors import DataError, OptionError
 from pixlate.util.output import OutputClosed
+from pixlate.util.text import quoted
 
 STANDARD = "-"
 NAME = "stdin"  # of the file that stdin becomes, which seeds dropout too
@@ -27,7 +28,10 @@ def spooled(words: Sequence[str]) -> Iterator[list[str]]:
         file = Path(folder) / NAME
         with file.open("wb") as copy:
             shutil.copyfileobj(sys.stdin.buffer, copy)
-        yield [str(file) if word == STANDARD else word for word in words]
+        try:
+            yield [str(file) if word == STANDARD else word for word in words]
+        except DataError as error:
+            raise DataError(str(error).replace(quoted(file), NAME)) from None
 
 
 def require_no_terminal() -> None:

@@ -214,7 +214,8 @@ def _run(plan: "Plan", encoding: "Encoding", *, stop_at_problem: bool) -> "Summa
     with stop_on_signals() as stop:
 
         def check() -> None:
-            stop.raise_if_set("Finished outputs are whole; --resume goes on with the others.")
+            going_on = "; --resume goes on with the others" if plan.files.provenance else ""
+            stop.raise_if_set(f"Finished outputs are whole{going_on}.")
 
         with progress("translating", "images") as show:
             summary = translate_images(plan.files, images, report=show, complain=problem, check=check)

@@ -49,8 +49,9 @@ def save_run(folder: Path, *, fields: dict[str, Field] | None = None, composite:
     """
     folder.mkdir(parents=True)
     channels = {"input_nc": 3, "output_nc": 3, **options}
-    torch.manual_seed(0)
-    net = pixlate.create_generator("resnet_6blocks", **channels, ngf=2, norm="batch", use_dropout=True)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = pixlate.create_generator("resnet_6blocks", **channels, ngf=2, norm="batch", use_dropout=True)
     torch.save(net.state_dict(), folder / "latest_net_G.pth")
     values = {"model": "pix2pix", "netG": "resnet_6blocks", "ngf": 2, "norm": "batch", "composite": composite}
     stored = {name: field.to_json() for name, field in (fields or {}).items()}

@@ -131,6 +131,14 @@ def test_stdin_becomes_stdout(
     assert output.err == b""
 
 
+def test_stdin_that_is_no_image(model: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"text")))
+    assert translate("-", model=model) == 1
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("Error: cannot read stdin as an image: it has none of the formats")
+
+
 def test_stdout_takes_one_image(photos: Path, model: Path, capsys: Output) -> None:
     assert translate(photos, "-o", "-", model=model) == 2
     assert "stdout takes one image" in capsys.readouterr().err

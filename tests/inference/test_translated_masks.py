@@ -2,7 +2,7 @@
 
 import json
 import os
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import numpy as np
 import pytest
@@ -13,7 +13,12 @@ from image_files import noise_image, write
 from PIL import Image
 from translations import lines_of, pixels, save_run, translate
 
+from pixlate.data.reading import DEFAULT
+from pixlate.errors import OptionError
+from pixlate.inference.translating.companions import FurtherInputs
+from pixlate.inference.translating.inputs import Source
 from pixlate.inference.translating.masking import composite
+from pixlate.inference.translating.one_image import ImageTranslation
 from pixlate.plugins.field import Field
 
 Output = pytest.CaptureFixture[str]
@@ -143,6 +148,7 @@ def test_a_further_input_of_a_folder(masked_model: Path, tmp_path: Path) -> None
         ("age=2", "the numbers 0 to 1"),
         ("B=1", "no such input"),
     ],
+    ids=str,
 )
 def test_further_inputs_that_cannot_be(
     text: str, problem: str, masked_model: Path, tmp_path: Path, capsys: Output
@@ -150,6 +156,25 @@ def test_further_inputs_that_cannot_be(
     photo = write(tmp_path / "a.png", SIZE)
     assert translate(photo, "-o", tmp_path / "out", "--input", text, model=masked_model) == 2
     assert problem in capsys.readouterr().err
+
+
+def test_a_further_input_of_another_size_is_a_sentence(masked_model: Path, tmp_path: Path, capsys: Output) -> None:
+    write(tmp_path / "mask.png", (8, 8))
+    photo = write(tmp_path / "a.png", SIZE)
+    arguments = (photo, "-o", tmp_path / "out", "--input", f"mask={tmp_path / 'mask.png'}")
+    assert translate(*arguments, model=masked_model) == 1
+    assert "mask.png' has 8 x 8 pixels, and its image 24 x 16." in capsys.readouterr().err
+
+
+def test_what_a_model_needs_is_asked_for(tmp_path: Path) -> None:
+    def translate_to(image: Path, **others: int) -> Image.Image:
+        return Image.new("RGB", SIZE, (others["age"], 0, 0))
+
+    source = Source(write(tmp_path / "a.png", SIZE), PurePath("a.png"), tmp_path)
+    fields = {"A": Field(), "age": Field("category", classes=2)}
+    assert ImageTranslation(translate_to, DEFAULT, FurtherInputs(["age=1"], fields))(source).size == SIZE
+    with pytest.raises(OptionError, match="--input age="):
+        ImageTranslation(translate_to, DEFAULT, FurtherInputs([], fields))(source)
 
 
 # --- carried files --------------------------------------------------------------------------------------------------
