@@ -28,6 +28,7 @@ _EXIF, _GPS = 0x8769, 0x8825  # the tags of the directories inside of EXIF
 _COLOUR_SPACE, _WIDTH, _HEIGHT, _INTEROPERABILITY, _MAKER_NOTE = 0xA001, 0xA002, 0xA003, 0xA005, 0x927C
 #: The tags of the first directory that describe the image and not its file: of TIFF it has those of the pixels too.
 _DESCRIPTIVE = (270, 271, 272, 306, 315, 316, 18246, 18249, 33432, 40091, 40092, 40093, 40094, 40095)
+_DESCRIPTION, _OF_PIXELS = 270, re.compile(r"ImageJ=|\{|\s*<\?xml|\s*<OME")  # which tells how TIFF files store them
 _QUARTER_TURNS = (5, 6, 7, 8)
 _MOST = 65000  # bytes of EXIF and of XMP in a JPEG file
 _SPACES = {"RGB": "RGB", "RGBA": "RGB", "L": "GRAY", "LA": "GRAY", "I;16": "GRAY"}  # of profiles, by the image's mode
@@ -115,7 +116,7 @@ def _kept(tags: Image.Exif, *, is_turned: bool, converted: bool) -> Image.Exif |
     """The tags that are true of the output too. The thumbnail, which shows the input, is none of them."""
     kept = Image.Exif()
     for tag in _DESCRIPTIVE:
-        if tag in tags:
+        if tag in tags and not (tag == _DESCRIPTION and _OF_PIXELS.match(str(tags[tag]))):
             kept[tag] = tags[tag]
     if _ORIENTATION in tags:
         kept[_ORIENTATION] = 1 if is_turned else tags[_ORIENTATION]
@@ -134,7 +135,7 @@ def _of_size(exif: Image.Exif, size: tuple[int, int], software: str) -> Image.Ex
     """A copy with the size of the output, and its software."""
     copy = Image.Exif()
     copy.load(exif.tobytes())
-    details = copy.get_ifd(_EXIF)
+    details = copy.get_ifd(_EXIF) if _EXIF in copy else {}  # asked for, it would be there
     for tag, side in zip((_WIDTH, _HEIGHT), size, strict=True):
         if tag in details:
             details[tag] = side
@@ -172,7 +173,8 @@ def _resolution(value: object, scale: int | Fraction, *, swapped: bool) -> tuple
     if not isinstance(value, tuple) or len(value) != 2:
         return None
     across, down = (float(side) * float(scale) for side in value)
-    if not all(math.isfinite(side) and 0 < side <= 65535 for side in (across, down)):
+    # Pillow tells 1 of TIFF files without a resolution.
+    if not all(math.isfinite(side) and 1 < side <= 65535 for side in (across, down)):
         return None
     return (down, across) if swapped else (across, down)
 

@@ -74,7 +74,7 @@ class _Translation:
         import av
 
         self._one, self._job, self._encoding, self._source = one, job, encoding, source
-        self._video = source.streams.video[0]
+        self._video = source.streams.best("video")  # of several, not the picture of a cover
         self._video.thread_type = "AUTO"
         self._container = av.open(file, "w", format=CONTAINERS[job.path.suffix.lower()].format)
         self._container.metadata.update(source.metadata)

@@ -98,6 +98,13 @@ def test_metadata_that_were_ignored_are_kept_as_they_are(tmp_path: Path) -> None
     assert kept.profile == profile("exchanged")
 
 
+@pytest.mark.parametrize("description", ["ImageJ=1.53\nchannels=3", '{"shape": [16, 24]}', "<?xml ...><OME>", "a tree"])
+def test_what_describes_the_pixels_of_the_input_is_not_kept(description: str, model: Path, tmp_path: Path) -> None:
+    noise_image(SIZE).save(tmp_path / "in.tif", description=description)
+    assert translate(tmp_path / "in.tif", "-o", tmp_path / "out.tif", model=model) == 0
+    assert opened(tmp_path / "out.tif").getexif().get(270) == ("a tree" if description == "a tree" else None)
+
+
 def test_nothing_is_kept_on_request(model: Path, tmp_path: Path) -> None:
     noise_image(SIZE).save(tmp_path / "in.jpg", exif=camera_exif(), xmp=XMP, icc_profile=profile("sRGB"))
     arguments = (tmp_path / "in.jpg", "-o", tmp_path / "out.jpg", "--no_metadata", "--no_provenance")

@@ -54,6 +54,14 @@ def test_what_is_recorded(photos: Path, model: Path, tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif"])
+def test_each_file_says_what_made_it(suffix: str, photos: Path, model: Path, tmp_path: Path) -> None:
+    assert translate(photos / "0.png", "-o", tmp_path / f"out.{suffix}", model=model) == 0
+    image = opened(tmp_path / f"out.{suffix}")
+    said = image.info["Software"] if suffix == "png" else image.getexif()[0x0131]
+    assert said.startswith(f"pixlate {__version__}, weights sha256:")
+
+
 def test_nothing_is_recorded_on_request(photos: Path, model: Path, tmp_path: Path) -> None:
     assert translate(photos, "-o", tmp_path / "out", "--no_provenance", model=model) == 0
     assert sorted(os.listdir(tmp_path / "out")) == ["0.png", "1.png", "2.png", "3.png"]
