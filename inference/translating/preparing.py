@@ -76,7 +76,8 @@ class Model:
     def weights(self) -> str:
         """A SHA-256 of its weights: of their files, where an image is needed before they can be loaded."""
         path = Path(self.translator.origin.source).expanduser()
-        return self.translator.engine.digest or files_digest(path, f"{self.epoch}_net_*.pth")
+        path = path if path.exists() else Path("checkpoints") / path
+        return self.translator.engine.digest or files_digest(path, (f"{self.epoch}_net_*.pth", "*.safetensors"))
 
     @property
     def described(self) -> str:

@@ -115,9 +115,9 @@ def file_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def files_digest(path: Path, pattern: str) -> str:
-    """A SHA-256 of a file, or of the files in a folder that match a pattern. Raises OSError."""
-    files = sorted(path.glob(pattern)) if path.is_dir() else [path]
+def files_digest(path: Path, patterns: Iterable[str]) -> str:
+    """A SHA-256 of a file, or of the files in a folder that match one of the patterns. Raises OSError."""
+    files = sorted(file for pattern in patterns for file in path.glob(pattern)) if path.is_dir() else [path]
     return hashlib.sha256("".join(f"{file.name} {file_digest(file)}\n" for file in files).encode()).hexdigest()
 
 

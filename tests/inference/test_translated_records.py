@@ -11,8 +11,12 @@ import pytest
 from image_files import noise_image, write
 from translations import lines_of, opened, pixels, run, save_run, translate
 
+import pixlate
 from pixlate import __version__
+from pixlate.inference.engine import ModelEngine
 from pixlate.inference.translating import translation
+from pixlate.inference.translating.preparing import Model
+from pixlate.inference.translating.provenance import files_digest
 
 Output = pytest.CaptureFixture[str]
 
@@ -110,6 +114,20 @@ def test_other_weights_translate_again(photos: Path, model: Path, tmp_path: Path
     torch.save({name: value + 1 for name, value in weights.items()}, tmp_path / "copy" / "latest_net_G.pth")
     assert translate(*again, model=tmp_path / "copy") == 0
     assert kept(capsys) == 0
+
+
+def test_weights_that_are_loaded_later_are_known_by_their_files(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of models whose networks depend on the first image."""
+    translator = pixlate.load(model)
+    monkeypatch.setattr(ModelEngine, "digest", "")
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(model, tmp_path / "checkpoints" / "tiny")
+    found = Model(pixlate.load("tiny")).weights
+    assert found == Model(translator).weights
+    (tmp_path / "checkpoints" / "tiny" / "latest_net_G.pth").write_bytes(b"others")
+    assert Model(pixlate.load(model)).weights == found != files_digest(tmp_path / "checkpoints" / "tiny", ["*.pth"])
 
 
 def test_a_damaged_record_is_what_can_be_read_of_it(photos: Path, model: Path, tmp_path: Path, capsys: Output) -> None:
