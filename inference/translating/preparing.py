@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pixlate.data.field_values import field_of
@@ -11,6 +11,7 @@ from pixlate.data.writers import BUILTIN, Writer
 from pixlate.errors import DataError, OptionError
 from pixlate.inference.translator import Translator
 from pixlate.util.files import make_folder
+from pixlate.util.stale_files import remove_stale_files
 from pixlate.util.text import quoted
 
 from .carrying import Carried, plan_carried
@@ -154,6 +155,7 @@ def prepare_folder(model: Model, sources: Sources, folder: Path, options: Option
     if not (options.resume or options.overwrite):
         require_free(folder / name for name in names)
     make_folder(folder)
+    remove_stale_files(folder, {PurePosixPath(name).parent.as_posix() for name in names})
     provenance = None
     if options.provenance:
         provenance = Provenance(folder, model.facts(options, one.others.numbers), resume=options.resume)

@@ -16,7 +16,8 @@ def progress(label: str, noun: str = "") -> Iterator[Callable[[int, int], None]]
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console, start = Console(stderr=True), time.monotonic()
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
+    # Without markup, because a label may be the name of a file.
+    columns = [TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
     if noun:
         columns.append(TextColumn("{task.fields[rate]:.1f} " + f"{noun} a second"))
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:

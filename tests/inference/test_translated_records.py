@@ -177,6 +177,16 @@ def test_a_signal_ends_it_between_two_files(
     assert len(list((tmp_path / "out").iterdir())) == 14
 
 
+def test_what_a_killed_translation_left_is_removed(photos: Path, model: Path, tmp_path: Path) -> None:
+    write(photos / "night" / "a.png", (8, 8))
+    stale = [tmp_path / "out" / folder / ".part-4194304-00ff" for folder in (".", "night")]
+    for path in stale:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"half")
+    assert translate(photos, "-o", tmp_path / "out", "--resume", model=model) == 0
+    assert not any(path.exists() for path in stale)
+
+
 def test_a_full_disk_ends_it_with_a_sentence(
     photos: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
 ) -> None:
