@@ -10,6 +10,7 @@ from fractions import Fraction
 from pixlate.data.writers import BUILTIN, Writer
 from pixlate.errors import DataError
 from pixlate.util.files import make_folder, write_whole
+from pixlate.util.text import quoted
 
 from .masking import size_of
 from .metadata import Metadata, metadata_of
@@ -139,6 +140,12 @@ def _one(files: ImageFiles, job: Job) -> str | None:
             return ""
         data, size = files.content(job)
     except DataError as error:
-        return str(error)
+        return naming(job, error)
     files.write(job, data, size)
     return None
+
+
+def naming(job: Job, error: DataError) -> str:
+    """An error's sentence, with the input's name."""
+    name = quoted(job.source.path)
+    return str(error) if name in str(error) else f"{name}: {error}"
