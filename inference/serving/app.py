@@ -1,6 +1,6 @@
 """The web application: the routes of the API and the pages, behind the guard."""
 
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from pixlate._version import __version__
 
-from .guard import Access, Guard
+from .guard import Access, App, Guard
 from .page import api_page, drawing_page, policy
 from .problems import Problem, ProblemBody, internal
 from .routes import api_routes
@@ -30,7 +30,7 @@ def create_app(service: Service, access: Access) -> Guard:
     app.add_api_route("/", _page(drawing_page(service)), include_in_schema=False)
     document = _described(app)
     app.add_api_route("/docs", _page(api_page(document)), include_in_schema=False)
-    app.openapi = lambda: document  # FastAPI's way to replace it
+    setattr(app, "openapi", lambda: document)  # noqa: B010  # FastAPI's way to replace it; mypy sees a method
     app.add_exception_handler(Problem, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http_error)
@@ -43,7 +43,7 @@ def create_app(service: Service, access: Access) -> Guard:
             allow_headers=["Content-Type", "Content-Disposition"],
             expose_headers=list(EXPOSED),
         )
-    return Guard(app, access)
+    return Guard(cast(App, app), access)
 
 
 def _described(app: FastAPI) -> dict[str, Any]:

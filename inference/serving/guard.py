@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -86,7 +86,7 @@ class _Answer:
         self._unread = b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0"
         self.started = False
 
-    async def receive(self) -> Mapping[str, Any]:
+    async def receive(self) -> MutableMapping[str, Any]:
         message = await self._receive()
         self._asks_first = False
         if message["type"] == "http.disconnect" or not message.get("more_body", False):

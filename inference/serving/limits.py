@@ -1,13 +1,13 @@
 """The limits of a server, and the reception of a request's body within them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
 from .problems import Problem
 
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]  # ASGI's: the next message of the client
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]  # ASGI's: the next message of the client
 CLIENT_GONE = Problem(499, "client_gone", "The client has gone.")  # nobody reads it
 
 
@@ -39,7 +39,7 @@ class Body:
         if length is not None and length > limits.max_bytes:
             raise self._too_large(f"{length} bytes")
 
-    async def receive(self) -> Mapping[str, Any]:
+    async def receive(self) -> MutableMapping[str, Any]:
         """The next message. Raises Problem for a body that is too large or too slow."""
         try:
             async with asyncio.timeout_at(self._end):

@@ -154,9 +154,9 @@ def _served(plugins: Plugins, run: str, name: str, epoch: str, device: str) -> S
         _try(translator, run)
         translators[direction, False] = translator
         if isinstance(translator.engine, ModelEngine):  # the same weights in both modes
-            engine = ModelEngine(translator.engine.model, running_statistics=True)
+            running = ModelEngine(translator.engine.model, running_statistics=True)
             translators[direction, True] = Translator(
-                engine, reading=translator.reading, value_range=translator.value_range, origin=translator.origin
+                running, reading=translator.reading, value_range=translator.value_range, origin=translator.origin
             )
     engine = own.engine
     info = ModelInfo(

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -38,7 +38,7 @@ def drawing_page(service: Service) -> str:
     document = _document("pixlate", "page.css", "serve.css")
     document.body.add(raw(web_file("serve.html")))
     document.body.add(tags.script(raw(script("memory.js", "serve.js")), id="script", data_content=json.dumps(content)))
-    return document.render(pretty=False)
+    return str(document.render(pretty=False))
 
 
 def api_page(api: Mapping[str, Any]) -> str:
@@ -50,7 +50,7 @@ def api_page(api: Mapping[str, Any]) -> str:
     schemas = api.get("components", {}).get("schemas", {})
     types = [_schema(name, schema) for name, schema in schemas.items() if "properties" in schema]
     document.body.add(tags.main(*(_operation(*each) for each in operations), *types))
-    return document.render(pretty=False)
+    return str(document.render(pretty=False))
 
 
 def _document(title: str, *styles: str) -> dominate.document:
@@ -101,7 +101,7 @@ def _type(schema: Mapping[str, Any]) -> str:
     return str(schema.get("type", "list" if "prefixItems" in schema else "any"))
 
 
-def _table(headings: tuple[str, ...], rows: list[tuple[str, ...]]) -> dom_tag:
+def _table(headings: Sequence[str], rows: Sequence[tuple[str, ...]]) -> dom_tag:
     head = tags.thead(tags.tr([tags.th(text) for text in headings]))
     body = tags.tbody([tags.tr([tags.td(text) for text in row]) for row in rows])
     return tags.div(tags.table(head, body), cls="wide")

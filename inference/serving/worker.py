@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 
@@ -17,8 +17,8 @@ T = TypeVar("T")
 class Worker:
     """Does work in one thread, in the order in which it was asked for.
 
-    One thread, because a network uses all cores, or the GPU, for one image: two at once would take twice the memory, and
-    as much time.
+    One thread, because a network uses all cores, or the GPU, for one image: two at once would take twice the memory,
+    and as much time.
 
     - limits: how many may wait, and how long; threads: of torch, on a CPU; 0 for its own choice.
     """
@@ -54,7 +54,8 @@ class Worker:
         job = asyncio.wrap_future(future)
         gone = asyncio.ensure_future(_disconnected(receive))
         try:
-            await asyncio.wait({job, gone}, timeout=self._limits.timeout, return_when=asyncio.FIRST_COMPLETED)
+            either: set[asyncio.Future[Any]] = {job, gone}
+            await asyncio.wait(either, timeout=self._limits.timeout, return_when=asyncio.FIRST_COMPLETED)
             if not job.done() and future.cancel():
                 seconds = f"{self._limits.timeout:g} s"
                 late = Problem(504, "timeout", f"The image waited for {seconds} (--timeout) and was not translated.")

@@ -83,8 +83,8 @@ def serve_command(
         require_room(service.models, limits)
         if host not in LOOPBACK:
             complain(
-                f"warning: everybody who reaches {host} can use this server, without a password and without encryption: "
-                "put a reverse proxy before it that has both."
+                f"warning: everybody who reaches {host} can use this server, without a password and without "
+                "encryption: put a reverse proxy before it that has both."
             )
         number = sock.getsockname()[1]
         shown = f"[{host}]" if ":" in host else host

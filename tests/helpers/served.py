@@ -6,16 +6,21 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
 import pixlate
 from pixlate.options.command.stored import StoredRun, write_stored
+
+pytest.importorskip("fastapi", reason="needs the extra 'serve'")
+httpx = pytest.importorskip("httpx", reason="needs httpx")
 
 PALETTE = ((0, 0, 0), (200, 30, 30), (30, 200, 30), (240, 240, 240))
 PHOTOGRAPH = {"kind": "image"}
@@ -72,15 +77,18 @@ class Client:
 
     def get(self, path: str, **given: Any) -> Any:
         """The answer to a GET request."""
-        return asyncio.run(self._ask("GET", path, given))
+        return self._run("GET", path, given)
 
     def post(self, path: str, **given: Any) -> Any:
         """The answer to a POST request."""
-        return asyncio.run(self._ask("POST", path, given))
+        return self._run("POST", path, given)
+
+    def _run(self, method: str, path: str, given: dict[str, Any]) -> Any:
+        # In a thread of its own: a library may have left an event loop in this one.
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(lambda: asyncio.run(self._ask(method, path, given))).result()
 
     async def _ask(self, method: str, path: str, given: dict[str, Any]) -> Any:
-        import httpx
-
         transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url=self._address, timeout=60) as client:
             return await client.request(method, path, **given)

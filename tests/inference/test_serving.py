@@ -14,9 +14,6 @@ from served import PALETTE, Client, file_of, in_parts, make_runs, noise, pixels_
 
 import pixlate
 from pixlate.errors import DataError, OptionError
-
-pytest.importorskip("fastapi")
-pytest.importorskip("httpx")
 from pixlate.inference.serving.app import create_app
 from pixlate.inference.serving.guard import LOOPBACK, Access
 from pixlate.inference.serving.limits import Limits
@@ -157,9 +154,8 @@ def bomb(width: int, height: int) -> bytes:
     """A PNG file whose header claims a size, with no more than a few bytes behind it."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(1000))), (b"IEND", b"")]
-    parts = (
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
-    )
+    sized = [(struct.pack(">I", len(data)), kind + data) for kind, data in chunks]
+    parts = (length + chunk + struct.pack(">I", zlib.crc32(chunk)) for length, chunk in sized)
     return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
 
 
