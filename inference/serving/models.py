@@ -45,7 +45,7 @@ class Direction:
     - input, output: what its images are.
     - multiple, minimum: the sides that the network takes; other images are padded, and their results cropped.
     - output_scale: pixels of the output per pixel of the input, as "2" or "1/2".
-    - eval: whether `eval` may be given. It makes a difference for batch norm and dropout.
+    - running_statistics: whether `eval` may be given. It makes a difference for batch norm and dropout.
     - sha256: a digest of its weights, which every answer tells.
     """
 
@@ -55,7 +55,7 @@ class Direction:
     multiple: int
     minimum: int
     output_scale: str
-    eval: bool
+    running_statistics: bool
     sha256: str
 
 

@@ -35,9 +35,10 @@ def drawing_page(service: Service) -> str:
     """The page on which an image is opened or drawn, and its translation is seen."""
     models = [asdict(served.info) for served in service.models.values()]
     content = {"models": models, "limits": asdict(service.limits)}
-    document = _document("pixlate", "page.css", "serve.css")
+    document = _document("pixlate", "page.css", "gallery.css", "serve.css")
     document.body.add(raw(web_file("serve.html")))
-    document.body.add(tags.script(raw(script("memory.js", "serve.js")), id="script", data_content=json.dumps(content)))
+    code = raw(script("memory.js", "drawing.js", "serve.js"))
+    document.body.add(tags.script(code, data_content=json.dumps(content)))
     return str(document.render(pretty=False))
 
 

@@ -102,8 +102,8 @@ def api_routes(service: Service) -> APIRouter:
         }
         return Response(answer.content, media_type=answer.media_type, headers=headers)
 
-    router.add_api_route("/v1/models", models, methods=["GET"], tags=["models"], responses=_problems())
-    router.add_api_route("/v1/models/{name}", model, methods=["GET"], tags=["models"], responses=_problems(404))
+    router.add_api_route("/v1/models", models, **_get("models", "the models"))
+    router.add_api_route("/v1/models/{name}", model, **_get("models", "the model", 404))
     router.add_api_route(
         "/v1/models/{model}/translate",
         translate,
@@ -113,9 +113,19 @@ def api_routes(service: Service) -> APIRouter:
         responses={200: _image_answer(), **_problems(400, 404, 406, 408, 413, 415, 422, 503, 504)},
         openapi_extra={"requestBody": _image_body(limits)},
     )
-    router.add_api_route("/health", health, methods=["GET"], tags=["state"], responses=_problems())
-    router.add_api_route("/ready", ready, methods=["GET"], tags=["state"], responses=_problems(503))
+    router.add_api_route("/health", health, **_get("state", "it runs"))
+    router.add_api_route("/ready", ready, **_get("state", "it takes an image", 503))
     return router
+
+
+def _get(tag: str, answer: str, *statuses: int) -> dict[str, Any]:
+    """What FastAPI is told of a route that is read."""
+    return {
+        "methods": ["GET"],
+        "tags": [tag],
+        "response_description": answer,
+        "responses": _problems(*statuses),
+    }
 
 
 def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
