@@ -154,7 +154,7 @@ def test_a_file_is_sent_as_it_is_until_it_is_drawn_on(
         assert np.array_equal(result, np.asarray(translate(Image.fromarray(drawing))))
         page.click("[data-tool=eraser]")
         page.fill("#width", "64")
-        draw(page, (0, 0), (1, 0), (1, 0.5), (0, 0.5), (0, 1), (1, 1))
+        draw(page, (0.1, 0.1), (1, 0), (1, 0.5), (0, 0.5), (0, 1), (1, 1))
         erased = pixels(page, "canvas")
         page.keyboard.press("n")
         give(page, event, "photo.jpg", content)
