@@ -4,19 +4,22 @@ import sys
 from pathlib import Path
 
 import pytest
-import served
 from paths import ROOT
+from served import make_run
 
-assert served.httpx  # the module is skipped where there is none
 sys.path.append(str(ROOT))  # benchmarks is no part of the package
 
 from benchmarks import serving
 
 
+def run_of(folder: Path, ngf: int) -> Path:
+    return make_run(folder / "load", "pix2pix", netG="unet_128", norm="batch", dropout=True, ngf=ngf)
+
+
 @pytest.mark.load
 @pytest.mark.timeout(600)
 def test_a_hundred_clients_are_answered(tmp_path: Path) -> None:
-    tallies, memory, peak = serving.measure(serving.make_run(tmp_path, ngf=8), clients=100, requests=3, waves=3)
+    tallies, memory, peak = serving.measure(run_of(tmp_path, 8), clients=100, requests=3, waves=3)
     assert {kind: (tally.wrong, tally.lost) for kind, tally in tallies.items()} == dict.fromkeys(tallies, (0, 0))
     assert tallies["good"].answers["200"] == 50 * 3 * 3
     assert set(tallies["good"].answers) <= {"200", "503"}
@@ -27,6 +30,6 @@ def test_a_hundred_clients_are_answered(tmp_path: Path) -> None:
 
 
 def test_a_few_clients_are_answered(tmp_path: Path) -> None:
-    tallies, *_ = serving.measure(serving.make_run(tmp_path, ngf=2), clients=10, requests=1, waves=1)
+    tallies, *_ = serving.measure(run_of(tmp_path, 2), clients=10, requests=1, waves=1)
     assert {kind: (tally.wrong, tally.lost) for kind, tally in tallies.items()} == dict.fromkeys(tallies, (0, 0))
     assert tallies["good"].answers["200"] == 5
