@@ -15,6 +15,7 @@ from pixlate.data.field_values import EIGHT_BIT, field_of, palette_of
 from pixlate.data.labels import nearest_colours
 from pixlate.data.readers import Values
 from pixlate.data.reading import read_file, read_header, to_rgb
+from pixlate.data.tiff import tile_size
 from pixlate.data.writers import writer_for
 from pixlate.errors import DataError
 from pixlate.inference.conversion import to_output, to_tensor
@@ -47,7 +48,9 @@ class Answer:
 def check_size(path: Path, translator: Translator, max_pixels: int) -> None:
     """Raise Problem for an image that cannot be read, or is too large, from its header alone."""
     try:
+        # Tiles of TIFF files are decoded as a whole, and may be larger than the image.
         header = read_header(path, replace(translator.reading, max_pixels=None))
+        tile = tile_size(path)
     except DataError as error:
         raise unreadable(error) from None
     width, height = header.size
@@ -56,6 +59,9 @@ def check_size(path: Path, translator: Translator, max_pixels: int) -> None:
     allowed = f"{max_pixels} pixels (--max_pixels)"
     if width * height > max_pixels:
         reason = f"The image has {width} x {height} pixels; this server translates images of up to {allowed}."
+        raise Problem(413, "too_many_pixels", reason)
+    if tile[0] * tile[1] > max_pixels:
+        reason = f"The image has tiles of {tile[0]} x {tile[1]} pixels; this server decodes up to {allowed} at once."
         raise Problem(413, "too_many_pixels", reason)
     if padded[0] * padded[1] > max_pixels:
         reason = (

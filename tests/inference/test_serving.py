@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from image_files import tiff_of_one_tile
 from PIL import Image
 from served import PALETTE, Client, file_of, in_parts, make_runs, noise, pixels_of
 
@@ -182,6 +183,8 @@ def test_what_is_too_large_is_refused_before_it_is_decoded(client: Any) -> None:
     refused(post(client, bomb(100_000, 100_000)), 413, "too_many_pixels", "100000 x 100000")
     refused(post(client, bomb(257, 256), "cycle"), 413, "too_many_pixels", "65536 pixels (--max_pixels)")
     refused(post(client, file_of(noise(2000, 1))), 413, "too_many_pixels", "enlarged for this model to 2048 x 128")
+    tiff = tiff_of_one_tile((64, 64), (60_000, 60_000))
+    refused(post(client, tiff, content_type="image/tiff"), 413, "too_many_pixels", "tiles of 60000 x 60000")
     refused(post(client, bytes(200_001)), 413, "too_many_bytes", "200001 bytes")
     streamed = client.post("/v1/models/paired/translate", content=in_parts(bytes(150_000), bytes(150_000)), headers=PNG)
     refused(streamed, 413, "too_many_bytes", "more than 200000 bytes")
