@@ -120,7 +120,7 @@ def served(run: Path, *options: str) -> Iterator[tuple[str, int]]:
             raise click.ClickException(f"the server ended with {code}")
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def bomb() -> bytes:
@@ -223,7 +223,7 @@ async def wave(load: Load, clients: int, requests: int, tallies: Mapping[str, Ta
                     tallies[kind].answers[type(error).__name__] += 1
                     tallies[kind].lost += 1
 
-    await asyncio.gather(*(act(number) for number in range(clients + max(2, clients // 20))))
+    await asyncio.gather(*(act(number) for number in range(clients + clients // 20)))
 
 
 def memory_of(process: int) -> float:

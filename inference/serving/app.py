@@ -27,9 +27,9 @@ def create_app(service: Service, access: Access) -> Guard:
     """
     app = FastAPI(title="pixlate", version=__version__, description=DESCRIPTION, docs_url=None, redoc_url=None)
     app.include_router(api_routes(service))
-    app.add_api_route("/", _page(drawing_page(service)), include_in_schema=False)
+    app.add_api_route("/", _page(drawing_page(service)), methods=["GET", "HEAD"], include_in_schema=False)
     document = _described(app)
-    app.add_api_route("/docs", _page(api_page(document)), include_in_schema=False)
+    app.add_api_route("/docs", _page(api_page(document)), methods=["GET", "HEAD"], include_in_schema=False)
     setattr(app, "openapi", lambda: document)  # noqa: B010  # FastAPI's way to replace it; mypy sees a method
     app.add_exception_handler(Problem, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)

@@ -74,24 +74,21 @@ def serve_command(
     from pixlate.runs.signals import stop_on_signals
 
     load_files(plugins, files)
-    sock = listening(host, port)  # before the models, which take a while
     limits = Limits(max_bytes, max_pixels, timeout, queue)
-    with stop_on_signals() as stop, sock, Service({}, limits, threads or 0) as service:
-        stop.immediate = True
-        service.models = load_models(plugins, runs, epoch=epoch, device=device)
-        stop.immediate = False
-        require_room(service.models, limits)
+    with listening(host, port) as sock:  # before the models, whose loading takes a while
+        models = load_models(plugins, runs, epoch=epoch, device=device)
+        require_room(models, limits)
         if host not in LOOPBACK:
             complain(
                 f"warning: everybody who reaches {host} can use this server, without a password and without "
                 "encryption: put a reverse proxy before it that has both."
             )
-        number = sock.getsockname()[1]
-        shown = f"[{host}]" if ":" in host else host
+        address = f"http://{f'[{host}]' if ':' in host else host}:{sock.getsockname()[1]}/"
 
         def ready() -> None:
-            say(f"Serving {', '.join(service.models)} at http://{shown}:{number}/ (API: /docs). Ctrl-C stops it.")
+            say(f"Serving {', '.join(models)} at {address} (API: /docs). Ctrl-C stops it.")
 
         access = Access((*LOOPBACK, host, *hosts) if host in LOOPBACK or hosts else (), origins)
-        serve(create_app(service, access), sock, timeout=timeout, ready=ready, stopped=lambda: bool(stop))
-        stop.raise_if_set("Requests that had begun were answered.")
+        with stop_on_signals() as stop, Service(models, limits, threads or 0) as service:
+            serve(create_app(service, access), sock, timeout=timeout, ready=ready, stopped=lambda: bool(stop))
+            stop.raise_if_set("Requests that had begun were answered.")

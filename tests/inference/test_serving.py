@@ -6,9 +6,12 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from image_files import tiff_of_one_tile
 from PIL import Image
 from served import PALETTE, Client, file_of, in_parts, make_runs, noise, pixels_of
@@ -272,6 +275,57 @@ def test_an_unexpected_error_is_told_by_its_id_alone(
     assert "secret" not in response.text
     assert response.json()["id"] in caplog.text
     assert "ZeroDivisionError: secret" in caplog.text
+
+
+FILES = [file_of(noise(9, 7), kind) for kind in ("PNG", "JPEG", "TIFF", "GIF", "WEBP", "BMP", "PPM", "JPEG2000")]
+LATIN = st.text(st.characters(max_codepoint=255, exclude_characters="\r\n\0"), max_size=60)
+FORM = "multipart/form-data"
+MANY = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+
+
+@MANY
+@given(
+    content=st.sampled_from(FILES) | st.binary(max_size=600),
+    changes=st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=8),
+    end=st.integers(0, 10**4),
+)
+def test_any_content_is_answered_with_an_image_or_a_reason(
+    client: Any, content: bytes, changes: list[tuple[int, int]], end: int
+) -> None:
+    damaged = bytearray(content)
+    for place, value in changes:
+        if damaged:
+            damaged[place % len(damaged)] = value
+    response = post(client, bytes(damaged[:end]), "cycle")
+    if response.status_code != 200:
+        assert response.status_code in (400, 413, 422), response.text
+        refused(response, response.status_code, response.json()["error"])
+
+
+@MANY
+@given(
+    headers=st.fixed_dictionaries(
+        {},
+        optional={
+            "accept": LATIN,
+            "content-type": LATIN
+            | st.sampled_from(["image/png", "multipart/form-data", "multipart/form-data;boundary=a"]),
+            "content-disposition": LATIN | LATIN.map(lambda text: f"attachment; filename*=UTF-8''{text}"),
+            "host": LATIN,
+            "origin": LATIN,
+        },
+    ),
+    query=st.dictionaries(st.sampled_from(["direction", "eval", "format", "name", "other"]), st.text(max_size=30)),
+    model=st.text(max_size=20) | st.sampled_from(["cycle", "../cycle", "%2e%2e/cycle"]),
+)
+def test_any_request_is_answered(client: Any, headers: dict[str, str], query: dict[str, str], model: str) -> None:
+    address = f"/v1/models/{quote(model.encode(errors='replace'))}/translate"
+    encoded = {name: value.encode("latin-1") for name, value in headers.items()}
+    parameters = {name: value.encode(errors="replace") for name, value in query.items()}
+    response = client.post(address, params=parameters, headers=encoded, content=FILES[0])
+    if response.status_code != 200:
+        assert 400 <= response.status_code < 500, (response.status_code, response.text)
+        assert response.json()["reason"]
 
 
 def test_no_file_stays_in_the_servers_folder(client: Any, service: Service) -> None:
