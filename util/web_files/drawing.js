@@ -3,7 +3,7 @@ const MAX_UNDO = 64 * 2 ** 20; // bytes of earlier states
 const SAMPLES = 2 ** 16; // pixels that are looked at for the colours of an image
 const NEAR = 48; // levels of 255 between colours that count as one
 
-const hex = ([red, green, blue]) => "#" + [red, green, blue].map((level) => level.toString(16).padStart(2, "0")).join("");
+const hex = (levels) => "#" + levels.slice(0, 3).map((level) => level.toString(16).padStart(2, "0")).join("");
 
 function makeDrawing(canvas, changed) {
   const context = canvas.getContext("2d", {willReadFrequently: true});
@@ -14,7 +14,8 @@ function makeDrawing(canvas, changed) {
   const whole = () => context.getImageData(0, 0, canvas.width, canvas.height);
   const keep = (states, state) => {
     states.push(state);
-    while (states.length > 1 && states.reduce((sum, each) => sum + each.image.data.length, 0) > MAX_UNDO) states.shift();
+    const bytes = () => states.reduce((sum, each) => sum + each.image.data.length, 0);
+    while (states.length > 1 && bytes() > MAX_UNDO) states.shift();
   };
   const step = (from, to) => {
     if (!from.length) return;
@@ -68,8 +69,8 @@ function makeDrawing(canvas, changed) {
       context.lineTo(to.x, to.y);
       return context.stroke();
     }
-    const count = Math.max(1, Math.ceil(Math.hypot(to.x - from.x, to.y - from.y)));
-    for (let i = 0; i <= count; i++) disc(from.x + ((to.x - from.x) * i) / count, from.y + ((to.y - from.y) * i) / count);
+    const across = to.x - from.x, down = to.y - from.y, count = Math.max(1, Math.ceil(Math.hypot(across, down)));
+    for (let i = 0; i <= count; i++) disc(from.x + (across * i) / count, from.y + (down * i) / count);
   };
 
   // The area of one colour around a point.
@@ -99,9 +100,8 @@ function makeDrawing(canvas, changed) {
 
   const pointOf = (event) => {
     const box = canvas.getBoundingClientRect();
-    return {
-      x: ((event.clientX - box.left) / box.width) * canvas.width, y: ((event.clientY - box.top) / box.height) * canvas.height,
-    };
+    const across = (event.clientX - box.left) / box.width, down = (event.clientY - box.top) / box.height;
+    return {x: across * canvas.width, y: down * canvas.height};
   };
   canvas.addEventListener("pointerdown", (event) => {
     if (event.button || !event.isPrimary) return;

@@ -64,7 +64,13 @@ function showColours() {
   });
   find("colours").replaceChildren(...buttons, custom);
   drawing.tool.hard = palette.length > 0 || found.length > 2;
-  choose(colours.includes(drawing.tool.colour) ? drawing.tool.colour : colours[palette.length ? 1 % colours.length : 0]);
+  const usual = colours[palette.length > 1 ? 1 : 0]; // the first class is the ground
+  choose(colours.includes(drawing.tool.colour) ? drawing.tool.colour : usual);
+}
+
+function hint(text) {
+  find("hint").textContent = text;
+  find("hint").hidden = !text;
 }
 
 function started(text) {
@@ -78,22 +84,23 @@ function empty() {
   const side = Number(find("sheet").value), [ground] = direction().input.palette;
   file = null;
   drawing.start(side, side, ground ? hex(ground) : "#ffffff");
-  find("hint").hidden = false;
+  hint("Draw here, or drop, paste or open an image.");
   started(`${side} × ${side}`);
   clearResult();
 }
 
 async function open(opened) {
-  if (opened.size > limits.max_bytes) return say(`The file has ${opened.size} bytes; this server takes ${limits.max_bytes}.`);
+  const {max_bytes: bytes, max_pixels: pixels} = limits;
+  if (opened.size > bytes) return say(`The file has ${opened.size} bytes; this server takes ${bytes}.`);
   const image = await createImageBitmap(opened).catch(() => null);
-  if (image && image.width * image.height > limits.max_pixels)
-    return say(`The image has ${image.width} × ${image.height} pixels; this server takes ${limits.max_pixels} in all.`);
+  const size = image && `${image.width} × ${image.height}`;
+  if (image && image.width * image.height > pixels)
+    return say(`The image has ${size} pixels; this server takes ${pixels} in all.`);
   file = opened;
   if (image) drawing.start(image.width, image.height, "#ffffff", image);
   else drawing.start(256, 256, "#ffffff");
-  find("hint").hidden = Boolean(image);
-  find("hint").textContent = image ? "" : "The browser does not show this file; the server may read it.";
-  started(image ? `${image.width} × ${image.height}, ${opened.name || "pasted"}` : opened.name);
+  hint(image ? "" : "The browser does not show this file; the server may read it.");
+  started(image ? `${size}, ${opened.name || "pasted"}` : opened.name);
   clearResult();
   return translate();
 }
@@ -108,7 +115,11 @@ function clearResult() {
   busy(false);
 }
 
-const drawingAsFile = () => new Promise((done) => canvas.toBlob(done, "image/png"));
+const copyOf = (shown) => {
+  const copy = Object.assign(document.createElement("canvas"), {width: shown.width, height: shown.height});
+  copy.getContext("2d").drawImage(shown, 0, 0);
+  return copy;
+};
 
 async function translate() {
   clearTimeout(timer);
@@ -117,17 +128,19 @@ async function translate() {
   busy(true);
   sending?.abort(); // the server forgets what waits
   sending = new AbortController();
-  const content = file && !drawing.isDrawn() ? file : await drawingAsFile();
-  const seen = document.createElement("canvas"); // what is sent, while the drawing goes on
-  Object.assign(seen, {width: canvas.width, height: canvas.height});
-  seen.getContext("2d").drawImage(canvas, 0, 0);
+  const whole = file && !drawing.isDrawn(), seen = copyOf(canvas); // what is sent, while the drawing goes on
+  const content = whole ? file : await new Promise((done) => seen.toBlob(done, "image/png"));
+  const running = find("running");
   try {
-    const name = file && !drawing.isDrawn() ? file.name ?? "" : "";
-    const query = new URLSearchParams({direction: direction().direction, [find("running").name]: find("running").checked, name: name.slice(0, 255)});
-    const response = await fetch(`v1/models/${encodeURIComponent(model().name)}/translate?${query}`, {
-      method: "POST", body: content, signal: sending.signal, headers: {"Content-Type": content === file ? "application/octet-stream" : "image/png"},
+    const query = new URLSearchParams({
+      direction: direction().direction, [running.name]: running.checked, name: whole ? (file.name ?? "").slice(0, 255) : "",
     });
-    if (response.status === 503 && number === newest) later(1000 * Number(response.headers.get("Retry-After") ?? 2));
+    const response = await fetch(`v1/models/${encodeURIComponent(model().name)}/translate?${query}`, {
+      method: "POST", body: content, signal: sending.signal,
+      headers: {"Content-Type": whole ? "application/octet-stream" : "image/png"},
+    });
+    const wait = Number(response.headers.get("Retry-After") ?? 2);
+    if (response.status === 503 && number === newest) later(1000 * wait);
     const answer = response.ok ? await response.blob() : await response.json();
     if (number !== newest) return;
     if (!response.ok) return say(answer.reason);
@@ -141,20 +154,21 @@ async function translate() {
 }
 
 async function show(answer, seen, timing) {
-  const after = find("after"), download = find("download"), before = find("before");
+  const after = find("after"), download = find("download");
   const address = URL.createObjectURL(answer);
   const old = after.src;
   after.src = address;
   await after.decode().catch(() => {});
   if (old) URL.revokeObjectURL(old);
-  Object.assign(before, {width: seen.width, height: seen.height});
-  before.getContext("2d").drawImage(seen, 0, 0);
+  find("before").replaceWith(Object.assign(seen, {id: "before"}));
   stage.style.setProperty("--ratio", seen.width / seen.height);
   stage.classList.toggle("pixels", after.naturalWidth < 400);
   const took = /total;dur=([\d.]+)/.exec(timing), size = `${after.naturalWidth} × ${after.naturalHeight}`;
   find("took").textContent = took ? `${size}, ${Math.round(took[1])} ms` : size;
   download.href = address;
-  download.download = `${(file?.name ?? "drawing").replace(/\.\w+$/, "")}_${model().name}.png`;
+  const suffix = answer.type === "image/tiff" ? "tif" : "png"; // of values that PNG cannot hold
+  download.download = `${(file?.name || "drawing").replace(/\.\w+$/, "")}_${model().name}.${suffix}`;
+  if (suffix === "tif") say("Browsers do not show an image of these values: download it.");
   for (const id of ["stage", "compare", "download"]) find(id).hidden = false;
 }
 
@@ -169,8 +183,9 @@ function chooseModel() {
   find("ways").hidden = model().directions.length < 2;
   find("modes").hidden = !direction().running_statistics;
   const {minimum} = direction();
-  const sides = [...new Set([minimum, 128, 256, 512].filter((side) => side >= minimum && side >= 64 && side ** 2 <= limits.max_pixels))];
-  const usual = sides.sort((a, b) => a - b);
+  const fits = (side) => side >= Math.max(minimum, 64) && side ** 2 <= limits.max_pixels;
+  const usual = [...new Set([minimum, 128, 256, 512])].filter(fits).sort((a, b) => a - b);
+  if (!usual.length) usual.push(Math.floor(Math.sqrt(limits.max_pixels)));
   find("sheet").replaceChildren(...usual.map((side) => new Option(`${side} × ${side}`, side)));
   find("sheet").value = usual.includes(256) ? 256 : usual[0];
 }
@@ -198,7 +213,8 @@ find("live").addEventListener("change", (event) => {
 });
 const actions = {new: empty, clear: drawing.clear, undo: drawing.undo, redo: drawing.redo, translate};
 for (const [id, act] of Object.entries(actions)) find(id).addEventListener("click", () => act());
-for (const button of document.querySelectorAll("[data-tool]")) button.addEventListener("click", () => use(button.dataset.tool));
+for (const button of document.querySelectorAll("[data-tool]"))
+  button.addEventListener("click", () => use(button.dataset.tool));
 drawing.tool.picked = (colour) => {
   choose(colour);
   use("pen");
