@@ -109,7 +109,7 @@ function clearResult() {
   newest++; // an answer that is on its way is for another image
   sending?.abort();
   clearTimeout(timer);
-  for (const id of ["stage", "compare", "download"]) find(id).hidden = true;
+  for (const id of ["stage", "compare"]) find(id).hidden = true;
   find("took").textContent = "";
   pending = false;
   busy(false);
@@ -169,7 +169,7 @@ async function show(answer, seen, timing) {
   const suffix = answer.type === "image/tiff" ? "tif" : "png"; // of values that PNG cannot hold
   download.download = `${(file?.name || "drawing").replace(/\.\w+$/, "")}_${model().name}.${suffix}`;
   if (suffix === "tif") say("Browsers do not show an image of these values: download it.");
-  for (const id of ["stage", "compare", "download"]) find(id).hidden = false;
+  for (const id of ["stage", "compare"]) find(id).hidden = false;
 }
 
 const slide = (at) => {
