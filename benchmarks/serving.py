@@ -249,12 +249,13 @@ def measure(run: Path, clients: int, requests: int, waves: int) -> tuple[dict[st
     tallies = {kind: Tally() for kind in CLIENTS}
     with served(run) as (address, process):
         load = Load(address, good_requests(run))
-        asyncio.run(wave(load, 10, 1, {kind: Tally() for kind in CLIENTS}))  # what is kept from the first requests on
-        memory = [memory_of(process)]
-        for _ in range(waves):
-            asyncio.run(wave(load, clients, requests, tallies))
-            time.sleep(1)
-            memory.append(memory_of(process))
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:  # beside one that this thread may have
+            runner.run(wave(load, 10, 1, {kind: Tally() for kind in CLIENTS}))  # what is kept from the first ones on
+            memory = [memory_of(process)]
+            for _ in range(waves):
+                runner.run(wave(load, clients, requests, tallies))
+                time.sleep(1)
+                memory.append(memory_of(process))
         return tallies, memory, peak_of(process)
 
 

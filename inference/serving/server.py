@@ -69,7 +69,9 @@ def serve(
         timeout_graceful_shutdown=GRACE,
         backlog=BACKLOG,
     )
-    asyncio.run(_serve(uvicorn.Server(config), sock, ready, stopped))
+    # Not `asyncio.run`, which would drop, unclosed, the loop that dominate has made for this thread.
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(_serve(uvicorn.Server(config), sock, ready, stopped))
 
 
 async def _serve(

@@ -6,7 +6,6 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -84,9 +83,8 @@ class Client:
         return self._run("POST", path, given)
 
     def _run(self, method: str, path: str, given: dict[str, Any]) -> Any:
-        # In a thread of its own: a library may have left an event loop in this one.
-        with ThreadPoolExecutor(1) as pool:
-            return pool.submit(lambda: asyncio.run(self._ask(method, path, given))).result()
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:  # beside one that this thread may have
+            return runner.run(self._ask(method, path, given))
 
     async def _ask(self, method: str, path: str, given: dict[str, Any]) -> Any:
         transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
