@@ -261,6 +261,14 @@ def test_other_names_and_pages_of_others_are_refused(client: Any, service: Servi
     response = post(open_to_one, good, origin=friend)
     assert response.headers["access-control-allow-origin"] == friend
     refused(post(open_to_one, good, origin="https://evil.example"), 403, "origin")
+    asked = {
+        "origin": friend,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "content-type",
+    }
+    address = "/v1/models/paired/translate"
+    assert open_to_one.options(address, headers=asked).headers["access-control-allow-origin"] == friend
+    assert "access-control-allow-origin" not in client.options(address, headers=asked).headers
 
 
 def test_an_unexpected_error_is_told_by_its_id_alone(
