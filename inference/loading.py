@@ -1,9 +1,9 @@
-"""Loads a trained model as a Translator, from a run's folder or from one network file."""
+"""Loads a trained model as a Translator, from a run's folder, from one network file, or from a saved Translator."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pixlate.data.reading import Reading
 from pixlate.data.value_range import read_ranges
@@ -20,24 +20,59 @@ from pixlate.options.command.stored import StoredRun
 from pixlate.options.fields import defaults_of
 from pixlate.options.optimisation import Seeded
 from pixlate.options.shared import NetworkOptions
-from pixlate.plugins.field import Field, directed
+from pixlate.plugins.field import directed
 from pixlate.plugins.manager import Plugins
 from pixlate.util.text import quoted
 
-from .translator import Translator
+from .engine import ModelEngine
+from .pretrained import is_pretrained, pretrained_networks, read_pretrained
+from .translator import Origin, Translator
 
 DIRECTIONS = ("AtoB", "BtoA")
+#: Options beside those of the architecture that `save_pretrained` keeps; not the folders and names of a machine.
+PORTABLE: tuple[str, ...] = (
+    *("model", "direction", "license", "data_origin", "ignore_metadata", "max_image_pixels"),
+    *("preprocess", "load_size", "crop_size"),
+)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained model that is not loaded yet.
+
+    - stored: its options and the fields of its data.
+    - networks: opens its networks' weights; generators: the names of the generators among them.
+    - place: where it is, for messages.
+    """
+
+    stored: StoredRun
+    networks: Callable[[], SavedNetworks]
+    generators: frozenset[str]
+    place: str
+
+    @property
+    def direction(self) -> str:
+        """The direction that it was trained for."""
+        return str(self.stored.options.get("direction", "AtoB"))
 
 
 def load_translator(
-    plugins: Plugins, run: str | Path, *, epoch: str | int, device: str, direction: str = ""
+    plugins: Plugins,
+    run: str | Path,
+    *,
+    epoch: str | int,
+    device: str,
+    direction: str = "",
+    running_statistics: bool = False,
 ) -> Translator:
     """Load a trained model as a Translator.
 
-    - run: a run's folder, of pixlate or of the reference; the name of a run in ./checkpoints; or a `*_net_G*.pth` file.
+    - run: a run's folder, of pixlate or of the reference; the name of a run in ./checkpoints; a `*_net_G*.pth` file; or
+      a folder of `Translator.save_pretrained`.
     - epoch: the checkpoint's tag, such as "latest", 5 or "iter_5000".
     - device: auto, cpu, cuda, cuda:N or mps.
     - direction: "AtoB" or "BtoA", of a model that translates in both; empty for that of the run.
+    - running_statistics: batch norm uses its running statistics and dropout is off, as with `--eval`.
 
     The options of a reference run are read from its train_opt.txt. Those of a single file are inferred from the names
     and shapes of its tensors, which for a U-Net do not tell whether it has dropout: it is off then.
@@ -55,114 +90,107 @@ def load_translator(
     if path.is_file():
         if direction:
             raise OptionError(f"{quoted(path)} is one generator, whose direction is its own: omit direction.")
-        return Translator(_from_file(plugins, path, device), source=str(run))
-    if not path.is_dir():
+        trained = _of_file(path)
+    elif not path.is_dir():
         raise CheckpointError(f"there is no run folder or checkpoint file '{run}'.")
-    return _from_folder(plugins, _Saved(path, str(epoch)), device, direction, source=str(run))
-
-
-class _Saved(NamedTuple):
-    """A run's folder, and the tag of its checkpoint."""
-
-    folder: Path
-    tag: str
-
-
-def _from_folder(plugins: Plugins, saved: _Saved, device: str, direction: str, source: str) -> Translator:
-    stored = read_run_options(saved.folder, declared_options(plugins))
-    options = stored.options if stored else {}
-    own_direction = str(options.get("direction", "AtoB"))
-    load: Callable[[BaseModel[Any]], None] | None = None
-    if direction and direction != own_direction:
-        model = _other_direction(plugins, saved, device, direction, options)
+    elif is_pretrained(path):
+        stored, names = read_pretrained(path)
+        trained = Trained(stored, lambda: pretrained_networks(path), names, str(path))
     else:
-        model = _own_direction(plugins, saved, device, stored)
-        if model.is_prepared_by_data:
-            load = saved_networks(saved.folder, saved.tag, use_ema=True).load
-    side = "A" if (direction or own_direction) == "AtoB" else "B"
-    pixels = options.get("max_image_pixels", Reading.max_pixels)
+        trained = _of_folder(plugins, path, str(epoch))
+    return _translator(plugins, trained, device, direction or trained.direction, running_statistics, str(run))
+
+
+def _of_file(path: Path) -> Trained:
+    architecture = infer_generator(read_weights(path))
+    options = {"model": "test", **asdict(architecture), "dropout": bool(architecture.dropout)}
+    return Trained(StoredRun(options), lambda: SavedNetworks(lambda _: path), frozenset({"G"}), str(path))
+
+
+def _of_folder(plugins: Plugins, folder: Path, tag: str) -> Trained:
+    stored = read_run_options(folder, declared_options(plugins))
+    files = sorted(folder.glob(f"{tag}_net_G*.pth"))
+    if stored is None or str(stored.options.get("model")) not in plugins.registry("model"):
+        # Without options, a generator's file suffices. If options are stored, their model must be installed, because
+        # its images may differ from those of the generator alone.
+        if (not stored or stored.is_listing) and files:
+            return replace(_of_file(files[0]), place=str(folder))
+        if stored is None:
+            raise CheckpointError(f"'{folder}' has neither the options of a run nor a file '{tag}_net_G*.pth'.")
+    names = frozenset(path.name.removeprefix(f"{tag}_net_").removesuffix(".pth") for path in files)
+    return Trained(stored, lambda: saved_networks(folder, tag, use_ema=True), names, str(folder))
+
+
+def _translator(
+    plugins: Plugins, trained: Trained, device: str, direction: str, running_statistics: bool, source: str
+) -> Translator:
+    if direction != trained.direction:
+        trained = replace(trained, stored=_other_direction(trained, direction))
+    stored = trained.stored
+    _require_model(plugins, stored, trained.place)
+    model, used = _for_inference(plugins, trained, device)
+    side = "A" if direction == "AtoB" else "B"
+    pixels = stored.options.get("max_image_pixels", Reading.max_pixels)
+    portable = {name: stored.options[name] for name in PORTABLE if name in stored.options}
     return Translator(
-        model,
-        reading=Reading(bool(options.get("ignore_metadata")), pixels if isinstance(pixels, int) else None),
-        value_range=read_ranges(stored.value_ranges).get(side) if stored else None,
-        source=source,
-        direction=direction or own_direction,
-        load=load,
+        ModelEngine(
+            model,
+            load=trained.networks().load if model.is_prepared_by_data else None,
+            running_statistics=running_statistics,
+        ),
+        reading=Reading(bool(stored.options.get("ignore_metadata")), pixels if isinstance(pixels, int) else None),
+        value_range=read_ranges(stored.value_ranges).get(side),
+        origin=Origin(source, replace(stored, options={**used, **portable})),
     )
 
 
-def _other_direction(
-    plugins: Plugins, saved: _Saved, device: str, direction: str, options: Mapping[str, Any]
-) -> BaseModel[Any]:
-    """The generator of the other direction: G_B of a model that has one."""
-    if not (saved.folder / f"{saved.tag}_net_G_B.pth").is_file():
+def _other_direction(trained: Trained, direction: str) -> StoredRun:
+    """The options of the generator of the other direction alone: G_B of a model that has one."""
+    if "G_B" not in trained.generators:
         raise OptionError(
-            f"{quoted(saved.folder)} does not translate {direction}: it has no file '{saved.tag}_net_G_B.pth', the "
-            "generator of the other direction."
+            f"{quoted(trained.place)} does not translate {direction}: it has no network 'G_B', the generator of the "
+            "other direction."
         )
+    options = trained.stored.options
     swapped = {
+        "model": "test",
         "model_suffix": "_B",
+        "direction": direction,
         "input_nc": options.get("output_nc", 3),
         "output_nc": options.get("input_nc", 3),
     }
-    networks = saved_networks(saved.folder, saved.tag, use_ema=True)
-    return _for_inference(plugins, "test", {**options, **swapped}, device, networks)
+    components = {option: names for option, names in trained.stored.components.items() if option != "model"}
+    return replace(trained.stored, options={**options, **swapped}, components=components, fields={})
 
 
-def _own_direction(plugins: Plugins, saved: _Saved, device: str, stored: StoredRun | None) -> BaseModel[Any]:
-    folder, tag = saved
-    options = stored.options if stored else {}
-    if not options or str(options.get("model")) not in plugins.registry("model"):
-        # Without options, a generator's file suffices. If options are stored, their model must be installed, because
-        # its images may differ from those of the generator alone.
-        generators = sorted(folder.glob(f"{tag}_net_G*.pth"))
-        if (not stored or stored.is_listing) and generators:
-            return _from_file(plugins, generators[0], device)
-        component = stored.components.get("model") if stored else None
-        missing = missing_plugin(plugins, "model", component, stored.plugin_files) if stored and component else None
-        if missing:
-            raise CheckpointError(str(missing))
-        name = options.get("model") if options else None
-        raise CheckpointError(
-            f"the model '{name}' of '{folder}' is not installed."
-            if name
-            else f"'{folder}' has neither the options of a run nor a file '{tag}_net_G*.pth'."
-        )
-    fields = directed(stored.read_fields() if stored else {}, str(options.get("direction", "AtoB")))
-    networks = saved_networks(folder, tag, use_ema=True)
-    return _for_inference(plugins, str(options["model"]), options, device, networks, fields)
+def _require_model(plugins: Plugins, stored: StoredRun, place: str) -> None:
+    """Raise CheckpointError where the model of a run is not installed."""
+    name = stored.options.get("model")
+    if str(name) in plugins.registry("model"):
+        return
+    component = stored.components.get("model")
+    missing = missing_plugin(plugins, "model", component, stored.plugin_files) if component else None
+    raise CheckpointError(str(missing) if missing else f"the model '{name}' of '{place}' is not installed.")
 
 
-def _from_file(plugins: Plugins, path: Path, device: str) -> BaseModel[Any]:
-    architecture = infer_generator(read_weights(path))
-    options = {**asdict(architecture), "dropout": bool(architecture.dropout)}
-    return _for_inference(plugins, "test", options, device, SavedNetworks(lambda _: path))
-
-
-def _for_inference(
-    plugins: Plugins,
-    name: str,
-    options: Mapping[str, Any],
-    device: str,
-    saved: SavedNetworks,
-    fields: Mapping[str, Field] | None = None,
-) -> BaseModel[Any]:
-    """Create a model from the options that its architecture depends on, and load its networks.
+def _for_inference(plugins: Plugins, trained: Trained, device: str) -> tuple[BaseModel[Any], dict[str, Any]]:
+    """Create a model from the options that its architecture depends on, and load its networks; the options too.
 
     Other options, such as the precision, are ignored.
     """
-    component = plugins.registry("model").get(name)
+    stored, saved = trained.stored, trained.networks()
+    component = plugins.registry("model").get(str(stored.options["model"]))
     owners = [NetworkOptions, Seeded, *([component.config] if component.config else [])]
     known = defaults_of(owners)
-    architecture = {option: value for option, value in options.items() if option in known}
+    architecture = {option: value for option, value in stored.options.items() if option in known}
     model = create_model(
         plugins,
         component.name,
         train=False,
         device=choose_device(device),
-        fields=fields or None,
+        fields=directed(stored.read_fields(), trained.direction) or None,
         check=saved.check,
         **architecture,
     )
     saved.load(model)
-    return model
+    return model, architecture

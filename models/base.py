@@ -212,10 +212,10 @@ class BaseModel(ModelBuilder[Config], ABC):
             return self.translation(batch)
 
     @torch.no_grad()
-    def fake(self, batch: Batch) -> Tensor:
+    def fake(self, batch: Batch, *, running_statistics: bool = False) -> Tensor:
         """The output image alone, for the input "A" of a batch, computed as `translate` does."""
         batch = self.directed(batch)
-        with self._inference(batch):
+        with self._inference(batch, running_statistics=running_statistics):
             return self.output(batch)
 
     def directed(self, batch: Batch) -> dict[str, Any]:

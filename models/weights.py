@@ -26,10 +26,16 @@ class SavedNetworks:
     A network of other options than those that the weights had could have any size: options.json says what it likes.
 
     - find: the file of a network, by the network's name. Raises CheckpointError where there is none.
+    - read: the tensors of a network in its file, from the path, the network's name and its state_dict; by default
+      `read_weights`.
     """
 
-    def __init__(self, find: Callable[[str], Path]) -> None:
-        self._find = find
+    def __init__(
+        self,
+        find: Callable[[str], Path],
+        read: Callable[[Path, str, Mapping[str, Tensor]], dict[str, Any]] | None = None,
+    ) -> None:
+        self._find, self._read_network = find, read or read_weights
         self._read: dict[str, tuple[Path, dict[str, Any]]] = {}
 
     def check(self, name: str, network: nn.Module) -> None:
@@ -52,7 +58,7 @@ class SavedNetworks:
     def _content(self, name: str, expected: Mapping[str, Tensor]) -> tuple[Path, dict[str, Any]]:
         if name not in self._read:
             path = self._find(name)
-            self._read[name] = path, read_weights(path, name, expected)
+            self._read[name] = path, self._read_network(path, name, expected)
         return self._read[name]
 
 

@@ -12,6 +12,7 @@ import click
 
 from .fields import FolderPath, NameOf, Scope, Tag, WholeOrInf, option
 from .health import HealthOptions
+from .licensing import LicensingOptions
 from .optimisation import OptimisationOptions, Seeded
 from .output_template import DEFAULT as OUTPUT_TEMPLATE
 from .output_template import OutputTemplate
@@ -287,6 +288,7 @@ OWNERS: Mapping[str, tuple[type, ...]] = {
         TrainingOptions,
         ValidationOptions,
         HealthOptions,
+        LicensingOptions,
     ),
     "test": (ExperimentOptions, InferenceOptions, DataOptions, NetworkOptions),
 }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         create_generator,
         create_model,
         evaluate,
+        from_pretrained,
         load,
         open_run,
     )
@@ -43,6 +44,7 @@ _MODULES = {
     "create_model": "pixlate.api",
     "evaluate": "pixlate.api",
     "forget_plugins": "pixlate.default_plugins",
+    "from_pretrained": "pixlate.api",
     "get_plugins": "pixlate.default_plugins",
     "load": "pixlate.api",
     "open_run": "pixlate.api",
@@ -60,6 +62,7 @@ __all__ = [
     "create_model",
     "evaluate",
     "forget_plugins",
+    "from_pretrained",
     "get_plugins",
     "load",
     "open_run",

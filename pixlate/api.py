@@ -10,6 +10,7 @@ from torch import nn
 from pixlate.data import create as data
 from pixlate.data.base import BaseDataset
 from pixlate.errors import CheckpointError, OptionError
+from pixlate.inference.hub import pretrained_folder
 from pixlate.inference.loading import load_translator
 from pixlate.inference.translator import Translator
 from pixlate.models import create as models
@@ -129,21 +130,61 @@ def load(
     epoch: str | int = "latest",
     device: str = "auto",
     direction: str = "",
+    running_statistics: bool = False,
     plugins: Plugins | None = None,
 ) -> Translator:
     """Load a trained model as a Translator.
 
-    - run: a run folder of pixlate or of the reference, the name of one in ./checkpoints, or one `*_net_G*.pth`.
+    - run: a run folder of pixlate or of the reference, the name of one in ./checkpoints, one `*_net_G*.pth`, or a
+      folder of `Translator.save_pretrained`.
     - epoch: the checkpoint's tag: "latest", an epoch's number, "iter_5000".
     - device: auto, cpu, cuda, cuda:N or mps.
     - direction: "AtoB" or "BtoA", of a model that translates in both; empty for that of the run.
+    - running_statistics: batch norm uses its running statistics and dropout is off, as with `test.py --eval`. By
+      default batch norm takes the statistics of each image, and dropout draws from the seed and the image's name.
 
     The options of a folder of the reference are read from its train_opt.txt; those of a bare file are inferred from
     the names and shapes of its tensors. For U-Nets these do not show whether there was dropout: it stays off. Computes
     in float32. Raises CheckpointError when the checkpoint is missing, damaged, or of an unknown architecture,
     OptionError for a direction in which the model does not translate.
     """
-    return load_translator(plugins or get_plugins(), run, epoch=epoch, device=device, direction=direction)
+    return load_translator(
+        plugins or get_plugins(),
+        run,
+        epoch=epoch,
+        device=device,
+        direction=direction,
+        running_statistics=running_statistics,
+    )
+
+
+def from_pretrained(
+    name: str | Path,
+    *,
+    revision: str = "",
+    device: str = "auto",
+    direction: str = "",
+    running_statistics: bool = False,
+    plugins: Plugins | None = None,
+) -> Translator:
+    """Load a model that `Translator.save_pretrained` wrote, from a folder or from the Hugging Face Hub.
+
+    Nothing in it is executed: the weights are safetensors, all else is JSON.
+
+    - name: the folder, or "owner/name" of a repository on the Hub, which needs the extra `hub` and is kept in the
+      cache of huggingface_hub.
+    - revision: of the repository: a branch, tag or commit.
+    - others: as of `load`.
+
+    Raises CheckpointError where there is none or it is damaged, OptionError where a library is not installed.
+    """
+    return load(
+        pretrained_folder(name, revision),
+        device=device,
+        direction=direction,
+        running_statistics=running_statistics,
+        plugins=plugins,
+    )
 
 
 def open_run(run: str | Path, *, plugins: Plugins | None = None) -> RunRecord:

@@ -129,7 +129,7 @@ def test_a_path_is_the_name_that_seeds_dropout(tmp_path: Path) -> None:
     translate = pixlate.load(save_generator(tmp_path, "resnet_6blocks"), device="cpu")
     seen: list[str] = []
     fake = translate.model.fake
-    translate.model.fake = lambda batch: seen.extend(batch["A_paths"]) or fake(batch)  # type: ignore[method-assign,assignment]
+    translate.model.fake = lambda batch, **how: seen.extend(batch["A_paths"]) or fake(batch, **how)  # type: ignore[method-assign,assignment]
     noise_image(8, 8).save(tmp_path / "a.png")
     translate(tmp_path / "a.png")
     translate(tmp_path / "a.png", name="b.png")
@@ -225,3 +225,66 @@ def test_reprs_tell_what_there_is(tmp_path: Path) -> None:
     model = pixlate.create_model("pix2pix", netG="resnet_6blocks", ngf=1, ndf=1)
     assert repr(model).startswith("<Pix2Pix: G ")
     assert repr(model).endswith("parameters, on cpu>")
+
+
+def test_tensors_are_translated_as_images_are(tmp_path: Path) -> None:
+    translate = pixlate.load(save_generator(tmp_path, "resnet_6blocks"), device="cpu")
+    array = np.asarray(noise_image(20, 12))
+    expected = translate(array)
+    whole = torch.from_numpy(array.copy()).permute(2, 0, 1)
+    assert np.array_equal(translate(whole).permute(1, 2, 0).numpy(), expected)
+    floating = whole.float() / 255 * 2 - 1
+    result = translate(floating)
+    assert (result.shape, result.dtype) == (floating.shape, torch.float32)
+    assert torch.equal(result, translate.tensor(floating[None])[0])
+    assert translate(floating.double()).dtype is torch.float64
+
+
+def test_a_batch_is_translated_as_its_images_are(tmp_path: Path) -> None:
+    translate = pixlate.load(save_generator(tmp_path, "unet_128", norm="batch"), device="cpu")
+    arrays = np.random.default_rng(1).integers(0, 256, (3, 40, 30, 3), dtype=np.uint8)
+    expected = np.stack([translate(array) for array in arrays])
+    assert np.array_equal(translate(arrays), expected)
+    batch = translate(torch.from_numpy(arrays).permute(0, 3, 1, 2), name=["a", "b", "c"])
+    # A batched convolution may round differently, by less than one level.
+    assert np.abs(batch.permute(0, 2, 3, 1).numpy().astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("image", "problem"),
+    [
+        (torch.zeros(4, 4), "is no image"),
+        (torch.zeros(3, 4, 4, dtype=torch.int64), "is no image"),
+        (torch.zeros(2, 4, 4), "2 channels, and the model takes 3"),
+        (torch.zeros(0, 3, 4, 4), "is no image"),
+    ],
+)
+def test_a_tensor_that_is_no_image_is_refused(image: torch.Tensor, problem: str, tmp_path: Path) -> None:
+    translate = pixlate.load(save_generator(tmp_path, "resnet_6blocks"), device="cpu")
+    with pytest.raises(DataError, match=problem):
+        translate(image)
+
+
+def test_there_are_as_many_names_as_images(tmp_path: Path) -> None:
+    translate = pixlate.load(save_generator(tmp_path, "resnet_6blocks"), device="cpu")
+    with pytest.raises(DataError, match="2 names for 1 images"):
+        translate([noise_image(8, 8)], name=["a", "b"])
+    with pytest.raises(DataError, match="one image has one name"):
+        translate(noise_image(8, 8), name=["a"])  # type: ignore[call-overload]
+
+
+def test_running_statistics_are_those_of_the_training(tmp_path: Path) -> None:
+    path = save_generator(tmp_path, "resnet_6blocks", norm="batch")
+    weights = torch.load(path, weights_only=True)
+    for name in weights:
+        if name.endswith("running_mean"):
+            weights[name] += 1
+    torch.save(weights, path)
+    net = pixlate.create_generator("resnet_6blocks", input_nc=3, output_nc=3, ngf=2, norm="batch").eval()
+    net.load_state_dict(weights)
+    x = torch.rand(1, 3, 16, 16) * 2 - 1
+    translate = pixlate.load(path, device="cpu", running_statistics=True)
+    with torch.no_grad():
+        assert torch.equal(translate(x), net(x))
+    assert not torch.equal(pixlate.load(path, device="cpu")(x), translate(x))
+    assert "running_statistics=True" in repr(translate)

@@ -79,6 +79,10 @@ EFFECTS: dict[str, Effect | str] = {
     # optimisation
     "n_epochs": Effect(model, MODEL, "--n_epochs 2"),
     "n_epochs_decay": Effect(model, MODEL, "--n_epochs_decay 3"),
+    **dict.fromkeys(
+        ("license", "data_origin"),
+        "tests/inference/test_pretrained.py::test_the_licence_and_the_origin_of_a_run_are_kept",
+    ),
     "health": "tests/runs/test_health.py::test_it_changes_nothing_and_is_resumed",
     "n_images": "tests/runs/test_budget.py::test_a_run_of_a_number_of_images_ends_there_and_resumes_exactly",
     "decay_share": "tests/runs/test_budget.py::test_the_share_is_that_of_the_epochs_that_are_given_and_is_kept",

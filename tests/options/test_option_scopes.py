@@ -44,9 +44,9 @@ EXPECTED = {
     "train list": (
         "best_metric early_stop metric val_freq val_images "
         "accumulate augment balance batch_size beta1 beta2 cache cache_dir checkpoint_gradients clip_grad compile "
-        "decay_share "
+        "data_origin decay_share "
         "deterministic device display_env display_freq display_id display_ncols display_port display_server health "
-        "ema_decay flip gan_mode gpu_ids html keep lambda_gp lr lr_D lr_G lr_decay_iters lr_policy lr_warmup "
+        "ema_decay flip gan_mode gpu_ids html keep lambda_gp license lr lr_D lr_G lr_decay_iters lr_policy lr_warmup "
         "max_bad_images memory minutes n_D_steps n_epochs n_images "
         "n_epochs_decay nonfinite num_previews num_threads on_bad_image pool_size "
         "precision preview print_freq save_by_iter "
