@@ -17,6 +17,7 @@ class TileNetwork:
       so without dropout.
     - sides: the sides that it accepts; scale: pixels of the output per pixel of the input.
     - channels: C; name: for messages.
+    - opaque: it is not computed by calls of torch's functions, as an exported one, whose norms cannot be found.
     """
 
     run: Callable[[Tensor], Tensor]
@@ -24,6 +25,7 @@ class TileNetwork:
     channels: int
     scale: Fraction = Fraction(1)
     name: str = "this network"
+    opaque: bool = False
 
     def scaled(self, pixels: int) -> int:
         """Pixels of the output."""

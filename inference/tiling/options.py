@@ -24,20 +24,25 @@ class TileOptions:
     - exact: compute what the network computes of the whole image, up to rounding.
     - norms: where norms take their statistics from, without `exact`: "image", one reduced copy of the whole image for
       all tiles; "tile", each tile by itself, which shows.
-    - reduced: the pixels of the reduced copy.
+    - reduced: the pixels of the reduced copy; None for those of a tile, and at least 1024².
     """
 
     tile: int = TILE
     overlap: int | None = None
     exact: bool = False
     norms: Literal["image", "tile"] = "image"
-    reduced: int = 2**20
+    reduced: int | None = None
 
     def __post_init__(self) -> None:
         for name, least in (("tile", 1), ("overlap", 0), ("reduced", 1)):
             value = getattr(self, name)
             if value is not None and value < least:
                 raise OptionError(f"{name} is {value}, and must be at least {least}.")
+
+    @property
+    def reduced_pixels(self) -> int:
+        """The pixels of the reduced copy: it takes as much memory as a tile of that size."""
+        return self.reduced or max(2**20, self.tile**2)
 
 
 def grid_for(network: TileNetwork, height: int, width: int, options: TileOptions) -> Grid:
@@ -69,6 +74,10 @@ def grid_for(network: TileNetwork, height: int, width: int, options: TileOptions
 def _exact_grid(network: TileNetwork, height: int, width: int, options: TileOptions) -> Grid:
     if height <= options.tile and width <= options.tile:
         return Grid(*(overlapping_spans(side, options.tile, 0) for side in (height, width)))
+    if network.opaque:
+        raise OptionError(
+            f"{network.name} is an exported file, whose layers are not known: exact tiles are impossible."
+        )
     reach = reach_of(network)
     step = lcm(reach.stride, network.scale.denominator)
     least = SideRule(step).at_least(reach.pixels)

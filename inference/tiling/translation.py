@@ -22,6 +22,10 @@ log = logging.getLogger("pixlate.inference")
 Progress = Callable[[int, int], None]
 
 
+def no_progress(done: int, total: int) -> None:
+    """Shows nothing."""
+
+
 class TiledTranslation:
     """An image, the tiles that cover it, and their translation.
 
@@ -31,7 +35,7 @@ class TiledTranslation:
     """
 
     def __init__(
-        self, network: TileNetwork, source: Source, options: TileOptions, progress: Progress = lambda done, total: None
+        self, network: TileNetwork, source: Source, options: TileOptions, progress: Progress = no_progress
     ) -> None:
         self._network, self._options, self._progress = network, options, progress
         height, width = (network.sides.at_least(side) for side in (source.height, source.width))
@@ -66,9 +70,12 @@ class TiledTranslation:
             return partial(GivenNorms, found)
         if self._options.norms == "tile":
             return nullcontext
+        if self._network.opaque:
+            log.warning("%s is an exported file: its norms take their statistics of each tile.", self._network.name)
+            return nullcontext
         measured = MeasuredNorms()
         with measured:
-            self._network.run(reduced_copy(self._original, self._options.reduced, self._network.sides))
+            self._network.run(reduced_copy(self._original, self._options.reduced_pixels, self._network.sides))
         if measured.whole_image:
             log.warning(
                 "%s looks at the whole image by '%s': its tiles are translated each by itself in that respect, and "
