@@ -18,7 +18,7 @@ from pixlate.data.readers import PREFIX, PixelSize, Values
 from pixlate.data.reading import BadImageError, Reading, read_file
 from pixlate.data.tiff import TiffReader
 from pixlate.data.value_range import ValueRange, measured
-from pixlate.errors import DataError, OptionError
+from pixlate.errors import OptionError
 from pixlate.util.optional import require_extra
 from pixlate.util.text import one_line, quoted
 
@@ -88,7 +88,7 @@ def translate_file(
     if suffix != ".png":
         require_extra("tifffile", "formats", "writing a TIFF file by tiles")
     with opened_regions(source, translator.reading) as regions:
-        values = _Values(regions, translator)
+        values = _Values(source, regions, translator)
         network = tile_network(translator.engine, {"A_paths": [source.name]}, {"A": translator.engine.channels[0]})
         translation = TiledTranslation(network, values, options, progress)
         field = field_of("fake_B", translator.engine.fields)
@@ -178,8 +178,8 @@ class _Decoded:
 class _Values:
     """The regions of a file as tensors, converted as a Translator converts a whole image."""
 
-    def __init__(self, regions: _Regions, translator: TranslatesFiles) -> None:
-        self._regions, self._engine = regions, translator.engine
+    def __init__(self, path: Path, regions: _Regions, translator: TranslatesFiles) -> None:
+        self._path, self._regions, self._engine = path, regions, translator.engine
         self.height, self.width = regions.height, regions.width
         self._profile = b"" if translator.reading.ignore_metadata else regions.profile
         self._range = translator.value_range
@@ -194,8 +194,8 @@ class _Values:
                 image = self._regions.image(top, bottom, left, right)
             else:
                 image = self._image(self._regions.read(top, bottom, left, right))
-        except OSError as error:
-            raise DataError(f"the file can no longer be read: {one_line(error)}.") from error
+        except Exception as error:  # tifffile and its decoders raise many types for damaged files
+            raise BadImageError.of(self._path, f"it is damaged ({one_line(error)})") from None
         return to_tensor(image, field, self._engine.channels[0], self._range)
 
     def _image(self, values: Values) -> Image.Image | Values:

@@ -14,6 +14,7 @@ from .grid import Span, blending_weights
 from .network import TileNetwork
 from .sources import ReflectedSource
 
+_ROWS = 128  # of a band
 #: Builds what is entered while a tile is translated: a mode of its norms.
 NormFactory = Callable[[], AbstractContextManager[object]]
 
@@ -49,40 +50,33 @@ def translated_bands(
     norms: NormFactory = nullcontext,
     done: Callable[[], None] = lambda: None,
 ) -> Iterator[Tensor]:
-    """The output in bands C'×h×W' of float32, on the CPU, from top to bottom.
+    """The output in bands C'×h×W' of float32 on the CPU, from top to bottom, each valid until the next is asked for.
 
     - norms: the mode in which each tile is translated; done: called after each tile.
     """
     rows, columns = (_scaled(network, spans) for spans in (grid.rows, grid.columns))
     heights, widths = blending_weights(rows), blending_weights(columns)
-    width = columns[-1].last
-    band, top = torch.zeros(0, 0, width), 0
+    highest = max(row.last - row.first for row in rows)
+    buffer, top, kept = torch.zeros(0), 0, 0
     for i, row in enumerate(rows):
         for j, column in enumerate(columns):
             x = source.tile(grid.rows[i], grid.columns[j])
             with norms():
                 y = network.run(x)[0].float().cpu()
-            if j == 0:
-                band = _extended(band, len(y), row.last - top)
+            if not len(buffer):
+                buffer = torch.zeros(len(y), highest, columns[-1].last)
             part = y[:, row.first - row.start : row.last - row.start, column.first - column.start :]
-            part = part[..., : column.last - column.first]
-            part = part * torch.from_numpy(heights[i])[:, None] * torch.from_numpy(widths[j])
-            band[:, row.first - top : row.last - top, column.first : column.last] += part
+            part = part[..., : column.last - column.first] * torch.from_numpy(heights[i])[:, None]
+            buffer[:, : row.last - top, column.first : column.last] += part.mul_(torch.from_numpy(widths[j]))
             done()
         finished = (rows[i + 1].first if i + 1 < len(rows) else row.last) - top
-        yield band[:, :finished]
-        band, top = band[:, finished:], top + finished
+        yield from torch.split(buffer[:, :finished], _ROWS, 1)
+        top, kept = top + finished, row.last - top - finished
+        buffer[:, :kept] = buffer[:, finished : finished + kept].clone()
+        buffer[:, kept:] = 0
 
 
 def _scaled(network: TileNetwork, spans: Sequence[Span]) -> list[Span]:
     """Spans of the input as spans of the output."""
     scaled = network.scaled
     return [Span(scaled(s.start), scaled(s.stop), scaled(s.first), scaled(s.last)) for s in spans]
-
-
-def _extended(band: Tensor, channels: int, height: int) -> Tensor:
-    """A band with further rows of zeros below."""
-    extended = torch.zeros(channels, height, band.shape[-1])
-    if band.shape[1]:
-        extended[:, : band.shape[1]] = band
-    return extended

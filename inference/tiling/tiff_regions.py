@@ -67,19 +67,22 @@ class _Page:
     """A page of a file, of which regions are read."""
 
     def __init__(self, page: Any) -> None:
-        turned = page.tags.get(_ORIENTATION)
-        if page.photometric not in (_MINISBLACK, _RGB, _YCBCR) or (turned and turned.value != 1):
+        layout = page.keyframe  # that of all pages of the series
+        turned = layout.tags.get(_ORIENTATION)
+        if layout.photometric not in (_MINISBLACK, _RGB, _YCBCR) or (turned and turned.value != 1):
             raise ValueError("its colours or its orientation need the whole image")
-        if page.dtype is None or page.dtype.kind not in "uif" or page.bitspersample != page.dtype.itemsize * 8:
+        if layout.dtype is None or layout.dtype.kind not in "uif" or layout.bitspersample != layout.dtype.itemsize * 8:
             raise ValueError("its values are not whole bytes")
         self._page = page
-        self.height, self.width, self.channels = page.imagelength, page.imagewidth, page.samplesperpixel
-        self.dtype: np.dtype[Any] = page.dtype
-        self._planes = self.channels if page.planarconfig == 2 and self.channels > 1 else 1
+        self.height, self.width, self.channels = layout.imagelength, layout.imagewidth, layout.samplesperpixel
+        self.dtype: np.dtype[Any] = layout.dtype
+        self._planes = self.channels if layout.planarconfig == 2 and self.channels > 1 else 1
         # Strips of one row after the other without compression are read where a region lies in them.
-        self._is_raw = page.compression == 1 and not page.is_tiled and page.is_contiguous and page.fillorder == 1
-        self._rows = page.tilelength if page.is_tiled else min(page.rowsperstrip, self.height)
-        self._columns = page.tilewidth if page.is_tiled else self.width
+        self._is_raw = (
+            layout.compression == 1 and not layout.is_tiled and layout.is_contiguous and layout.fillorder == 1
+        )
+        self._rows = layout.tilelength if layout.is_tiled else min(layout.rowsperstrip, self.height)
+        self._columns = layout.tilewidth if layout.is_tiled else self.width
         self.segment_pixels = self._columns if self._is_raw else self._rows * self._columns
         self._decoded: OrderedDict[int, Values | None] = OrderedDict()
         self._size = 0

@@ -3,9 +3,10 @@
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import UnsupportedOperation
 from math import ceil, log2
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
 
@@ -40,6 +41,10 @@ class _Stream:
     def __init__(self, file: BinaryIO) -> None:
         self.write, self.seek, self.tell, self.flush = file.write, file.seek, file.tell, file.flush
 
+    def fileno(self) -> int:
+        """None, so that all is written by `write`."""
+        raise UnsupportedOperation
+
 
 def write_tiff(
     path: Path, bands: Iterable[Values], shape: tuple[int, int, int], dtype: str, layout: TiffLayout
@@ -57,7 +62,7 @@ def write_tiff(
     size = height * width * channels * np.dtype(dtype).itemsize * (4 / 3 if levels else 1)
     with (
         atomic_write(path) as file,
-        tifffile.TiffWriter(_Stream(file), bigtiff=size > _CLASSIC, ome=layout.ome) as tiff,
+        tifffile.TiffWriter(cast(Any, _Stream(file)), bigtiff=size > _CLASSIC, ome=layout.ome) as tiff,
         tempfile.TemporaryFile(dir=path.parent) as first,
         tempfile.TemporaryFile(dir=path.parent) as second,
     ):

@@ -47,7 +47,7 @@ class TiledTranslation:
         self._done = 0
 
     def bands(self) -> Iterator[Tensor]:
-        """The output in bands C'×h×W' of float32 in [-1, 1] on the CPU, from top to bottom."""
+        """The output in bands C'×h×W' of float32 in [-1, 1] on the CPU, each valid until the next is asked for."""
         self._done = 0
         height, width = self.size
         top = 0
@@ -58,7 +58,13 @@ class TiledTranslation:
 
     def whole(self) -> Tensor:
         """The output 1×C'×H'×W'."""
-        return torch.cat(list(self.bands()), 1)[None]
+        output, top = torch.empty(0), 0
+        for band in self.bands():
+            if not len(output):
+                output = torch.empty(len(band), *self.size)
+            output[:, top : top + band.shape[1]] = band
+            top += band.shape[1]
+        return output[None]
 
     def _norms(self) -> NormFactory:
         if len(self.grid) == 1:
