@@ -194,6 +194,13 @@ def test_both_directions_of_a_run(tmp_path: Path) -> None:
     )
 
 
+def test_a_state_file_stands_for_its_checkpoint(tmp_path: Path) -> None:
+    run = cycle_gan_run(tmp_path / "run")
+    (run / "latest_state.pt").write_bytes(b"")  # the networks' files hold the same weights
+    translate = pixlate.load(run / "latest_state.pt", direction="BtoA", device="cpu")
+    assert translate.engine.digest == pixlate.load(run, direction="BtoA", device="cpu").engine.digest
+
+
 def test_directions_are_those_of_the_data(tmp_path: Path) -> None:
     run = cycle_gan_run(tmp_path / "run", direction="BtoA")  # G_A translates B to A
     assert pixlate.load(run, direction="BtoA", device="cpu")(noise_image(16, 16)).mode == "L"
