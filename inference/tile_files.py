@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -89,11 +90,13 @@ def translate_file(
         require_extra("tifffile", "formats", "writing a TIFF file by tiles")
     with opened_regions(source, translator.reading) as regions:
         values = _Values(source, regions, translator)
-        network = tile_network(translator.engine, {"A_paths": [source.name]}, {"A": translator.engine.channels[0]})
+        engine, named = translator.engine, {"A_paths": [source.name]}
+        engine.prepare({"A": values.read(0, min(_BAND, values.height), 0, min(_BAND, values.width)), **named})
+        network = tile_network(engine, named, {"A": engine.channels[0]})
         translation = TiledTranslation(network, values, options, progress)
-        field = field_of("fake_B", translator.engine.fields)
+        field = field_of("fake_B", engine.fields)
         height, width = translation.size
-        probe = file_values(values.read(0, 1, 0, 1)[0][:1].repeat(translator.engine.channels[1], 1, 1), field)
+        probe = file_values(torch.zeros(engine.channels[1], 1, 1), field)
         channels, dtype = probe.shape[2], probe.dtype.name
         bands = (file_values(band.clamp(-1, 1), field) for band in translation.bands())
         shape = (height, width, channels)

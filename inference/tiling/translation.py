@@ -16,7 +16,7 @@ from .reduced import reduced_copy
 from .sources import ReflectedSource, Source
 from .statistics import GivenNorms, MeasuredNorms
 
-log = logging.getLogger("pixlate.inference")
+log = logging.getLogger(__name__)
 
 #: Called with the number of tiles that are done, of all passes, and their total.
 Progress = Callable[[int, int], None]
