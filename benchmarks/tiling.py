@@ -45,7 +45,7 @@ class Way:
 
 @dataclass(frozen=True)
 class Measured:
-    """What is told of one translation: seams at pixels and between colours, differences in levels, seconds."""
+    """What is told of one translation: seams of pixels and of colours, differences in levels, CPU time in seconds."""
 
     step: float
     colour: float
@@ -101,9 +101,9 @@ def rows(label: str, network: TileNetwork, x: Tensor, tile: int, exact_tile: int
     """The rows of the table for one network."""
     height, width = (network.sides.at_least(side) for side in x.shape[-2:])
     source = ReflectedSource(TensorSource(x), height, width)
-    start = time.perf_counter()
+    start = time.process_time()
     whole = network.run(source.read(0, height, 0, width))[..., : x.shape[-2], : x.shape[-1]]
-    found = {"whole image": (whole, time.perf_counter() - start)}
+    found = {"whole image": (whole, time.process_time() - start)}
     ways = [
         Way("plain, no overlap", TileOptions(tile, 0, norms="tile")),
         Way("plain, blended", TileOptions(tile, 64, norms="tile")),
@@ -111,9 +111,9 @@ def rows(label: str, network: TileNetwork, x: Tensor, tile: int, exact_tile: int
         Way("exact", TileOptions(exact_tile, exact=True)),
     ]
     for way in ways:
-        start = time.perf_counter()
+        start = time.process_time()
         y = TiledTranslation(network, TensorSource(x), way.options).whole()
-        found[way.name] = y, time.perf_counter() - start
+        found[way.name] = y, time.process_time() - start
     lines = []
     for name, (y, seconds) in found.items():
         # The whole image has no seams: its measure, at the same places, is that of its content.
@@ -151,7 +151,7 @@ def main(
         out.mkdir(parents=True, exist_ok=True)
     pixels = np.array(Image.open(image).convert("RGB").resize(size, Image.Resampling.BICUBIC), np.float32)
     x = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 127.5 - 1
-    print("| network | tiles | seam | seam of colours | mean difference | largest | seconds |")
+    print("| network | tiles | seam | seam of colours | mean difference | largest | CPU seconds |")
     print("| --- | --- | --- | --- | --- | --- | --- |")
     if not runs:
         for name in RANDOM:
