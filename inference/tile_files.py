@@ -1,61 +1,27 @@
 """Files that are too large for the memory: read, translated and written by tiles."""
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import Protocol
 
-import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor
 
-from pixlate.data.field_values import EIGHT_BIT, field_of, file_values
-from pixlate.data.metadata import in_srgb
+from pixlate.data.field_values import field_of, file_values
 from pixlate.data.pixel_size import pixel_size_of
-from pixlate.data.readers import PREFIX, PixelSize, Values
-from pixlate.data.reading import BadImageError, Reading, read_file
-from pixlate.data.tiff import TiffReader
-from pixlate.data.value_range import ValueRange, measured
+from pixlate.data.readers import PixelSize
 from pixlate.errors import OptionError
 from pixlate.util.optional import require_extra
-from pixlate.util.text import one_line, quoted
+from pixlate.util.text import quoted
 
-from .conversion import to_tensor
-from .engine import Engine
+from .region_source import RegionSource, TranslatesFiles, opened_regions
 from .tiles import tile_network
 from .tiling.options import TileOptions
 from .tiling.png_rows import can_be_png, write_png
-from .tiling.tiff_regions import TiffRegions
 from .tiling.tiff_tiles import TiffLayout, write_tiff
 from .tiling.translation import Progress, TiledTranslation, no_progress
 
 COMPRESSIONS = ("deflate", "zstd", "none")
-_BAND = 512  # rows that are read at once where a whole file is measured
-_MOST_PER_BYTE = 10_000  # bytes of values for a byte of a file; more is no image
-
-
-class TranslatesFiles(Protocol):
-    """What of a Translator is needed here."""
-
-    engine: Engine
-    reading: Reading
-    value_range: ValueRange | None
-
-
-class _Regions(Protocol):
-    """An image of which regions of values h×w×C are read."""
-
-    height: int
-    width: int
-    channels: int
-    dtype: str
-    profile: bytes
-
-    def read(self, top: int, bottom: int, left: int, right: int) -> Values:
-        """The rows [top, bottom) and the columns [left, right)."""
+_PART = 512  # pixels of a side of the image with which networks that depend on data are built
 
 
 def translate_file(
@@ -66,9 +32,10 @@ def translate_file(
     *,
     pyramid: bool | None = None,
     compression: str = "deflate",
+    software: str = "",
     progress: Progress = no_progress,
-) -> None:
-    """Translate a file by tiles into a TIFF or PNG file, which is written by tiles, or rows, too.
+) -> tuple[int, int]:
+    """Translate a file by tiles into a TIFF or PNG file, which is written by tiles, or rows, too; returns its size.
 
     The memory does not depend on the height of the image, and of its width only a band as high as a tile is in memory.
     TIFF files are read by tiles, with tifffile, whatever their size; other files are decoded whole, up to
@@ -76,7 +43,7 @@ def translate_file(
 
     - options: how it is tiled. Dropout is off.
     - pyramid: write copies of lower resolution into a TIFF file; None: where the source has them.
-    - compression: of a TIFF file, see `COMPRESSIONS`.
+    - compression: of a TIFF file, see `COMPRESSIONS`; software: what a TIFF file says it was made by.
 
     Raises BadImageError for a file that cannot be read, DataError where the output cannot be written, and OptionError
     where the options do not fit the network, or for another format.
@@ -89,9 +56,9 @@ def translate_file(
     if suffix != ".png":
         require_extra("tifffile", "formats", "writing a TIFF file by tiles")
     with opened_regions(source, translator.reading) as regions:
-        values = _Values(source, regions, translator)
+        values = RegionSource(source, regions, translator)
         engine, named = translator.engine, {"A_paths": [source.name]}
-        engine.prepare({"A": values.read(0, min(_BAND, values.height), 0, min(_BAND, values.width)), **named})
+        engine.prepare({"A": values.read(0, min(_PART, values.height), 0, min(_PART, values.width)), **named})
         network = tile_network(engine, named, {"A": engine.channels[0]})
         translation = TiledTranslation(network, values, options, progress)
         field = field_of("fake_B", engine.fields)
@@ -104,116 +71,17 @@ def translate_file(
             if not can_be_png(channels, dtype):
                 raise OptionError(f"PNG files do not hold {channels} channels of {dtype}: name the output .tif.")
             write_png(target, bands, shape, dtype)
-            return
-        size = _scaled(pixel_size_of(source, translator.reading.readers), network.scale)
+            return width, height
         layout = TiffLayout(
-            pyramid=getattr(regions, "is_pyramid", False) if pyramid is None else pyramid,
+            pyramid=regions.is_pyramid if pyramid is None else pyramid,
             averaged=field.kind != "labels",
-            ome=getattr(regions, "is_ome", False) or (size is not None and size.unit not in ("inch", "cm")),
-            pixel_size=size,
+            ome=regions.is_ome,
+            pixel_size=_scaled(pixel_size_of(source, translator.reading.readers), network.scale),
             compression=compression,
+            software=software,
         )
         write_tiff(target, bands, shape, dtype, layout)
-
-
-@contextmanager
-def opened_regions(path: Path, reading: Reading) -> Iterator[_Regions]:
-    """The regions of a file: read from a TIFF file, or of another one that is decoded whole. Raises BadImageError."""
-    regions = _tiff_regions(path, reading)
-    if regions is None:
-        yield _Decoded(read_file(path, reading))
-        return
-    try:
-        yield regions
-    finally:
-        regions.close()
-
-
-def _tiff_regions(path: Path, reading: Reading) -> TiffRegions | None:
-    """None for a file that is read whole."""
-    try:
-        with path.open("rb") as file:
-            if not TiffReader.is_tiff(file.read(PREFIX)):
-                return None
-        require_extra("tifffile", "formats", f"reading {quoted(path)} by tiles")
-        regions = TiffRegions(path)
-    except OptionError:
-        raise
-    except Exception:  # it cannot be read by regions, or not at all: reading the whole says why
-        return None
-    most = reading.max_pixels
-    size = regions.height * regions.width * regions.channels * np.dtype(regions.dtype).itemsize
-    problem = ""
-    if most is not None and regions.segment_pixels > most:
-        problem = f"it is stored in pieces of {regions.segment_pixels} pixels, and --max_image_pixels allows {most}"
-    elif size > _MOST_PER_BYTE * path.stat().st_size:
-        problem = f"it is too small a file for {regions.width} x {regions.height} pixels"
-    if problem:
-        regions.close()
-        raise BadImageError.of(path, problem)
-    return regions
-
-
-class _Decoded:
-    """Regions of an image in memory."""
-
-    profile = b""  # its colours are converted already
-
-    def __init__(self, image: Image.Image | Values) -> None:
-        self._image = image
-        if isinstance(image, Image.Image):
-            (self.width, self.height), self.dtype, self.channels = image.size, "uint8", 3
-        else:
-            self.height, self.width, self.channels = image.shape
-            self.dtype = image.dtype.name
-
-    def image(self, top: int, bottom: int, left: int, right: int) -> Image.Image | Values:
-        """A region as the whole is."""
-        if isinstance(self._image, Image.Image):
-            return self._image.crop((left, top, right, bottom))
-        return self._image[top:bottom, left:right]
-
-    def read(self, top: int, bottom: int, left: int, right: int) -> Values:
-        values = np.asarray(self.image(top, bottom, left, right))
-        return values if values.ndim == 3 else values[..., None]
-
-
-class _Values:
-    """The regions of a file as tensors, converted as a Translator converts a whole image."""
-
-    def __init__(self, path: Path, regions: _Regions, translator: TranslatesFiles) -> None:
-        self._path, self._regions, self._engine = path, regions, translator.engine
-        self.height, self.width = regions.height, regions.width
-        self._profile = b"" if translator.reading.ignore_metadata else regions.profile
-        self._range = translator.value_range
-        if self._range is None and regions.dtype not in ("uint8", "uint16"):
-            self._range = self._measured()
-
-    def read(self, top: int, bottom: int, left: int, right: int) -> Tensor:
-        """1×C×h×w in [-1, 1]."""
-        field = self._engine.fields.get("A", EIGHT_BIT)
-        try:
-            if isinstance(self._regions, _Decoded):
-                image = self._regions.image(top, bottom, left, right)
-            else:
-                image = self._image(self._regions.read(top, bottom, left, right))
-        except Exception as error:  # tifffile and its decoders raise many types for damaged files
-            raise BadImageError.of(self._path, f"it is damaged ({one_line(error)})") from None
-        return to_tensor(image, field, self._engine.channels[0], self._range)
-
-    def _image(self, values: Values) -> Image.Image | Values:
-        if values.dtype != np.uint8 or values.shape[2] not in (1, 3, 4):
-            return values
-        image = Image.fromarray(np.ascontiguousarray(values[..., 0] if values.shape[2] == 1 else values))
-        if self._profile:
-            image.info["icc_profile"] = self._profile
-        return in_srgb(image)
-
-    def _measured(self) -> ValueRange:
-        """The range of all values: each tile by its own would differ from the next."""
-        width, height = self.width, self.height
-        bands = (self._regions.read(top, min(height, top + _BAND), 0, width) for top in range(0, height, _BAND))
-        return measured(bands)
+        return width, height
 
 
 def _scaled(size: PixelSize | None, scale: Fraction) -> PixelSize | None:

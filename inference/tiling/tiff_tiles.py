@@ -24,8 +24,10 @@ class TiffLayout:
 
     - pyramid: copies of half the size each, until one fits a tile; averaged: their pixels are means of four, else one
       of the four, as classes must be.
-    - ome: metadata as OME's; pixel_size: physical, where it is known.
-    - compression: "deflate", "zstd", which needs imagecodecs, or "none".
+    - pixel_size: physical, where it is known; ome: write the metadata of OME, as is done for other sizes than in inches
+      and centimetres in any case.
+    - compression: "deflate", "zstd" or "none".
+    - software: what the file says it was made by; empty for nothing.
     """
 
     pyramid: bool = False
@@ -33,6 +35,12 @@ class TiffLayout:
     ome: bool = False
     pixel_size: PixelSize | None = None
     compression: str = "deflate"
+    software: str = ""
+
+    @property
+    def is_ome(self) -> bool:
+        """Whether the metadata of OME are written."""
+        return self.ome or (self.pixel_size is not None and self.pixel_size.unit not in _UNITS)
 
 
 class _Stream:
@@ -62,7 +70,7 @@ def write_tiff(
     size = height * width * channels * np.dtype(dtype).itemsize * (4 / 3 if levels else 1)
     with (
         atomic_write(path) as file,
-        tifffile.TiffWriter(cast(Any, _Stream(file)), bigtiff=size > _CLASSIC, ome=layout.ome) as tiff,
+        tifffile.TiffWriter(cast(Any, _Stream(file)), bigtiff=size > _CLASSIC, ome=layout.is_ome) as tiff,
         tempfile.TemporaryFile(dir=path.parent) as first,
         tempfile.TemporaryFile(dir=path.parent) as second,
     ):
@@ -96,14 +104,15 @@ def _arguments(layout: TiffLayout, channels: int, dtype: str) -> dict[str, Any]:
 def _first(layout: TiffLayout, channels: int) -> dict[str, Any]:
     """What the page of the full resolution has."""
     size = layout.pixel_size
-    if layout.ome:
+    if layout.is_ome:
         axes = {"axes": "YXS" if channels > 1 else "YX"}
         units = {f"PhysicalSize{axis}Unit": size.unit for axis in "XY"} if size else {}
         sizes = {"PhysicalSizeX": size.width, "PhysicalSizeY": size.height, **units} if size else {}
-        return {"metadata": {**axes, **sizes}}
+        return {"metadata": {**axes, **sizes}, "software": layout.software}
+    plain = {"metadata": None, "software": layout.software}
     if size and size.unit in _UNITS:
-        return {"resolution": (1 / size.width, 1 / size.height), "resolutionunit": _UNITS[size.unit], "metadata": None}
-    return {"metadata": None}
+        return {**plain, "resolution": (1 / size.width, 1 / size.height), "resolutionunit": _UNITS[size.unit]}
+    return plain
 
 
 def _squeezed(height: int, width: int, channels: int) -> tuple[int, ...]:

@@ -18,7 +18,8 @@ import pixlate
 from pixlate.data.reading import BadImageError, Reading, read_file
 from pixlate.errors import DataError, OptionError
 from pixlate.inference.engine import ModelEngine
-from pixlate.inference.tile_files import opened_regions, translate_file
+from pixlate.inference.region_source import opened_regions
+from pixlate.inference.tile_files import translate_file
 from pixlate.inference.tiling.options import TileOptions
 from pixlate.inference.tiling.png_rows import write_png
 from pixlate.inference.tiling.tiff_tiles import TiffLayout, write_tiff
