@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from pixlate.data.field_values import field_of, file_values
+from pixlate.data.field_values import field_of, file_values, palette_of
 from pixlate.data.pixel_size import pixel_size_of
 from pixlate.data.readers import PixelSize
 from pixlate.errors import OptionError
@@ -20,6 +20,7 @@ from .tiling.png_rows import can_be_png, write_png
 from .tiling.tiff_tiles import TiffLayout, write_tiff
 from .tiling.translation import Progress, TiledTranslation, no_progress
 
+SUFFIXES = (".tif", ".tiff", ".png")  # of files that are written by tiles
 COMPRESSIONS = ("deflate", "zstd", "none")
 _PART = 512  # pixels of a side of the image with which networks that depend on data are built
 
@@ -43,13 +44,13 @@ def translate_file(
 
     - options: how it is tiled. Dropout is off.
     - pyramid: write copies of lower resolution into a TIFF file; None: where the source has them.
-    - compression: of a TIFF file, see `COMPRESSIONS`; software: what a TIFF file says it was made by.
+    - compression: of a TIFF file, see `COMPRESSIONS`; software: what the file says it was made by.
 
     Raises BadImageError for a file that cannot be read, DataError where the output cannot be written, and OptionError
     where the options do not fit the network, or for another format.
     """
     suffix = target.suffix.lower()
-    if suffix not in (".tif", ".tiff", ".png"):
+    if suffix not in SUFFIXES:
         raise OptionError(f"{quoted(target)} would not be written by tiles: name it .tif or .png.")
     if compression not in COMPRESSIONS:
         raise OptionError(f"compression {compression!r} is none of {', '.join(COMPRESSIONS)}.")
@@ -70,7 +71,8 @@ def translate_file(
         if suffix == ".png":
             if not can_be_png(channels, dtype):
                 raise OptionError(f"PNG files do not hold {channels} channels of {dtype}: name the output .tif.")
-            write_png(target, bands, shape, dtype)
+            palette = palette_of(field) if field.kind == "labels" and dtype == "uint8" else ()
+            write_png(target, bands, shape, dtype, palette=palette, software=software)
             return width, height
         layout = TiffLayout(
             pyramid=regions.is_pyramid if pyramid is None else pyramid,

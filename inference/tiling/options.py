@@ -45,17 +45,21 @@ class TileOptions:
         return self.reduced or max(2**20, self.tile**2)
 
 
+def check_tile(network: str, sides: SideRule, tile: int) -> None:
+    """Raise OptionError for a tile whose side a network does not accept."""
+    if not sides.fits(tile):
+        raise OptionError(
+            f"a tile of {tile} pixels does not fit {network}, whose sides are {sides}: use {sides.nearest(tile)}."
+        )
+
+
 def grid_for(network: TileNetwork, height: int, width: int, options: TileOptions) -> Grid:
     """The tiles of an image whose sides the network accepts.
 
     Raises OptionError for a tile whose side it does not accept, for an overlap that is too large for the tile or, with
     `exact`, smaller than the network needs, and for a network that cannot be computed exactly in tiles.
     """
-    if not network.sides.fits(options.tile):
-        raise OptionError(
-            f"a tile of {options.tile} pixels does not fit {network.name}, whose sides are {network.sides}: use "
-            f"{network.sides.nearest(options.tile)}."
-        )
+    check_tile(network.name, network.sides, options.tile)
     if options.exact:
         return _exact_grid(network, height, width, options)
     step = lcm(network.sides.multiple, network.scale.denominator)

@@ -2,15 +2,17 @@
 
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from pixlate.data.readers import Values
+from pixlate.plugins.field import Colour
 from pixlate.util.files import atomic_write
 
 _KINDS = {1: 0, 2: 4, 3: 2, 4: 6}  # the colour types of a number of channels
+_PALETTE = 3
 _UP = 2  # the filter: the difference from the row above
 
 
@@ -19,16 +21,30 @@ def can_be_png(channels: int, dtype: str) -> bool:
     return channels in _KINDS and dtype in ("uint8", "uint16")
 
 
-def write_png(path: Path, bands: Iterable[Values], shape: tuple[int, int, int], dtype: str) -> None:
+def write_png(
+    path: Path,
+    bands: Iterable[Values],
+    shape: tuple[int, int, int],
+    dtype: str,
+    *,
+    palette: Sequence[Colour] = (),
+    software: str = "",
+) -> None:
     """Write bands h×W×C, from top to bottom, as a PNG file, atomically. Raises DataError where it cannot be written.
 
     - shape: H×W×C of all bands; dtype: "uint8" or "uint16".
+    - palette: the colours of 8-bit values of one channel; software: what the file says it was made by.
     """
     height, width, channels = shape
     bits = np.dtype(dtype).itemsize * 8
     with atomic_write(path) as file:
         file.write(b"\x89PNG\r\n\x1a\n")
-        file.write(_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, _KINDS[channels], 0, 0, 0)))
+        kind = _PALETTE if palette else _KINDS[channels]
+        file.write(_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, bits, kind, 0, 0, 0)))
+        if palette:
+            file.write(_chunk(b"PLTE", bytes(level for colour in palette for level in colour)))
+        if software:
+            file.write(_chunk(b"tEXt", b"Software\0" + software.encode("latin-1", "replace")))
         compressor = zlib.compressobj(6)
         above = np.zeros((1, width * channels * bits // 8), np.uint8)
         for band in bands:
