@@ -1,6 +1,7 @@
 """Files that are too large for the memory: read, translated and written by tiles."""
 
 import dataclasses
+import os
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from .tiling.png_rows import can_be_png, write_png
 from .tiling.tiff_tiles import TiffLayout, write_tiff
 from .tiling.translation import Progress, TiledTranslation, no_progress
 
+StrPath = str | os.PathLike[str]
 SUFFIXES = (".tif", ".tiff", ".png")  # of files that are written by tiles
 COMPRESSIONS = ("deflate", "zstd", "none")
 _PART = 512  # pixels of a side of the image with which networks that depend on data are built
@@ -27,8 +29,8 @@ _PART = 512  # pixels of a side of the image with which networks that depend on 
 
 def translate_file(
     translator: TranslatesFiles,
-    source: Path,
-    target: Path,
+    source: StrPath,
+    target: StrPath,
     options: TileOptions = TileOptions(),  # noqa: B008  # it cannot change
     *,
     pyramid: bool | None = None,
@@ -49,6 +51,7 @@ def translate_file(
     Raises BadImageError for a file that cannot be read, DataError where the output cannot be written, and OptionError
     where the options do not fit the network, or for another format.
     """
+    source, target = Path(source), Path(target)
     suffix = target.suffix.lower()
     if suffix not in SUFFIXES:
         raise OptionError(f"{quoted(target)} would not be written by tiles: name it .tif or .png.")

@@ -14,6 +14,7 @@ from pixlate.data.readers import PixelSize, Values
 from pixlate.util.files import atomic_write
 
 _TILE = 512  # pixels of a side
+_FEW = 32  # rows of which means are computed at once
 _CLASSIC = 2**32 - 2**26  # bytes that a TIFF file can have that is no BigTIFF, with room for its directories
 _UNITS = {"inch": "INCH", "cm": "CENTIMETER"}
 
@@ -150,7 +151,8 @@ def _with_half(bands: Iterable[Values], file: IO[bytes], averaged: bool) -> Iter
     file.seek(0)
     for band in _regular(bands, _TILE):
         yield band
-        file.write(_halved(band, averaged).tobytes())
+        for top in range(0, len(band), _FEW):
+            file.write(_halved(band[top : top + _FEW], averaged).tobytes())
 
 
 def _halved(values: Values, averaged: bool) -> Values:
