@@ -127,14 +127,17 @@ class RegionSource:
     def read(self, top: int, bottom: int, left: int, right: int) -> Tensor:
         """1×C×h×w in [-1, 1]."""
         field = self._engine.fields.get("A", EIGHT_BIT)
+        if isinstance(self._regions, _Decoded):
+            image = self._regions.image(top, bottom, left, right)
+        else:
+            image = self._image(self._values(top, bottom, left, right))
+        return to_tensor(image, field, self._engine.channels[0], self._range)
+
+    def _values(self, top: int, bottom: int, left: int, right: int) -> Values:
         try:
-            if isinstance(self._regions, _Decoded):
-                image = self._regions.image(top, bottom, left, right)
-            else:
-                image = self._image(self._regions.read(top, bottom, left, right))
+            return self._regions.read(top, bottom, left, right)
         except Exception as error:  # tifffile and its decoders raise many types for damaged files
             raise BadImageError.of(self._path, f"it is damaged ({one_line(error)})") from None
-        return to_tensor(image, field, self._engine.channels[0], self._range)
 
     def _image(self, values: Values) -> Image.Image | Values:
         if values.dtype != np.uint8 or values.shape[2] not in (1, 3, 4):
@@ -147,5 +150,5 @@ class RegionSource:
     def _measured(self) -> ValueRange:
         """The range of all values: each tile by its own would differ from the next."""
         width, height = self.width, self.height
-        bands = (self._regions.read(top, min(height, top + _BAND), 0, width) for top in range(0, height, _BAND))
+        bands = (self._values(top, min(height, top + _BAND), 0, width) for top in range(0, height, _BAND))
         return measured(bands)

@@ -20,7 +20,8 @@ class TileOptions:
     """How an image is tiled.
 
     - tile: the side of a tile in pixels.
-    - overlap: of neighbouring tiles in pixels; None for 64, and with `exact` for as much as the network needs.
+    - overlap: of neighbouring tiles in pixels; None for 64. With `exact` it is what a tile reads beyond its own pixels
+      on each side; None for as much as the network needs.
     - exact: compute what the network computes of the whole image, up to rounding.
     - norms: where norms take their statistics from, without `exact`: "image", one reduced copy of the whole image for
       all tiles; "tile", each tile by itself, which shows.

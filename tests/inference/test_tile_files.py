@@ -307,6 +307,16 @@ def test_what_cannot_be_done_is_one_sentence(translate: Translator, tmp_path: Pa
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.tif"]
 
 
+def test_a_damaged_file_of_floating_point_numbers(translate: Translator, tmp_path: Path) -> None:
+    """Its range is measured before the first tile."""
+    tifffile = pytest.importorskip("tifffile", reason="needs the extra 'formats'")
+    source = tmp_path / "a.tif"
+    tifffile.imwrite(source, noise(200, 100, dtype="float32"), compression="deflate", tile=(64, 64))
+    source.write_bytes(source.read_bytes()[:-5000])
+    with pytest.raises(BadImageError, match=r"a\.tif"):
+        translate_file(translate, source, tmp_path / "b.png", SMALL)
+
+
 @pytest.mark.parametrize("damage", ["cut", "rubbish", "sparse bomb"])
 def test_a_damaged_file_leaves_nothing_behind(translate: Translator, damage: str, tmp_path: Path) -> None:
     tifffile = pytest.importorskip("tifffile", reason="needs the extra 'formats'")
