@@ -11,6 +11,7 @@ from pixlate.data.writers import BUILTIN, Writer
 from pixlate.errors import DataError
 from pixlate.inference.tiling.translation import Progress, no_progress
 from pixlate.util.files import make_folder, write_whole
+from pixlate.util.text import quoted
 
 from .large import LargeFiles
 from .masking import size_of
@@ -152,6 +153,12 @@ def _one(files: ImageFiles, job: Job) -> str | None:
             return None
         data, size = files.content(job)
     except DataError as error:
-        return str(error)
+        return naming(job, error)
     files.write(job, data, size)
     return None
+
+
+def naming(job: Job, error: DataError) -> str:
+    """An error's sentence, with the input's name."""
+    name = quoted(job.source.path)
+    return str(error) if name in str(error) else f"{name}: {error}"

@@ -7,7 +7,7 @@ from pixlate.errors import DataError
 from pixlate.util.files import make_folder
 
 from .outputs import Job
-from .translation import ImageFiles, Summary
+from .translation import ImageFiles, Summary, naming
 from .video import translate_video
 from .video_encoding import Encoding
 
@@ -39,7 +39,7 @@ def add_video(
         make_folder(job.path.parent)
         facts = translate_video(files.one, job, encoding, software=files.software, check=check, report=report)
     except DataError as error:
-        summary.add_problem(str(error), complain)
+        summary.add_problem(naming(job, error), complain)
         return
     for sentence in facts.left_out:
         warn(sentence)

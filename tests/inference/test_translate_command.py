@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from image_files import noise_image, write
 from PIL import Image
@@ -155,14 +156,15 @@ def test_bad_inputs_are_a_sentence_each_and_the_others_are_translated(
     (photos / "text.png").write_text("hello")
     (photos / "cut.png").write_bytes((photos / "a.png").read_bytes()[:500])
     (photos / "bomb.ppm").write_bytes(b"P5 20000 20000 255 ")
+    np.save(photos / "bands.npy", np.zeros((4, 4, 5)))
     (tmp_path / "empty").mkdir()
     code = translate(photos, tmp_path / "empty", tmp_path / "gone.png", "-o", tmp_path / "out", model=model)
     assert code == 1
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 6
-    for name in ("text.png", "cut.png", "bomb.ppm", "empty", "gone.png"):
+    assert len(lines) == 7
+    for name in ("text.png", "cut.png", "bomb.ppm", "bands.npy", "empty", "gone.png"):
         assert sum(f"{name}'" in line and line.startswith("Error: ") for line in lines) == 1, name
-    assert lines[-1] == "Error: 5 inputs could not be translated."
+    assert lines[-1] == "Error: 6 inputs could not be translated."
     assert {path.name for path in (tmp_path / "out").rglob("*.png")} == {"a.png", "b.png"}
 
 
