@@ -8,6 +8,7 @@ COMMANDS = {"train", "test", "download", "new-plugin", "plugins"} | {
         "compare",
         "runs",
         "evaluate",
+        "export",
         "metrics",
         "combine",
         "separate",
