@@ -63,6 +63,21 @@ OF_GRAPHS = ("norm_statistics", "with_processing", "tolerance", "images")
 )
 @click.option("--license", "license_", default="", metavar="TEXT", help="of the weights [default: that of the run]")
 @click.option("--data_origin", default="", metavar="TEXT", help="of the training data [default: that of the run]")
+@click.option("--title", default="", metavar="TEXT", help="heading of the page of --to web [default: the name of RUN]")
+@click.option(
+    "--example",
+    "examples",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="image to try on the page of --to web, which is copied into it (repeatable)",
+)
+@click.option(
+    "--runtime",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="copy ONNX Runtime Web from this folder of --to web [default: npm install]",
+)
 @click.option(
     "--plugin", "files", metavar="FILE.py", multiple=True, help="load the plugin in this file, whose code runs"
 )
@@ -85,6 +100,8 @@ def export_command(
         return
     from pixlate.inference.exporting.request import Request
 
+    if target != "web" and (given["title"] or given["examples"] or given["runtime"]):
+        raise OptionError("--title, --example and --runtime are of the page that --to web writes.")
     request = Request(
         target,  # type: ignore[arg-type]  # a choice of click's
         given["norm_statistics"] or "image",
@@ -103,6 +120,11 @@ def _export(plugins: Plugins, run: str, output: Path, request: "Request", given:
     translator = _translator(plugins, run, given)
     images, what = images_for(plugins, run, translator, given["images"])
     generator = Generator(translator, request, images, what)
+    if request.target == "web":
+        from pixlate.inference.exporting.web import Page, export_web
+
+        title = given["title"] or Path(run).name
+        return export_web(generator, output, Page(title, given["examples"], given["runtime"]))
     return (export_torch if request.target == "torch-export" else export_onnx)(generator, output)
 
 
