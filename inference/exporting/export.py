@@ -24,11 +24,12 @@ from .inputs import examined
 from .layers import has_batch_norm, has_dropout
 from .network import ExportedNetwork, reference_output
 from .onnx_file import describe, to_onnx, whole
+from .precision import to_int8
 from .processing import ProcessedNetwork
 from .program import traced, traced_with_processing
 from .request import Request, require_pixels
 from .torch_file import program_file, read_program
-from .verification import Case, Compute, Verification, by_name, cases, compare, in_layout, synthetic_images
+from .verification import Case, Compute, Verification, by_name, cases, compare, each_alone, in_layout, synthetic_images
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16, "int8": torch.float32}
 
@@ -131,6 +132,10 @@ def onnx_content(generator: Generator, path: Path) -> tuple[bytes, Exported]:
     require_extra("onnxscript", "export", f"exporting {quoted(path)}")
     facts = generator.facts
     model = to_onnx(generator.program(), facts)
+    if facts.precision == "int8":
+        model = to_int8(
+            model, (by_name(facts, image, others, IMAGE) for image, others in each_alone(facts, generator.images))
+        )
     engine = OnnxEngine(whole(model), path)
 
     def compute(image: Tensor, others: Sequence[Tensor]) -> Tensor:

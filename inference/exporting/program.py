@@ -19,6 +19,8 @@ from .inputs import sample
 
 #: The example that a graph is traced with: its numbers differ, so that none is taken for a constant.
 BATCH, ROWS, COLUMNS = 2, 2, 3
+#: Whose warnings are not for users; the last is the root, where the quantiser of ONNX Runtime writes.
+QUIETED = ("torch.onnx", "torch.export", "onnxscript", "onnx_ir", "")
 CONSTANT = "Constraints violated"  # torch's words
 
 
@@ -93,7 +95,7 @@ def _is_random(target: Any) -> bool:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Without the warnings and log records of exporters, which concern their authors."""
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "torch.export", "onnxscript", "onnx_ir")]
+    loggers = [logging.getLogger(name) for name in QUIETED]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.ERROR)

@@ -42,7 +42,7 @@ class Request:
         known = PRECISIONS[self.target]
         if self.precision not in known:
             why = {
-                "bf16": ", because ONNX Runtime computes no convolution in bf16",
+                "bf16": ", because ONNX Runtime has no convolution in bf16 for processors",
                 "int8": ", because torch.export has no quantised convolution",
             }.get(self.precision, "")
             if self.target == "safetensors":

@@ -2,7 +2,7 @@
 
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,16 +71,28 @@ def cases(facts: Facts, reference: Compute, images: Sequence[Tensor]) -> list[Ca
     - reference: of `in_layout`.
     - images: two of 1×C×H×W in [-1, 1], of any size.
     """
-    random = torch.Generator().manual_seed(0)
     result = []
-    for height, width in _sizes(images[0], facts.rule):
+    for size in _sizes(images[0], facts.rule):
         for count in (1, 2):
-            image = torch.cat([_fitted(image, height, width) for image in images[:count]])
-            if facts.processing:
-                image = torch.from_numpy(levels_of(image[..., : height - ODD[0], : width - ODD[1]]))
-            others = tuple(sample(each, count, height, width, random) for each in facts.inputs)
+            image, others = inputs_of(facts, images[:count], size)
             result.append(Case(image, others, reference(image, others)))
     return result
+
+
+def each_alone(facts: Facts, images: Sequence[Tensor]) -> Iterator[tuple[Tensor, tuple[Tensor, ...]]]:
+    """The inputs for each of several images, as far as their sizes are accepted, in the layout of the export."""
+    for image in images:
+        yield inputs_of(facts, [image], _sizes(image, facts.rule)[0])
+
+
+def inputs_of(facts: Facts, images: Sequence[Tensor], size: tuple[int, int]) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """A batch of images of H×W in the layout of the export, and random further inputs."""
+    image = torch.cat([_fitted(image, *size) for image in images])
+    random = torch.Generator().manual_seed(0)
+    others = tuple(sample(each, len(images), *size, random) for each in facts.inputs)
+    if facts.processing:
+        image = torch.from_numpy(levels_of(image[..., : size[0] - ODD[0], : size[1] - ODD[1]]))
+    return image, others
 
 
 def in_layout(facts: Facts, reference: Compute) -> Compute:

@@ -1,6 +1,7 @@
 """Exports to ONNX: written by the command, read by `pixlate.load`, and other files refused."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,28 @@ def test_what_an_export_says_of_itself(files: Path) -> None:
     assert translate.engine.digest == pixlate.load(files / "latest_net_G.pth", device="cpu").engine.digest
     assert "as ONNX" in repr(translate)
     assert str(Path(__file__).parents[2]).encode() not in (files / "plain.onnx").read_bytes()
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_lower_precisions_are_measured(
+    precision: str, files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "images").mkdir()
+    for number, size in enumerate(((40, 32), (32, 48), (33, 35))):
+        noise_image(*size).save(tmp_path / "images" / f"{number}.png")
+    target = ["--to", "onnx", "-o", str(tmp_path / "g.onnx"), "--images", str(tmp_path / "images")]
+    run_command(["export", str(files / "latest_net_G.pth"), *target, "--precision", precision, "--with_processing"])
+    assert re.search(
+        rf"weights, {precision}\n(.*\n)*.*largest .*, mean .* of 255 levels, PSNR", capsys.readouterr().out
+    )
+    texts = {entry.key: entry.value for entry in onnx.load(tmp_path / "g.onnx").metadata_props}
+    assert texts["precision"] == precision
+    assert json.loads(texts["verification"])["images"] == "images of 'images'"
+    if precision == "fp16":  # of a network of this size, the scales of int8 take more than the weights
+        assert (tmp_path / "g.onnx").stat().st_size < (files / "pixels.onnx").stat().st_size
+    run, export = (pixlate.load(path, device="cpu") for path in (files / "latest_net_G.pth", tmp_path / "g.onnx"))
+    difference = np.abs(np.asarray(run(noise_image(40, 32))).astype(int) - np.asarray(export(noise_image(40, 32))))
+    assert difference.mean() < (0.2 if precision == "fp16" else 6)
 
 
 def test_direction_and_statistics_were_chosen_at_the_export(files: Path, tmp_path: Path) -> None:
