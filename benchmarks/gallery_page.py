@@ -44,8 +44,8 @@ SCROLL = """async (step) => {
 
 def write_gallery(folder: Path, count: int, size: int) -> Path:
     """A gallery of noise; returns its page."""
-    from pixlate.runs.gallery import Gallery
-    from pixlate.runs.result_page import ResultPage
+    from pixlate.runs.results.gallery import Gallery
+    from pixlate.runs.results.result_page import ResultPage
 
     generator = torch.Generator().manual_seed(0)
     page = ResultPage("Experiment = benchmark", higher_is_better={"ssim": True, "l1": False})

@@ -16,6 +16,7 @@ from pixlate.models.weights import SavedNetworks, check_tag, read_weights, saved
 from pixlate.options.command.hints import missing_plugin
 from pixlate.options.command.listing import read_run_options
 from pixlate.options.command.parser import declared_options
+from pixlate.options.command.stored import FILE as OPTIONS
 from pixlate.options.command.stored import StoredRun
 from pixlate.options.fields import defaults_of
 from pixlate.options.optimisation import Seeded
@@ -30,6 +31,7 @@ from .pretrained import is_pretrained, pretrained_networks, read_pretrained
 from .translator import Origin, Translator
 
 DIRECTIONS = ("AtoB", "BtoA")
+STATE = "_state.pt"  # the end of a state file's name, which begins with the tag of its checkpoint
 #: Options beside those of the architecture that `save_pretrained` keeps; not the folders and names of a machine.
 PORTABLE: tuple[str, ...] = (
     *("model", "direction", "license", "data_origin", "ignore_metadata", "max_image_pixels"),
@@ -68,8 +70,9 @@ def load_translator(
 ) -> Translator:
     """Load a trained model as a Translator.
 
-    - run: a run's folder, of pixlate or of the reference; the name of a run in ./checkpoints; a `*_net_G*.pth` file;
-      a folder of `Translator.save_pretrained`; or an ONNX file of `pixlate export`.
+    - run: a run's folder, of pixlate or of the reference; the name of a run in ./checkpoints; a `*_net_G*.pth` file; a
+      folder of `Translator.save_pretrained`; a `*_state.pt` of a run, which stands for its checkpoint; or an ONNX file
+      of `pixlate export`.
     - epoch: the checkpoint's tag, such as "latest", 5 or "iter_5000".
     - device: auto, cpu, cuda, cuda:N or mps.
     - direction: "AtoB" or "BtoA", of a model that translates in both; empty for that of the run.
@@ -90,6 +93,8 @@ def load_translator(
         path = Path("checkpoints") / path
     if path.is_file() and path.suffix.lower() in (".onnx", ".pt2"):
         return _exported(path, device, direction, running_statistics, str(run))
+    if path.name.endswith(STATE) and (path.parent / OPTIONS).is_file():
+        path, epoch = path.parent, path.name.removesuffix(STATE)
     if path.is_file():
         if direction:
             raise OptionError(f"{quoted(path)} is one generator, whose direction is its own: omit direction.")

@@ -31,11 +31,11 @@ if TYPE_CHECKING:
     from pixlate.data.transforms import preprocess
     from pixlate.default_plugins import forget_plugins, get_plugins
     from pixlate.inference.translator import Translator
-    from pixlate.runs.evaluation import Evaluation
+    from pixlate.runs.judging.evaluation import Evaluation
     from pixlate.runs.record import RunRecord
 
 _MODULES = {
-    "Evaluation": "pixlate.runs.evaluation",
+    "Evaluation": "pixlate.runs.judging.evaluation",
     "RunRecord": "pixlate.runs.record",
     "Translator": "pixlate.inference.translator",
     "create_dataset": "pixlate.api",

@@ -21,8 +21,8 @@ from pixlate.plugins.commands.measuring import asked_for, test_of
 from pixlate.plugins.commands.runs import higher_is_better
 from pixlate.plugins.field import Field
 from pixlate.plugins.manager import Plugins
-from pixlate.runs import evaluation
-from pixlate.runs.evaluation import Evaluation
+from pixlate.runs.judging import evaluation
+from pixlate.runs.judging.evaluation import Evaluation
 from pixlate.runs.record import RunRecord
 from pixlate.util.text import quoted
 
@@ -135,8 +135,8 @@ def load(
 ) -> Translator:
     """Load a trained model as a Translator.
 
-    - run: a run folder of pixlate or of the reference, the name of one in ./checkpoints, one `*_net_G*.pth`, or a
-      folder of `Translator.save_pretrained`.
+    - run: a run folder of pixlate or of the reference, the name of one in ./checkpoints, one `*_net_G*.pth`, a folder
+      of `Translator.save_pretrained`, or a `*_state.pt` of a run, which stands for its checkpoint.
     - epoch: the checkpoint's tag: "latest", an epoch's number, "iter_5000".
     - device: auto, cpu, cuda, cuda:N or mps.
     - direction: "AtoB" or "BtoA", of a model that translates in both; empty for that of the run.

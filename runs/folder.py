@@ -1,9 +1,7 @@
 """A run's folder: its lock, which lets one process at a time write to it, and which of its files are pixlate's."""
 
 import logging
-import os
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -11,9 +9,10 @@ from filelock import FileLock
 
 from pixlate.errors import DataError, OptionError
 from pixlate.options.command.stored import FILE as OPTIONS
-from pixlate.util.files import is_running, make_folder
+from pixlate.util.files import make_folder
 from pixlate.util.locks import InUseError, acquire
 from pixlate.util.owned import RECORD, OwnFiles
+from pixlate.util.stale_files import remove_stale_files
 from pixlate.util.text import quoted
 
 from .checkpoints.store import has_state
@@ -21,10 +20,6 @@ from .checkpoints.store import has_state
 log = logging.getLogger(__name__)
 
 LOCK = ".lock"
-#: The subfolders of a run or a gallery in which a killed process may have left temporary files.
-SUBFOLDERS = (".", "web", "web/images", "images")
-#: The names of a temporary file, see `atomic_write`; the number is that of its process.
-TEMPORARY = re.compile(r"\.part-(\d+)-[0-9a-f-]+")
 #: The files that a run writes.
 RUN_FILES = (
     *("latest_state.pt*", "previous_state.pt*", "*_net_*.pth", OPTIONS, "train_opt.txt"),
@@ -68,18 +63,6 @@ def require_own_files(files: OwnFiles, name: str) -> None:
             f"{quoted(foreign)} was not written by pixlate, and run '{name}' would replace it: move it, or choose "
             "another --name."
         )
-
-
-def remove_stale_files(folder: Path, subfolders: Iterable[str] = SUBFOLDERS) -> None:
-    """Remove the temporary files of processes that have ended from sub-folders of a run's or a gallery's folder."""
-    for subfolder in subfolders:
-        if (folder / subfolder).is_symlink():
-            continue
-        for path in (folder / subfolder).glob(".part-*"):
-            match = TEMPORARY.fullmatch(path.name)
-            if match and (int(match[1]) == os.getpid() or not is_running(match[1])):
-                with suppress(OSError):
-                    path.unlink()
 
 
 def _locked(folder: Path) -> FileLock | None:

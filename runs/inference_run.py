@@ -12,8 +12,8 @@ from pixlate.models.base import BaseModel
 from pixlate.plugins.field import Field
 from pixlate.plugins.run import Progress, Timing
 
-from .gallery import Gallery
 from .logs import RunLog, RunLogs
+from .results.gallery import Gallery
 
 
 class InferenceRun:

@@ -37,14 +37,14 @@ from pixlate.plugins.manager import Plugins
 from pixlate.util.owned import OwnFiles
 from pixlate.util.text import quoted
 
-from .change_map import SCALE, require_change, with_change
 from .events import Events
-from .gallery import IMAGES, Gallery
 from .held_out_part import tested_part
 from .inference_run import InferenceRun
 from .measuring import Measurement
-from .output_names import OutputNames
-from .result_page import ResultPage, certain_link
+from .results.change_map import SCALE, require_change, with_change
+from .results.gallery import IMAGES, Gallery
+from .results.output_names import OutputNames
+from .results.result_page import ResultPage, certain_link
 
 log = logging.getLogger(__name__)
 

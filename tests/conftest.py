@@ -5,6 +5,11 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# No limit of time for an example: on a busy machine each would be over it at times.
+settings.register_profile("pixlate", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("pixlate")
 
 os.environ["PIXLATE_PLUGINS"] = ""  # processes that tests start inherit it
 for name in ("PIXLATE_PLUGIN_PATH", "PIXLATE_PLUGINS_STRICT"):

@@ -32,8 +32,8 @@ def compare_command(plugins: Plugins, /, runs: tuple[str, ...], output: Path, ro
 
     All runs are measured by one protocol, as by `pixlate evaluate`.
     """
-    from pixlate.runs.comparison import ComparedRun, save_comparison
-    from pixlate.runs.evaluation import evaluate
+    from pixlate.runs.judging.comparison import ComparedRun, save_comparison
+    from pixlate.runs.judging.evaluation import evaluate
     from pixlate.runs.overview import summary
 
     protocol, weights = asked_for(plugins, given)

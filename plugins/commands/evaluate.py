@@ -19,7 +19,7 @@ from .measuring import asked_for, measuring_options, test_of
 
 if TYPE_CHECKING:
     from pixlate.metrics.protocol import Protocol
-    from pixlate.runs.evaluation import Evaluation
+    from pixlate.runs.judging.evaluation import Evaluation
 
 
 @click.command("evaluate")
@@ -40,7 +40,7 @@ def evaluate_command(
     All are measured by one protocol, whose digest is printed: values of different protocols cannot be compared. Of
     several runs the mean and the standard deviation are shown too.
     """
-    from pixlate.runs.evaluation import evaluate
+    from pixlate.runs.judging.evaluation import evaluate
 
     protocol, weights = asked_for(plugins, given)
     if str(json_file) == "-":  # stdout is the JSON's alone

@@ -20,6 +20,7 @@ from .download import download_command
 from .evaluate import evaluate_command
 from .export import export_command
 from .runs import runs_command
+from .translate import translate_command
 
 #: The plurals of kinds in help texts, where they differ from the names of the hooks.
 PLURALS = {"model": "models", "dataset": "data sets", "lr_policy": "learning-rate policies", "init": "initialisations"}
@@ -30,7 +31,10 @@ def register_commands(cli: click.Group) -> None:
     cli.add_command(list_plugins)
     cli.add_command(new_plugin)
     cli.add_command(download_command)
-    for command in (check_command, evaluate_command, runs_command, compare_command, export_command, *COMMANDS):
+    for command in (
+        *(check_command, evaluate_command, runs_command, compare_command, export_command, translate_command),
+        *COMMANDS,
+    ):
         cli.add_command(command)
     for kind, hook in KINDS.items():
         cli.add_command(_listing(kind, hook.removeprefix("register_").replace("_", "-")))

@@ -15,8 +15,8 @@ from pixlate.data.folders import find_images, survey
 from pixlate.data.formats import EXTENSIONS, FORMATS, image_format
 from pixlate.data.inventory import shown
 from pixlate.data.reading import image_size
-from pixlate.runs.gallery import Gallery
-from pixlate.runs.result_page import ResultPage
+from pixlate.runs.results.gallery import Gallery
+from pixlate.runs.results.result_page import ResultPage
 
 
 def left_out(folder: Path) -> dict[str, int]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
-from pixlate.runs.gallery import Gallery
-from pixlate.runs.result_page import ResultPage
+from pixlate.runs.results.gallery import Gallery
+from pixlate.runs.results.result_page import ResultPage
 
 #: Grey levels in [-1, 1] by label, which tell the images of a comparison apart.
 LEVELS = {"real_A": -0.5, "fake_B": 0.0, "real_B": 0.5}

@@ -1,6 +1,7 @@
 """Every import of the package, as the floors see it: which module needs which, lazy and type-checking ones included."""
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +31,7 @@ FLOORS = {
 FOLDERS = ("data", "inference", "metrics", "models", "options", "plugins", "runs", "util")
 
 
+@functools.cache
 def sources() -> dict[str, Path]:
     """The modules of the package by name, without the leading `pixlate.` where they lie in a folder beside it."""
     modules = {"train": ROOT / "train.py", "test": ROOT / "test.py"}

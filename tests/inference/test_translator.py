@@ -21,6 +21,7 @@ def noise_image(width: int, height: int, mode: str = "RGB") -> Image.Image:
 
 def save_generator(folder: Path, name: str, **options: Any) -> Path:
     """A network file as the reference writes it: a bare state_dict."""
+    torch.manual_seed(0)
     net = pixlate.create_generator(name, **{"input_nc": 3, "output_nc": 3, "ngf": 2, **options})
     torch.save(net.state_dict(), folder / "latest_net_G.pth")
     return folder / "latest_net_G.pth"
@@ -172,6 +173,7 @@ def test_an_image_is_turned_as_its_file_would_be(tmp_path: Path) -> None:
 
 def cycle_gan_run(folder: Path, **options: Any) -> Path:
     """A run's folder with the generators of both directions."""
+    torch.manual_seed(0)
     folder.mkdir()
     channels = {"G_A": (3, 1), "G_B": (1, 3)}
     for name, (input_nc, output_nc) in channels.items():
@@ -192,6 +194,13 @@ def test_both_directions_of_a_run(tmp_path: Path) -> None:
     assert repr(backward) == (
         f"Translator({str(run)!r}, Single, netG='resnet_6blocks', direction='BtoA', device='cpu')"
     )
+
+
+def test_a_state_file_stands_for_its_checkpoint(tmp_path: Path) -> None:
+    run = cycle_gan_run(tmp_path / "run")
+    (run / "latest_state.pt").write_bytes(b"")  # the networks' files hold the same weights
+    translate = pixlate.load(run / "latest_state.pt", direction="BtoA", device="cpu")
+    assert translate.engine.digest == pixlate.load(run, direction="BtoA", device="cpu").engine.digest
 
 
 def test_directions_are_those_of_the_data(tmp_path: Path) -> None:

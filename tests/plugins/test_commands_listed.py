@@ -6,6 +6,7 @@ COMMANDS = {"train", "test", "download", "new-plugin", "plugins"} | {
     *(
         "check",
         "compare",
+        "translate",
         "runs",
         "evaluate",
         "export",

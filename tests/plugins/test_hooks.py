@@ -23,9 +23,9 @@ from pixlate.options.command.resolve import resolve
 from pixlate.plugins import Field, HealthWarning, Progress, Run, Sample, hookspecs
 from pixlate.plugins.testing import install_plugin, write_images
 from pixlate.runs.events import Events
-from pixlate.runs.gallery import Gallery
 from pixlate.runs.inference_run import InferenceRun
-from pixlate.runs.result_page import ResultPage
+from pixlate.runs.results.gallery import Gallery
+from pixlate.runs.results.result_page import ResultPage
 from pixlate.runs.training import Trainer
 from pixlate.train import main, train
 

@@ -12,7 +12,8 @@ from paths import ROOT
 from trainings import run
 
 from pixlate.errors import DataError
-from pixlate.runs.folder import claimed_folder, remove_stale_files
+from pixlate.runs.folder import claimed_folder
+from pixlate.util.stale_files import remove_stale_files
 
 #: Holds a run's folder, with a forked child that outlives it; prints the child's number and waits.
 HOLDER = """

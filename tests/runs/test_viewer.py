@@ -227,8 +227,8 @@ def test_proportions_are_kept_whatever_the_sizes_are(
     """Height and width of an output that is not those of its input, as in super-resolution."""
     import torch
 
-    from pixlate.runs.gallery import Gallery
-    from pixlate.runs.result_page import ResultPage
+    from pixlate.runs.results.gallery import Gallery
+    from pixlate.runs.results.result_page import ResultPage
 
     with Gallery(tmp_path, ResultPage("t")) as gallery:
         gallery.add("a.png", {"real_A": torch.full((3, *other), -1.0), "fake_B": torch.full((3, *size), 1.0)})

@@ -9,8 +9,7 @@ from torch import Tensor
 from pixlate.data.base import BaseDataset, Item
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.plugins.component import Component
-
-from .held_out import dataset_of_phase
+from pixlate.runs.held_out import dataset_of_phase
 
 PHASE = "train"
 

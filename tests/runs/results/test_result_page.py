@@ -12,8 +12,8 @@ from pages import Page, browser, needs_chromium
 from paths import ROOT
 from trainings import PIX2PIX, make_images, place, run, train
 
-from pixlate.runs.gallery import Gallery
-from pixlate.runs.result_page import PageRow, ResultPage, certain_link
+from pixlate.runs.results.gallery import Gallery
+from pixlate.runs.results.result_page import PageRow, ResultPage, certain_link
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +98,8 @@ def test_a_row_is_rendered_once_however_often_the_page_is_written(
         return row(self, position, *rest)
 
     monkeypatch.setattr(ResultPage, "row", counted)
-    monkeypatch.setattr("pixlate.runs.gallery.MIN_PAGE_INTERVAL", 0.0)
-    monkeypatch.setattr("pixlate.runs.gallery.PAGE_INTERVAL", 0.0)
+    monkeypatch.setattr("pixlate.runs.results.gallery.MIN_PAGE_INTERVAL", 0.0)
+    monkeypatch.setattr("pixlate.runs.results.gallery.PAGE_INTERVAL", 0.0)
     with Gallery(tmp_path, ResultPage("title")) as gallery:
         for i in range(4):
             gallery.add(f"{i}.png", images_by_label())

@@ -8,8 +8,8 @@ from fakes import images_by_label
 from pages import Page, browser, needs_chromium, size_of
 
 from pixlate.errors import DataError
-from pixlate.runs.gallery import Gallery
-from pixlate.runs.result_page import ResultPage
+from pixlate.runs.results.gallery import Gallery
+from pixlate.runs.results.result_page import ResultPage
 from pixlate.util.names import ResultNames, safe_name
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pixlate.errors import DataError
 from pixlate.options.output_template import FIELDS, require_template
-from pixlate.runs.output_names import OutputNames
+from pixlate.runs.results.output_names import OutputNames
 
 DATA = (Path("/data/testA"), Path("/data"))
 LABELS = ("real_A", "fake_B")

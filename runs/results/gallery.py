@@ -20,9 +20,9 @@ from pixlate.util.files import make_folder
 from pixlate.util.html import PageImage, save_page
 from pixlate.util.image_io import ImageWriter, stretched_size, to_saved_image
 from pixlate.util.owned import OwnFiles
+from pixlate.util.stale_files import SUBFOLDERS, remove_stale_files
 from pixlate.util.text import quoted
 
-from .folder import SUBFOLDERS, remove_stale_files
 from .output_names import OutputNames
 from .result_page import PageRow, ResultPage
 

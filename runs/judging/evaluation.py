@@ -14,13 +14,13 @@ from pixlate.metrics.protocol import PROTOCOLS, Protocol
 from pixlate.options.command.resolved import ResolvedOptions
 from pixlate.plugins.field import Field
 from pixlate.plugins.manager import Plugins
+from pixlate.runs.measuring import Measurement
+from pixlate.runs.testing import Tester
 from pixlate.util.image_io import ImageArray, to_saved_image
 from pixlate.util.notebook import card, table
 from pixlate.util.text import counted, listed, quoted
 
 from .floor_images import PHASE, floor_images
-from .measuring import Measurement
-from .testing import Tester
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,6 +11,7 @@ from dominate.util import raw
 
 from pixlate.metrics.base import described
 from pixlate.metrics.protocol import Protocol
+from pixlate.runs.overview import LOSSES, VALIDATION, Summary, differences, read_records
 from pixlate.util.charts import Chart, Line, chart_style, charts
 from pixlate.util.curves import Curve
 from pixlate.util.html import page, save_page, visible
@@ -19,7 +20,6 @@ from pixlate.util.text import counted
 from pixlate.util.web import script, web_file
 
 from .evaluation import Evaluation
-from .overview import LOSSES, VALIDATION, Summary, differences, read_records
 from .verdict import verdicts
 
 COLUMN = 260  # pixels of an image's column

@@ -6,8 +6,8 @@ import numpy as np
 
 from pixlate.metrics.base import Measured, interval_of_mean
 from pixlate.metrics.protocol import Protocol
-from pixlate.runs.evaluation import Evaluation
-from pixlate.runs.verdict import verdicts
+from pixlate.runs.judging.evaluation import Evaluation
+from pixlate.runs.judging.verdict import verdicts
 
 HIGHER = {"ssim": True}
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pixlate.runs.image_labels import first_pair, meaning_of
+from pixlate.runs.results.image_labels import first_pair, meaning_of
 
 
 @pytest.mark.parametrize(

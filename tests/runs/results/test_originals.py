@@ -7,9 +7,9 @@ import pytest
 from fakes import images_by_label
 
 from pixlate.errors import DataError
-from pixlate.runs.gallery import Gallery
-from pixlate.runs.output_names import OutputNames
-from pixlate.runs.result_page import ResultPage
+from pixlate.runs.results.gallery import Gallery
+from pixlate.runs.results.output_names import OutputNames
+from pixlate.runs.results.result_page import ResultPage
 
 NESTED = "{folder}/{stem}_{label}"
 

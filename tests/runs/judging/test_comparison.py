@@ -10,8 +10,8 @@ from stored_runs import validation, write_run
 
 from pixlate.metrics.base import Measured
 from pixlate.metrics.protocol import Protocol
-from pixlate.runs.comparison import ComparedRun, save_comparison
-from pixlate.runs.evaluation import Evaluation
+from pixlate.runs.judging.comparison import ComparedRun, save_comparison
+from pixlate.runs.judging.evaluation import Evaluation
 from pixlate.runs.overview import summary
 
 HIGHER = {"ssim": True}

@@ -1,0 +1,1 @@
+"""How good runs are: evaluated by a protocol, compared with each other, and judged."""

@@ -1,0 +1,1 @@
+"""The results of a test: files, names, and the page that shows them."""
