@@ -28,7 +28,7 @@ def images_for(plugins: Plugins, run: str, translator: "Translator", folder: Pat
     """
     if folder is not None:
         return _of_folder(translator, folder.expanduser())
-    dataset = _dataset(plugins, run)
+    dataset = data_of(plugins, run)
     if dataset is None:
         return [], ""
     from pixlate.data.batches import fetch
@@ -55,7 +55,7 @@ def _of_folder(translator: "Translator", folder: Path) -> "tuple[list[Tensor], s
     return images, f"images of {quoted(folder.name)}"
 
 
-def _dataset(plugins: Plugins, run: str) -> "BaseDataset[object] | None":
+def data_of(plugins: Plugins, run: str) -> "BaseDataset[object] | None":
     """The data of a run, by the options of a test; None for what is no run, or where its data is not there."""
     from pixlate.data.create import make_dataset
     from pixlate.data.value_range import read_ranges

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from paths import ROOT
 from test_translator import noise_image, save_generator
 from torch import Tensor, nn
 
@@ -19,8 +20,10 @@ from pixlate.inference.exporting.processing import ProcessedNetwork
 from pixlate.inference.exporting.program import traced, traced_with_processing
 from pixlate.inference.exporting.request import Request
 from pixlate.inference.translator import Translator
+from pixlate.models import plugin as built_in
 from pixlate.models.base import BaseModel
 from pixlate.plugins import Field
+from pixlate.plugins.discovery import load_plugins
 from pixlate.util.sizes import SideRule
 
 GENERATORS = [c.name for c in pixlate.get_plugins().registry("network") if c.role == "generator"]
@@ -28,6 +31,7 @@ GENERATORS = [c.name for c in pixlate.get_plugins().registry("network") if c.rol
 
 def model_of(generator: str = "resnet_6blocks", *, model: str = "test", **options: Any) -> BaseModel[Any]:
     options = {"netG": generator, "norm": "batch", "ngf": 2, **options}
+    options = {name: value for name, value in options.items() if value is not None}
     return pixlate.create_model(model, train=False, **options)
 
 
@@ -175,3 +179,27 @@ def test_processing_is_that_of_images_of_8_bits(tmp_path: Path) -> None:
     grey = pixlate.load(save_generator(tmp_path, "resnet_6blocks", input_nc=1, output_nc=2), device="cpu")
     with pytest.raises(DataError, match="1 to 2 channels"):
         Generator(grey, Request(processing=True))
+
+
+PLUGINS = [ROOT / "examples" / f"pixlate-{name}" / f"pixlate_{name}.py" for name in ("cut", "stargan", "bicyclegan")]
+PLUGINS += [ROOT / "examples" / "one-file" / f"{name}.py" for name in ("super_resolution", "diffusion")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: path.stem)
+def test_models_and_generators_of_plugins_are_exported(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(path.parent)
+    plugins = load_plugins([built_in], {})
+    plugins.load_file(path)
+    domain = Field("category", classes=3)
+    fields = {"fields": {"A": Field(), "class": domain, "target": domain}} if "stargan" in path.stem else {}
+    small = {"plugins": plugins, "ngf": 2, **fields, **({"channels": 8} if path.stem == "diffusion" else {})}
+    own = [component for component in plugins.registry("model") if not component.plugin.is_builtin]
+    assert own
+    for component in own:
+        assert (
+            max(differences(model_of(model=component.name, netG=None, **small), "image", (1, 2, 2), (2, 3, 2))) < 0.05
+        )
+    for component in plugins.registry("network"):
+        if component.role == "generator" and not component.plugin.is_builtin:
+            assert max(differences(model_of(component.name, plugins=plugins), "running", (2, 2, 3))) < 0.01
