@@ -10,6 +10,7 @@ COMMANDS = {"train", "test", "download", "new-plugin", "plugins"} | {
         "runs",
         "serve",
         "evaluate",
+        "export",
         "metrics",
         "combine",
         "separate",
