@@ -16,6 +16,7 @@ from pixlate.util.output import print_result, say
 from .check import check_command
 from .compare import compare_command
 from .data_tools import COMMANDS
+from .distill import distill_command
 from .download import download_command
 from .evaluate import evaluate_command
 from .export import export_command
@@ -34,7 +35,7 @@ def register_commands(cli: click.Group) -> None:
     cli.add_command(download_command)
     for command in (
         *(check_command, evaluate_command, runs_command, compare_command),
-        *(translate_command, export_command, serve_command),
+        *(distill_command, translate_command, export_command, serve_command),
         *COMMANDS,
     ):
         cli.add_command(command)

@@ -7,6 +7,7 @@ COMMANDS = {"train", "test", "download", "new-plugin", "plugins"} | {
         "check",
         "compare",
         "translate",
+        "distill",
         "runs",
         "serve",
         "evaluate",
