@@ -17,7 +17,7 @@ from PIL import Image
 from served import PALETTE, Client, file_of, in_parts, make_runs, noise, pixels_of
 
 import pixlate
-from pixlate.errors import DataError, OptionError
+from pixlate.errors import CheckpointError, DataError, OptionError
 from pixlate.inference.serving.app import create_app
 from pixlate.inference.serving.guard import LOOPBACK, Access
 from pixlate.inference.serving.limits import Limits
@@ -354,6 +354,15 @@ def test_names_of_folders_are_escaped_and_told_apart(tmp_path: Path, runs: list[
             assert client.get("/v1/models").json()["models"][0]["name"] == odd.name
     finally:
         odd.rename(runs[1])
+
+
+def test_a_model_that_needs_more_than_an_image_is_refused(runs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise KeyError("target")
+
+    monkeypatch.setattr(pixlate.Translator, "tensor", fails)
+    with pytest.raises(CheckpointError, match=r"cycle' does not translate an image alone \('target'\)"):
+        load_models(pixlate.get_plugins(), runs[1:2], epoch="latest", device="cpu")
 
 
 def test_a_limit_below_the_smallest_image_is_refused(service: Service) -> None:
