@@ -336,6 +336,15 @@ def test_any_request_is_answered(client: Any, headers: dict[str, str], query: di
         assert response.json()["reason"]
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_a_lack_of_memory_is_said(client: Any, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(pixlate.Translator, "tensor", fails)
+    refused(post(client, file_of(noise())), 413, "too_many_pixels", "not enough memory")
+
+
 def test_no_file_stays_in_the_servers_folder(client: Any, service: Service) -> None:
     post(client, file_of(noise()))
     post(client, b"nonsense")
