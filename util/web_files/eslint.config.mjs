@@ -5,6 +5,7 @@ const browser = [
   "addEventListener", "clearInterval", "console", "devicePixelRatio", "document", "history", "Image", "localStorage",
   "location", "Option", "performance", "requestAnimationFrame", "scrollBy", "scrollY", "sessionStorage", "setInterval",
   "setTimeout",
+  ...["createImageBitmap", "fetch", "ImageData", "navigator", "self", "URL", "Worker"], // of inference/exporting/web_files
 ];
 // Files are joined to scripts: each may use the functions of others.
 const scripts = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".js"));
