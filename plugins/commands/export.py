@@ -166,8 +166,8 @@ def _save_pretrained(translator: "Translator", folder: Path, given: dict[str, An
 def _show(output: Path, exported: "Exported") -> None:
     facts, verification = exported.facts, exported.verification
     norm = {
-        "image": "statistics of each image, as test.py (--norm_statistics running: as test.py --eval)",
-        "running": "running statistics, as test.py --eval",
+        "image": "statistics of each image (--norm_statistics running: those of test.py --eval)",
+        "running": "running statistics, those of test.py --eval",
         "none": "there is none",
     }[facts.norm_statistics]
     dropout = "off (test.py without --eval draws it)" if exported.dropout else "off: the generator has none"
