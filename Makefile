@@ -14,7 +14,7 @@ lint:  ## style and types
 	bash .ci/types
 
 lint-web:  ## the scripts of pages; needs node and its package registry
-	npx --yes eslint@10 -c util/web_files/eslint.config.mjs util/web_files
+	npx --yes eslint@10 -c util/web_files/eslint.config.mjs util/web_files inference/exporting/web_files
 
 docs:  ## docs/options.md, docs/commands.md, the files shown in docs/plugins.md, and the site in build/site
 	uv run python docs/options_page.py

@@ -13,17 +13,16 @@ from torch.export import ExportedProgram
 from pixlate.errors import DataError
 from pixlate.inference.engine import ModelEngine
 from pixlate.inference.exported import Facts
-from pixlate.inference.onnx_engine import IMAGE, OnnxEngine, require_onnx
+from pixlate.inference.onnx_engine import IMAGE, OnnxEngine
 from pixlate.inference.translator import Translator
 from pixlate.models.base import BaseModel
 from pixlate.util.files import write_whole
-from pixlate.util.optional import require_extra
 from pixlate.util.text import quoted
 
 from .inputs import examined
 from .layers import has_batch_norm, has_dropout
 from .network import ExportedNetwork, reference_output
-from .onnx_file import describe, to_onnx, whole
+from .onnx_file import describe, require_exporter, to_onnx, whole
 from .precision import to_int8
 from .processing import ProcessedNetwork
 from .program import traced, traced_with_processing
@@ -128,8 +127,7 @@ def export_onnx(generator: Generator, path: Path) -> Exported:
 
 def onnx_content(generator: Generator, path: Path) -> tuple[bytes, Exported]:
     """An ONNX file that was compared with PyTorch; `path` is for messages."""
-    require_onnx(f"exporting {quoted(path)}")
-    require_extra("onnxscript", "export", f"exporting {quoted(path)}")
+    require_exporter(f"exporting {quoted(path)}")
     facts = generator.facts
     model = to_onnx(generator.program(), facts)
     if facts.precision == "int8":

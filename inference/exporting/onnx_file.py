@@ -7,14 +7,21 @@ from torch.export import ExportedProgram
 
 from pixlate.errors import DataError
 from pixlate.inference.exported import Facts
-from pixlate.inference.onnx_engine import IMAGE, MAX_BYTES
+from pixlate.inference.onnx_engine import EXTRA, IMAGE, MAX_BYTES, require_onnx
 from pixlate.plugins.component import cause_of
+from pixlate.util.optional import require_extra
 
 from .program import quiet
 
 #: The version of ONNX's operators. Every runtime of the last years reads it; newer ones gain nothing here.
 OPSET = 18
 OUTPUT = "output"  # the name of the output
+
+
+def require_exporter(what: str) -> None:
+    """Raise OptionError where a library is not installed that writes ONNX files or computes them; `what` needs it."""
+    require_onnx(what)
+    require_extra("onnxscript", EXTRA, what)
 
 
 def to_onnx(program: ExportedProgram, facts: Facts) -> Any:

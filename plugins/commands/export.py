@@ -94,6 +94,8 @@ def export_command(
     output = output.expanduser()
     if not output.parent.is_dir():
         raise DataError(f"{quoted(output)} cannot be written: there is no folder {quoted(output.parent)}.")
+    if target in ("onnx", "torch-export") and output.is_dir():
+        raise DataError(f"{quoted(output)} is a folder: name the file to write.")
     if target == "safetensors":
         _require_none(given)
         _save_pretrained(_translator(plugins, run, given), output, given)
@@ -114,9 +116,12 @@ def export_command(
 
 def _export(plugins: Plugins, run: str, output: Path, request: "Request", given: dict[str, Any]) -> "Exported":
     from pixlate.inference.exporting.export import Generator, export_onnx, export_torch
+    from pixlate.inference.exporting.onnx_file import require_exporter
 
     from .export_images import images_for
 
+    if request.target in ("onnx", "web"):
+        require_exporter(f"--to {request.target}")
     translator = _translator(plugins, run, given)
     images, what = images_for(plugins, run, translator, given["images"])
     generator = Generator(translator, request, images, what)
@@ -161,8 +166,8 @@ def _save_pretrained(translator: "Translator", folder: Path, given: dict[str, An
 def _show(output: Path, exported: "Exported") -> None:
     facts, verification = exported.facts, exported.verification
     norm = {
-        "image": "statistics of each image, as test.py (--norm_statistics running: as test.py --eval)",
-        "running": "running statistics, as test.py --eval",
+        "image": "statistics of each image (--norm_statistics running: those of test.py --eval)",
+        "running": "running statistics, those of test.py --eval",
         "none": "there is none",
     }[facts.norm_statistics]
     dropout = "off (test.py without --eval draws it)" if exported.dropout else "off: the generator has none"

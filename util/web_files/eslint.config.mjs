@@ -6,6 +6,7 @@ const browser = [
   "devicePixelRatio", "document", "fetch", "history", "Image", "localStorage", "location", "Option", "performance",
   "PointerEvent", "requestAnimationFrame", "scrollBy", "scrollY", "sessionStorage", "setInterval", "setTimeout", "URL",
   "URLSearchParams",
+  ...["ImageData", "navigator", "self", "Worker"], // of inference/exporting/web_files
 ];
 // Files are joined to scripts: each may use the functions of others.
 const scripts = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".js"));
