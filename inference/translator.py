@@ -26,6 +26,8 @@ from .conversion import opened, to_output, to_tensor
 from .engine import Engine, ModelEngine
 from .padding import reflect_to
 from .pretrained import save_pretrained
+from .tiles import tiled_batch
+from .tiling.options import TILE, TileOptions
 
 StrPath = str | os.PathLike[str]
 
@@ -66,6 +68,7 @@ class Translator:
     - reading: how images are read; value_range: the values of more than 8 bits that are black and white, those of the
       training data; None for those of each image's type.
     - origin: where the model comes from.
+    - tiles: how images are divided into tiles; None translates each as a whole. See `tiled`.
     """
 
     def __init__(
@@ -75,9 +78,10 @@ class Translator:
         reading: Reading = DEFAULT,
         value_range: ValueRange | None = None,
         origin: Origin | None = None,
+        tiles: TileOptions | None = None,
     ) -> None:
         self.engine, self.reading, self.value_range = engine, reading, value_range
-        self.origin = origin or Origin()
+        self.origin, self.tiles = origin or Origin(), tiles
 
     @property
     def model(self) -> BaseModel[Any]:
@@ -169,6 +173,8 @@ class Translator:
         """
         height, width = x.shape[-2:]
         batch = {**others, "A": x, "A_paths": names or [""] * len(x)}
+        if self.tiles:
+            return tiled_batch(self.engine, batch, self.tiles)
         self.engine.prepare(batch)
         rule, scale = self.engine.sides(), self.engine.output_scale
         sides = rule.at_least(height), rule.at_least(width)
@@ -176,6 +182,31 @@ class Translator:
             if isinstance(value, Tensor) and value.dim() == 4 and value.shape[-2:] == (height, width):
                 batch[name] = reflect_to(value, *sides)
         return self.engine.run(batch)[..., : round(height * scale), : round(width * scale)]
+
+    def tiled(
+        self,
+        image: Any,
+        *,
+        tile: int = TILE,
+        overlap: int | None = None,
+        exact: bool = False,
+        name: str | Sequence[str] = "",
+        **others: Any,
+    ) -> Any:
+        """Translate an image that is too large to be translated at once, by tiles without seams and without dropout.
+
+        - image, name, others: as of a call, and so is the result.
+        - tile, overlap, exact: see `TileOptions`. With `exact` the result is that of the whole image, up to rounding.
+
+        `pixlate.inference.tile_files.translate_file` reads and writes files by tiles too. Raises OptionError where the
+        options do not fit the network.
+        """
+        return self.with_tiles(TileOptions(tile, overlap, exact))(image, name=name, **others)
+
+    def with_tiles(self, options: TileOptions) -> "Translator":
+        """A Translator of the same model that divides every image into tiles."""
+        reading, value_range, origin = self.reading, self.value_range, self.origin
+        return Translator(self.engine, reading=reading, value_range=value_range, origin=origin, tiles=options)
 
     def save_pretrained(self, folder: StrPath, *, license: str = "", data_origin: str = "") -> None:
         """Write a folder to publish, which `pixlate.load` reads: model.safetensors, and config.json with all else.

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     )
     from pixlate.data.transforms import preprocess
     from pixlate.default_plugins import forget_plugins, get_plugins
+    from pixlate.inference.tile_files import translate_file
+    from pixlate.inference.tiling.options import TileOptions
     from pixlate.inference.translator import Translator
     from pixlate.runs.judging.evaluation import Evaluation
     from pixlate.runs.record import RunRecord
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "Evaluation": "pixlate.runs.judging.evaluation",
     "RunRecord": "pixlate.runs.record",
+    "TileOptions": "pixlate.inference.tiling.options",
     "Translator": "pixlate.inference.translator",
     "create_dataset": "pixlate.api",
     "create_discriminator": "pixlate.api",
@@ -49,11 +52,13 @@ _MODULES = {
     "load": "pixlate.api",
     "open_run": "pixlate.api",
     "preprocess": "pixlate.data.transforms",
+    "translate_file": "pixlate.inference.tile_files",
 }
 
 __all__ = [
     "Evaluation",
     "RunRecord",
+    "TileOptions",
     "Translator",
     "__version__",
     "create_dataset",
@@ -67,6 +72,7 @@ __all__ = [
     "load",
     "open_run",
     "preprocess",
+    "translate_file",
 ]
 
 __getattr__, __dir__ = lazy_exports(__name__, _MODULES)

@@ -79,6 +79,11 @@ class FurtherInputs:
         else:
             self.numbers[name] = _number(name, value, field)
 
+    @property
+    def has_images(self) -> bool:
+        """Whether images are among them."""
+        return bool(self._images)
+
     def files(self, source: Source) -> dict[str, Path]:
         """The images that belong to an input, by the names of the fields. Raises DataError where one is missing."""
         return {name: companions.of(source) for name, companions in self._images.items()}

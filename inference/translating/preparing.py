@@ -1,7 +1,7 @@
 """What a translation of files needs before the first one: a loaded model, options, and a plan of all outputs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from pixlate.data.field_values import field_of
 from pixlate.data.writers import BUILTIN, Writer
 from pixlate.errors import DataError, OptionError
+from pixlate.inference.tiling.options import TileOptions, check_tile
 from pixlate.inference.translator import Translator
 from pixlate.util.files import make_folder
 from pixlate.util.stale_files import remove_stale_files
@@ -17,6 +18,7 @@ from pixlate.util.text import quoted
 from .carrying import Carried, plan_carried
 from .companions import Companions, FurtherInputs
 from .inputs import Source, Sources
+from .large import LargeFiles
 from .one_image import ImageTranslation
 from .outputs import Job, plan, require_free, require_inside, require_no_input
 from .provenance import Provenance, files_digest, software
@@ -38,6 +40,8 @@ class Options:
     - resume, overwrite: whether outputs that exist are kept, where they were made in the same way, or replaced.
     - carried: patterns of files beside the inputs that are copied beside the outputs.
     - encoding: of videos.
+    - tiles: how images are divided into tiles, or None; pyramid: outputs that are TIFF files have copies of lower
+      resolution.
     """
 
     format: str = ""
@@ -51,6 +55,8 @@ class Options:
     overwrite: bool = False
     carried: tuple[str, ...] = ()
     encoding: Encoding = Encoding()
+    tiles: TileOptions | None = None
+    pyramid: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,8 +103,10 @@ class Model:
         field = field_of("fake_B", self.translator.engine.fields)
         if options.mask and field.kind == "labels":
             raise OptionError("--mask blends values, and the model's outputs are classes.")
+        if options.tiles:
+            check_tile(self.translator.engine.network, self.translator.engine.sides(), options.tiles.tile)
         return ImageTranslation(
-            self.translator,
+            self.translator.with_tiles(options.tiles) if options.tiles else self.translator,
             self.translator.reading,
             FurtherInputs(options.further, self.translator.engine.fields),
             Companions(Path(options.mask).expanduser(), "mask") if options.mask else None,
@@ -130,6 +138,7 @@ class Model:
                 "metadata": options.metadata,
                 "codec": options.encoding.codec,
                 "crf": options.encoding.crf,
+                **({"tiles": asdict(options.tiles), "pyramid": options.pyramid} if options.tiles else {}),
             },
         }
 
@@ -205,11 +214,10 @@ def _require_encoders(jobs: Sequence[Job], options: Options) -> None:
 
 
 def _files(model: Model, one: ImageTranslation, options: Options, provenance: Provenance | None) -> ImageFiles:
+    made_by = software(model.weights) if options.provenance else ""
+    large = None
+    if options.tiles and not (one.masks or one.others.has_images):  # these are read as a whole
+        large = LargeFiles(model.translator, options.tiles, options.pyramid, made_by)
     return ImageFiles(
-        one,
-        model.translator.engine.output_scale,
-        provenance,
-        software(model.weights) if options.provenance else "",
-        options.metadata,
-        model.writers,
+        one, model.translator.engine.output_scale, provenance, made_by, options.metadata, model.writers, large
     )

@@ -9,9 +9,11 @@ from fractions import Fraction
 
 from pixlate.data.writers import BUILTIN, Writer
 from pixlate.errors import DataError
+from pixlate.inference.tiling.translation import Progress, no_progress
 from pixlate.util.files import make_folder, write_whole
 from pixlate.util.text import quoted
 
+from .large import LargeFiles
 from .masking import size_of
 from .metadata import Metadata, metadata_of
 from .one_image import ImageTranslation
@@ -60,6 +62,7 @@ class ImageFiles:
     - one: translates one; output_scale: pixels of an output per pixel of its input.
     - provenance: where outputs are recorded, or None.
     - software: what files say they were made by; keep_metadata: whether they keep what their inputs say.
+    - large: translates files that it takes by tiles; on_tile: called with its tiles that are done, and all of them.
     """
 
     one: ImageTranslation
@@ -68,6 +71,8 @@ class ImageFiles:
     software: str = ""
     keep_metadata: bool = True
     writers: Sequence[Writer] = BUILTIN
+    large: LargeFiles | None = None
+    on_tile: Progress = no_progress
 
     def is_made(self, job: Job) -> bool:
         """Whether an output is there already, made by the same weights and options."""
@@ -84,6 +89,10 @@ class ImageFiles:
         """Write and record an output. Raises DataError where it cannot be written."""
         make_folder(job.path.parent)
         write_whole(job.path, data)
+        self.record(job, size)
+
+    def record(self, job: Job, size: tuple[int, int]) -> None:
+        """Record an output."""
         if self.provenance:
             self.provenance.add(job, size, self.one.companions(job.source))
 
@@ -138,6 +147,10 @@ def _one(files: ImageFiles, job: Job) -> str | None:
     try:
         if files.is_made(job):
             return ""
+        if files.large and files.large.takes(job):
+            make_folder(job.path.parent)
+            files.record(job, files.large.write(job, files.on_tile))
+            return None
         data, size = files.content(job)
     except DataError as error:
         return naming(job, error)

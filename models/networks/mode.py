@@ -7,7 +7,7 @@ modules instead, and with them the training of the same network in another threa
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import torch
@@ -32,6 +32,7 @@ class InferenceMode:
 # A ContextVar, because layers deep inside a network need the mode and their `forward` signatures are torch's; it is
 # separate for each thread and asyncio task, which makes translation re-entrant.
 _mode: ContextVar[InferenceMode | None] = ContextVar("pixlate_inference_mode", default=None)
+_dropout_off: ContextVar[bool] = ContextVar("pixlate_dropout_off", default=False)
 
 
 @contextmanager
@@ -44,6 +45,19 @@ def set_inference_mode(mode: InferenceMode) -> Iterator[None]:
         _mode.reset(token)
 
 
+@contextmanager
+def without_dropout() -> Iterator[None]:
+    """Within this block, and in this thread alone, dropout is off in every inference mode, as tiles need it."""
+    token = _dropout_off.set(True)
+    try:
+        yield
+    finally:
+        _dropout_off.reset(token)
+
+
 def current_mode() -> InferenceMode | None:
     """The current mode; None in training, and under torch.compile, whose graphs cannot depend on it."""
-    return None if torch.compiler.is_compiling() else _mode.get()
+    if torch.compiler.is_compiling():
+        return None
+    mode = _mode.get()
+    return replace(mode, dropout=False) if mode is not None and _dropout_off.get() else mode

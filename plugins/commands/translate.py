@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import click
 
 from pixlate.errors import DataError, OptionError
 from pixlate.options.fields import FiniteFloat
-from pixlate.options.ranges import WHOLE
+from pixlate.options.ranges import COUNT, WHOLE
 from pixlate.plugins.discovery import load_files
 from pixlate.plugins.manager import Plugins
 from pixlate.util.output import complain, say
@@ -55,6 +56,10 @@ _OPTIONS = (
         metavar="PATTERN",
         help="copy files beside inputs too: '*.json'",
     ),
+    click.option("--tile", type=COUNT, metavar="N", help="in tiles of N pixels without seams, for large images"),
+    click.option("--overlap", type=WHOLE, metavar="M", help="of tiles in pixels [default: 64, or what --exact needs]"),
+    click.option("--exact", is_flag=True, help="tiles equal the whole image, by one pass over them for each norm"),
+    click.option("--pyramid", is_flag=True, help="TIFF files with copies of lower resolution, by --tile"),
     click.option("--codec", metavar="NAME", help="of videos: libx264, libvpx-vp9, ffv1, … [default: by the file]"),
     click.option("--crf", type=WHOLE, metavar="N", help="quality of videos, lower is better [default: near lossless]"),
     click.option("--no_alpha", is_flag=True, help="outputs without the transparency of their inputs"),
@@ -114,6 +119,9 @@ def _check(inputs: tuple[str, ...], output: str, given: dict[str, Any]) -> None:
         raise OptionError("--resume needs the record that --no_provenance leaves out.")
     if given["feather"] and not given["mask"]:
         raise OptionError("--feather blurs the edges of a mask: --mask is missing.")
+    for name in ("overlap", "exact", "pyramid"):
+        if given["tile"] is None and given[name] is not None and given[name] is not False:
+            raise OptionError(f"--{name} is about tiles: --tile is missing.")
 
 
 def _translate(plugins: Plugins, words: list[str], output: str, given: dict[str, Any]) -> None:
@@ -150,6 +158,7 @@ def _translate(plugins: Plugins, words: list[str], output: str, given: dict[str,
 
 
 def _options(given: dict[str, Any]) -> "Options":
+    from pixlate.inference.tiling.options import TileOptions
     from pixlate.inference.translating.preparing import Options
     from pixlate.inference.translating.video_encoding import Encoding
 
@@ -165,6 +174,8 @@ def _options(given: dict[str, Any]) -> "Options":
         overwrite=given["overwrite"],
         carried=given["carried"],
         encoding=Encoding(given["codec"] or "", given["crf"]),
+        tiles=TileOptions(given["tile"], given["overlap"], given["exact"]) if given["tile"] else None,
+        pyramid=given["pyramid"],
     )
 
 
@@ -217,8 +228,16 @@ def _run(plan: "Plan", encoding: "Encoding", *, stop_at_problem: bool) -> "Summa
             going_on = "; --resume goes on with the others" if plan.files.provenance else ""
             stop.raise_if_set(f"Finished outputs are whole{going_on}.")
 
-        with progress("translating", "images") as show:
-            summary = translate_images(plan.files, images, report=show, complain=problem, check=check)
+        one = plan.files.large is not None and len(images) == 1
+        with progress("translating", "tiles" if one else "images") as show:
+
+            def tile_done(done: int, total: int) -> None:
+                check()
+                if one:
+                    show(done, total)
+
+            files = replace(plan.files, on_tile=tile_done)
+            summary = translate_images(files, images, report=show, complain=problem, check=check)
         for job in (job for job in plan.jobs if job.source.is_video):
             with progress(f"translating {quoted(job.source.path.name)}", "frames") as show:
                 add_video(

@@ -1,0 +1,1 @@
+"""Translation of images by tiles, for images larger than the memory."""
