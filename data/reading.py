@@ -29,6 +29,7 @@ from .metadata import in_srgb, lab_to_rgb, orientation, profile_of, upright, upr
 from .pillow_files import format_of, identified, reason_of
 from .png import is_text_limit, without_texts
 from .readers import PREFIX, Reader, Shape, Values, is_png_16, reader_of
+from .tiff import TiffReader, tile_size
 from .value_range import ValueRange, dtype_of, is_deep, measured, range_of_type
 
 StrPath = str | os.PathLike[str]
@@ -175,6 +176,8 @@ def _with_image(
             if os.fstat(file.fileno()).st_size == 0:
                 raise BadImageError.of(path, "it is empty")
             start = file.read(PREFIX)
+            if TiffReader.is_tiff(start):
+                _check_tiles(path, how)
             reader = reader_of(Path(path), start, how.readers)
             if reader is not None:
                 return _with_reader(path, how, reader, use_reader)
@@ -224,6 +227,14 @@ def _checked(path: StrPath, how: Reading, image: Image.Image) -> Image.Image:
     """The image; raises BadImageError for one without pixels, or with so many that it could exhaust the memory."""
     _check_size(path, how, image.size)
     return image
+
+
+def _check_tiles(path: StrPath, how: Reading) -> None:
+    width, height = tile_size(Path(path))
+    if how.max_pixels is not None and width * height > how.max_pixels:
+        raise BadImageError.of(
+            path, f"its tiles have {width} x {height} pixels, and --max_image_pixels allows {how.max_pixels}"
+        )
 
 
 def _check_size(path: StrPath, how: Reading, size: tuple[int, int]) -> None:

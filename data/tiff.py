@@ -15,6 +15,7 @@ from .readers import PixelSize, Reader, Shape, Values
 from .unsupported import unsupported_kind
 
 _BITS, _BANDS, _FORMAT, _PHOTOMETRIC, _DESCRIPTION = 258, 277, 339, 262, 270
+_TILE_WIDTH, _TILE_LENGTH = 322, 323
 _UNITS = {2: "inch", 3: "cm"}  # of a resolution
 _PALETTE, _CMYK, _LAB = 3, 5, (8, 9)  # photometric interpretations, which Pillow converts
 _SIGNED, _FLOATING = 2, 3
@@ -84,6 +85,18 @@ class TiffReader(Reader):
             return PixelSize(width, height, str(unit)) if unit else None
 
 
+def tile_size(path: Path) -> tuple[int, int]:
+    """Width and height of the tiles of the first page, which may be larger than the image; (0, 0) where it has none.
+
+    A tile is decoded as a whole, and a small file can hold a very large one.
+    """
+    try:
+        tags = _tags(path)
+        return int(tags.get(_TILE_WIDTH, 0)), int(tags.get(_TILE_LENGTH, 0))
+    except Exception:  # damaged: who reads it says how
+        return 0, 0
+
+
 def _ome_size(description: str) -> PixelSize | None:
     """The attributes of the first image. They are read as text: XML can be written to fill the memory."""
     pixels = re.search(r"<(?:\w+:)?Pixels\b[^>]*>", description)
@@ -135,7 +148,7 @@ def _tags(path: Path) -> ImageFileDirectory_v2:
         tags = ImageFileDirectory_v2(header)
         file.seek(tags.next)
         tags.load(file)
-        for tag in (_BITS, _BANDS, _FORMAT, _PHOTOMETRIC, _DESCRIPTION):
+        for tag in (_BITS, _BANDS, _FORMAT, _PHOTOMETRIC, _DESCRIPTION, _TILE_WIDTH, _TILE_LENGTH):
             tags.get(tag)  # read while the file is open
     return tags
 

@@ -25,7 +25,8 @@ from pixlate.plugins.field import directed
 from pixlate.plugins.manager import Plugins
 from pixlate.util.text import quoted
 
-from .engine import ModelEngine
+from .engine import Engine, ModelEngine
+from .onnx_engine import onnx_engine
 from .pretrained import is_pretrained, pretrained_networks, read_pretrained
 from .translator import Origin, Translator
 
@@ -70,7 +71,8 @@ def load_translator(
     """Load a trained model as a Translator.
 
     - run: a run's folder, of pixlate or of the reference; the name of a run in ./checkpoints; a `*_net_G*.pth` file; a
-      folder of `Translator.save_pretrained`; or a `*_state.pt` of a run, which stands for its checkpoint.
+      folder of `Translator.save_pretrained`; a `*_state.pt` of a run, which stands for its checkpoint; or an ONNX file
+      of `pixlate export`.
     - epoch: the checkpoint's tag, such as "latest", 5 or "iter_5000".
     - device: auto, cpu, cuda, cuda:N or mps.
     - direction: "AtoB" or "BtoA", of a model that translates in both; empty for that of the run.
@@ -89,6 +91,8 @@ def load_translator(
         raise OptionError(f"direction is {direction!r}, and must be 'AtoB' or 'BtoA'.")
     if not path.exists() and (Path("checkpoints") / path).is_dir():
         path = Path("checkpoints") / path
+    if path.is_file() and path.suffix.lower() in (".onnx", ".pt2"):
+        return _exported(path, device, direction, running_statistics, str(run))
     if path.name.endswith(STATE) and (path.parent / OPTIONS).is_file():
         path, epoch = path.parent, path.name.removesuffix(STATE)
     if path.is_file():
@@ -133,19 +137,44 @@ def _translator(
     stored = trained.stored
     _require_model(plugins, stored, trained.place)
     model, used = _for_inference(plugins, trained, device)
-    side = "A" if direction == "AtoB" else "B"
-    pixels = stored.options.get("max_image_pixels", Reading.max_pixels)
     portable = {name: stored.options[name] for name in PORTABLE if name in stored.options}
+    engine = ModelEngine(
+        model,
+        load=trained.networks().load if model.is_prepared_by_data else None,
+        running_statistics=running_statistics,
+    )
+    return _with_reading(engine, Origin(source, replace(stored, options={**used, **portable})))
+
+
+def _with_reading(engine: Engine, origin: Origin) -> Translator:
+    """A Translator that reads images as those of the training were read."""
+    stored = origin.stored
+    side = "A" if origin.direction == "AtoB" else "B"
+    pixels = stored.options.get("max_image_pixels", Reading.max_pixels)
     return Translator(
-        ModelEngine(
-            model,
-            load=trained.networks().load if model.is_prepared_by_data else None,
-            running_statistics=running_statistics,
-        ),
+        engine,
         reading=Reading(bool(stored.options.get("ignore_metadata")), pixels if isinstance(pixels, int) else None),
         value_range=read_ranges(stored.value_ranges).get(side),
-        origin=Origin(source, replace(stored, options={**used, **portable})),
+        origin=origin,
     )
+
+
+def _exported(path: Path, device: str, direction: str, running_statistics: bool, source: str) -> Translator:
+    """An exported file, whose direction and mode were chosen when it was exported."""
+    if path.suffix.lower() == ".pt2":
+        raise CheckpointError(
+            f"{quoted(path)} is a file of torch.export, which is not loaded, because loading it can execute code in "
+            "it: load the run, or an export to ONNX or safetensors."
+        )
+    engine = onnx_engine(path, device)
+    facts = engine.facts
+    if direction not in ("", facts.direction):
+        raise OptionError(f"{quoted(path)} translates {facts.direction} alone: omit direction.")
+    if running_statistics and facts.norm_statistics == "image":
+        raise OptionError(
+            f"{quoted(path)} was exported with the statistics of each image: export it with --norm_statistics running."
+        )
+    return _with_reading(engine, Origin(source, facts.stored))
 
 
 def _other_direction(trained: Trained, direction: str) -> StoredRun:

@@ -39,6 +39,21 @@ class CycleGANConfig:
 
 
 @dataclass(frozen=True)
+class DistillationConfig:
+    """Options of distillation."""
+
+    lambda_GAN: float = option(
+        0.0, "weight of the adversarial loss; 0: none, and no discriminator is trained", type=WEIGHT
+    )
+    lambda_L1: float = option(
+        100.0, "weight of the L1 loss to the outputs of the teacher; of labels, of the cross-entropy", type=WEIGHT
+    )
+    teacher: str = option(
+        "", "what the targets are outputs of, as 'pixlate distill' writes it", metavar="TEXT", on_change="refuse"
+    )
+
+
+@dataclass(frozen=True)
 class SingleConfig:
     """Options of the test model: one generator, one direction."""
 

@@ -3,7 +3,7 @@
 from pixlate.plugins.hookspecs import hookimpl
 from pixlate.plugins.registry import Register
 
-from .configs import CycleGANConfig, Pix2PixConfig, SingleConfig
+from .configs import CycleGANConfig, DistillationConfig, Pix2PixConfig, SingleConfig
 
 PIX2PIX = {"dataset_mode": "aligned", "norm": "batch", "netG": "unet_256", "gan_mode": "vanilla", "pool_size": 0}
 
@@ -30,6 +30,13 @@ def register_models(register: Register) -> None:
         config=Pix2PixConfig,
         help="pix2pix from the lightness of photographs to their colours; needs the extra 'color'",
         defaults={**PIX2PIX, "dataset_mode": "colorization", "input_nc": 1, "output_nc": 2},
+    )
+    register(
+        "distillation",
+        "pixlate.models.distillation:Distillation",
+        config=DistillationConfig,
+        help="a small generator learns the outputs of a trained one; started by 'pixlate distill' (Li et al. 2020)",
+        defaults={"dataset_mode": "aligned", "netG": "resnet_6blocks", "dropout": False, "gan_mode": "vanilla"},
     )
     register(
         "test",

@@ -47,6 +47,10 @@ class SavedNetworks:
         path, weights = self._content(name, expected)
         fitting(weights, expected, path)
 
+    def file(self, name: str) -> Path:
+        """The file of a network. Raises CheckpointError where there is none."""
+        return self._find(name)
+
     def load(self, model: BaseModel[Any]) -> None:
         """Load each network's file. Raises CheckpointError if it is unusable or does not fit."""
         for name, network in model.networks.items():

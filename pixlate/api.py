@@ -136,7 +136,8 @@ def load(
     """Load a trained model as a Translator.
 
     - run: a run folder of pixlate or of the reference, the name of one in ./checkpoints, one `*_net_G*.pth`, a folder
-      of `Translator.save_pretrained`, or a `*_state.pt` of a run, which stands for its checkpoint.
+      of `Translator.save_pretrained`, a `*_state.pt` of a run, which stands for its checkpoint, or an ONNX file of
+      `pixlate export`.
     - epoch: the checkpoint's tag: "latest", an epoch's number, "iter_5000".
     - device: auto, cpu, cuda, cuda:N or mps.
     - direction: "AtoB" or "BtoA", of a model that translates in both; empty for that of the run.

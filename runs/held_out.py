@@ -51,7 +51,7 @@ class HeldOutSamples:
         self._indices: list[int] = []
         options = resolved.options(TrainingOptions)
         if options.preview:
-            values = build(DataOptions, {**resolved.values, **_as_tested(resolved, PREVIEW)})
+            values = build(DataOptions, {**resolved.values, **as_tested(resolved, PREVIEW)})
             with use_readers(reader.load()() for reader in readers):
                 fields = directed(training_set.fields, training_set.shared.direction)
                 previews = PreviewImages(options.preview, values, fields.get("A", Field()))
@@ -109,8 +109,8 @@ def held_out_dataset(
     They are what `--val_fraction` holds out; else the first of `PHASES` that the data has and that shares no file with
     the training set.
     """
-    component, as_tested = resolved.components["dataset_mode"], {**resolved.values, **_as_tested(resolved, "val")}
-    part = held_out_part(component, as_tested, resolved.values, readers)
+    component, values = resolved.components["dataset_mode"], {**resolved.values, **as_tested(resolved, "val")}
+    part = held_out_part(component, values, resolved.values, readers)
     if part is not None:
         return part.shared.phase, part
     training_files = set(training_set.files())
@@ -125,7 +125,7 @@ def dataset_of_phase(resolved: ResolvedOptions, phase: str, readers: Iterable[Co
     """The data set of a phase as test.py reads it: whole images in order; None where the data has no such phase."""
     if resolved.values["phase"] == phase:
         return None
-    values = {**resolved.values, **_as_tested(resolved, phase)}
+    values = {**resolved.values, **as_tested(resolved, phase)}
     try:
         dataset = make_dataset(resolved.components["dataset_mode"], values, readers)
         return dataset if len(dataset) else None
@@ -136,7 +136,7 @@ def dataset_of_phase(resolved: ResolvedOptions, phase: str, readers: Iterable[Co
         return None
 
 
-def _as_tested(resolved: ResolvedOptions, phase: str) -> dict[str, Any]:
+def as_tested(resolved: ResolvedOptions, phase: str) -> dict[str, Any]:
     """The options with which a test reads a phase: whole images in order."""
     return {
         "phase": phase,

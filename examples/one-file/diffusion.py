@@ -72,7 +72,7 @@ class Diffusion(BaseModel[DiffusionConfig]):
         times = torch.linspace(T, 0, steps + 1, device=A.device).round().long()
         for time, following in itertools.pairwise(times):
             level, next_level = self._signal(time), self._signal(following)
-            noise = self.G(torch.cat([A, y], 1), time.expand(len(A)))
+            noise = self.G(torch.cat([A, y], 1), time.expand(A.shape[0]))
             B = ((y - (1 - level).sqrt() * noise) / level.sqrt()).clamp(-1, 1)
             y = next_level.sqrt() * B + (1 - next_level).sqrt() * noise
         return y.clamp(-1, 1)

@@ -16,9 +16,12 @@ from pixlate.util.output import print_result, say
 from .check import check_command
 from .compare import compare_command
 from .data_tools import COMMANDS
+from .distill import distill_command
 from .download import download_command
 from .evaluate import evaluate_command
+from .export import export_command
 from .runs import runs_command
+from .serve import serve_command
 from .translate import translate_command
 
 #: The plurals of kinds in help texts, where they differ from the names of the hooks.
@@ -30,7 +33,11 @@ def register_commands(cli: click.Group) -> None:
     cli.add_command(list_plugins)
     cli.add_command(new_plugin)
     cli.add_command(download_command)
-    for command in (check_command, evaluate_command, runs_command, compare_command, translate_command, *COMMANDS):
+    for command in (
+        *(check_command, evaluate_command, runs_command, compare_command),
+        *(distill_command, translate_command, export_command, serve_command),
+        *COMMANDS,
+    ):
         cli.add_command(command)
     for kind, hook in KINDS.items():
         cli.add_command(_listing(kind, hook.removeprefix("register_").replace("_", "-")))

@@ -10,7 +10,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from image_files import write, write_pairs, write_sides
+from image_files import tiff_of_one_tile, write, write_pairs, write_sides
 
 from pixlate import create_dataset
 from pixlate.data.base import BaseDataset
@@ -273,3 +273,10 @@ def test_images_of_too_many_pixels_are_found_by_their_header(tmp_path: Path) -> 
     dataset = pairs(tmp_path)
     damage(tmp_path, 2, data=png_header(70_000, 70_000))
     assert "70000 x 70000" in problem(dataset)
+
+
+def test_tiles_of_too_many_pixels_are_found_by_their_header(tmp_path: Path) -> None:
+    """They are decoded as a whole, however small the image is."""
+    dataset = pairs(tmp_path)
+    damage(tmp_path, 2, data=tiff_of_one_tile((80, 32), (60_000, 60_000)))
+    assert "tiles have 60000 x 60000 pixels" in problem(dataset)

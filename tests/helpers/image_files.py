@@ -1,5 +1,7 @@
 """Small folders of image files for the tests of the data sets."""
 
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -35,3 +37,18 @@ def write_sides(
         for number in range(count):
             write(root / f"{phase}{side}" / f"{side.lower()}{number:03}.png", size, 100 * ord(side) + number)
     return root
+
+
+def tiff_of_one_tile(size: tuple[int, int], tile: tuple[int, int]) -> bytes:
+    """A grey TIFF file whose one tile may be much larger than the image; of the tile it holds a few bytes."""
+    data = zlib.compress(bytes(10_000))
+    longs = {256: size[0], 257: size[1], 322: tile[0], 323: tile[1], 324: 8, 325: len(data)}
+    shorts = {258: 8, 259: 8, 262: 1, 277: 1}
+    entries = [struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in shorts.items()]
+    entries += [struct.pack("<HHII", tag, 4, 1, value) for tag, value in longs.items()]
+    directory = (
+        struct.pack("<H", len(entries))
+        + b"".join(sorted(entries, key=lambda entry: entry[1] << 8 | entry[0]))
+        + bytes(4)
+    )
+    return b"II*\0" + struct.pack("<I", 8 + len(data)) + data + directory

@@ -99,6 +99,8 @@ EFFECTS: dict[str, Effect | str] = {
     "lambda_gp": Effect(model, f"{MODEL} --gan_mode wgangp", "--lambda_gp 5"),
     "lambda_L1": Effect(model, MODEL, "--lambda_L1 99"),
     "lambda_mask": "tests/models/test_losses.py::test_a_mask_weights_the_l1_loss",
+    "lambda_GAN": Effect(model, MODEL.replace("pix2pix", "distillation"), "--lambda_GAN 1"),
+    "teacher": "tests/plugins/test_distill.py::test_a_name_that_is_taken_is_refused",
     "composite": "tests/models/test_losses.py::test_outside_of_a_mask_a_test_shows_the_input",
     "label_loss": "tests/data/test_labels.py::test_a_run_between_labels_and_photographs",
     "lambda_A": Effect(model, CYCLE, "--lambda_A 9"),

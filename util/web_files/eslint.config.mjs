@@ -2,9 +2,11 @@
 import {readdirSync, readFileSync} from "node:fs";
 
 const browser = [
-  "addEventListener", "clearInterval", "console", "devicePixelRatio", "document", "history", "Image", "localStorage",
-  "location", "Option", "performance", "requestAnimationFrame", "scrollBy", "scrollY", "sessionStorage", "setInterval",
-  "setTimeout",
+  "AbortController", "addEventListener", "clearInterval", "clearTimeout", "console", "createImageBitmap",
+  "devicePixelRatio", "document", "fetch", "history", "Image", "localStorage", "location", "Option", "performance",
+  "PointerEvent", "requestAnimationFrame", "scrollBy", "scrollY", "sessionStorage", "setInterval", "setTimeout", "URL",
+  "URLSearchParams",
+  ...["ImageData", "navigator", "self", "Worker"], // of inference/exporting/web_files
 ];
 // Files are joined to scripts: each may use the functions of others.
 const scripts = readdirSync(import.meta.dirname).filter((name) => name.endsWith(".js"));

@@ -1,0 +1,1 @@
+"""A server of trained models: a page to draw on, and an HTTP API."""
