@@ -16,8 +16,9 @@ lint:  ## style and types
 lint-web:  ## the scripts of pages; needs node and its package registry
 	npx --yes eslint@10 -c util/web_files/eslint.config.mjs util/web_files inference/exporting/web_files
 
-docs:  ## docs/options.md, the files shown in docs/plugins.md, and the site in build/site
+docs:  ## docs/options.md, docs/commands.md, the files shown in docs/plugins.md, and the site in build/site
 	uv run python docs/options_page.py
+	uv run python docs/commands_page.py
 	uv run python docs/plugins_page.py
 	bash .ci/docs
 

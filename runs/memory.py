@@ -11,6 +11,7 @@ from torch._subclasses.fake_tensor import FakeCopyMode, FakeTensorMode
 
 from pixlate.models.base import BaseModel
 from pixlate.models.batch import Batch
+from pixlate.models.execution.out_of_memory import is_out_of_memory as is_out_of_memory
 
 MIB = 1 << 20
 
@@ -19,16 +20,6 @@ OUT_OF_MEMORY = (
     "out of memory: try a smaller --batch_size or --crop_size, --checkpoint_gradients, which recomputes instead "
     "of storing, or a smaller --ngf; `train.py --memory` lists what the memory is used for."
 )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error is a failed memory allocation, on a GPU or on the CPU."""
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    message = str(error)  # on the CPU PyTorch raises a plain RuntimeError
-    return isinstance(error, RuntimeError) and (
-        "DefaultCPUAllocator" in message or "not enough memory" in message or "Cannot allocate memory" in message
-    )
 
 
 def report(model: BaseModel[Any], batch: Batch, batch_size: int = 1) -> str:

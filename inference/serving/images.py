@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from pixlate.data.field_values import EIGHT_BIT, field_of, palette_of
@@ -20,6 +19,7 @@ from pixlate.data.writers import writer_for
 from pixlate.errors import DataError
 from pixlate.inference.conversion import to_output, to_tensor
 from pixlate.inference.translator import Translator
+from pixlate.models.execution.out_of_memory import is_out_of_memory
 from pixlate.plugins.field import Field
 from pixlate.util.image_io import FORMATS as ENCODERS
 
@@ -90,7 +90,9 @@ def translate(path: Path, translator: Translator, name: str, wanted: str) -> Ans
         result = to_output(y, field_of("fake_B", fields), as_array=False)
     except DataError as error:
         raise unreadable(error) from None
-    except (MemoryError, torch.OutOfMemoryError):
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
         reason = "There is not enough memory on the server to translate an image of this size: send a smaller one."
         raise Problem(413, "too_many_pixels", reason) from None
     times.append(time.perf_counter())

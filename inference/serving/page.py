@@ -46,6 +46,7 @@ def api_page(api: Mapping[str, Any]) -> str:
     """The OpenAPI document for people."""
     document = _document(f"{api['info']['title']} API", "page.css", "serve.css")
     lines = [tags.p(api["info"]["description"]), tags.p(tags.a("openapi.json", href="openapi.json"), " for programs")]
+    lines.append(tags.p(tags.a("page", href="./"), " to draw on"))
     document.body.add(tags.header(tags.h1("API"), *lines))
     operations = [(path, way, each) for path, ways in api["paths"].items() for way, each in ways.items()]
     schemas = api.get("components", {}).get("schemas", {})
@@ -67,7 +68,7 @@ def _document(title: str, *styles: str) -> dominate.document:
 
 
 def _operation(path: str, method: str, operation: Mapping[str, Any]) -> dom_tag:
-    parts = [tags.h2(f"{method.upper()} {path}"), tags.p(operation.get("description", ""))]
+    parts = [tags.h2(f"{method.upper()} {path}"), *_paragraphs(operation.get("description", ""))]
     parameters = [(each["name"], each["in"], each.get("description", "")) for each in operation.get("parameters", [])]
     if parameters:
         parts.append(_table(("parameter", "in", "meaning"), parameters))
@@ -90,8 +91,19 @@ def _example(answer: Mapping[str, Any]) -> str:
 
 def _schema(name: str, schema: Mapping[str, Any]) -> dom_tag:
     rows = [(key, _type(value)) for key, value in schema["properties"].items()]
-    about = [tags.p(text) for text in schema.get("description", "").split("\n\n") if text]
+    about = _paragraphs(schema.get("description", ""))
     return tags.section(tags.h2(name), *about, _table(("name", "type"), rows), cls="operation")
+
+
+def _paragraphs(text: str) -> list[dom_tag]:
+    """The paragraphs, lists and examples of a docstring."""
+    found: list[dom_tag] = []
+    for part in filter(None, text.split("\n\n")):
+        if part.startswith("- "):
+            found.append(tags.ul([tags.li(item) for item in part[2:].split("\n- ")]))
+        else:
+            found.append(tags.pre(part.strip()) if part.startswith("    ") else tags.p(part))
+    return found
 
 
 def _type(schema: Mapping[str, Any]) -> str:

@@ -16,19 +16,50 @@ from .problems import ProblemBody
 from .requests import MEDIA_TYPES, MULTIPART
 from .service import Asked, Service
 
-REASONS = {
-    400: ("empty_body", "The body is empty, or a parameter has a value that it cannot have."),
-    403: ("origin", "The request comes from a page of another server (--allow_origin)."),
-    404: ("unknown_model", "There is no model of this name."),
-    406: ("accept", "The answer cannot have the format that is asked for."),
-    408: ("slow_body", "The body did not arrive in time (--timeout)."),
-    413: ("too_many_pixels", "The body has too many bytes, or the image too many pixels (--max_bytes, --max_pixels)."),
-    415: ("media_type", "The Content-Type is not that of an image."),
-    421: ("host", "The header Host names another server (--allow_host)."),
-    422: ("bad_image", "The body is no image, or damaged, or does not fit the model."),
-    500: ("internal", "An error of the server; its log describes it under the id."),
-    503: ("busy", "The queue is full: try again after the seconds in the header Retry-After."),
-    504: ("timeout", "The image waited too long for its turn, and was not translated (--timeout)."),
+#: For each status when it comes, and an example: `error` and `reason`.
+REFUSALS = {
+    400: (
+        "The body is empty, or a parameter has a value that it cannot have.",
+        ("direction", "The model 'houses' translates AtoB, not 'BtoA'."),
+    ),
+    403: (
+        "The request comes from a page of another server.",
+        ("origin", "Pages of 'https://example.org' may not use this server (--allow_origin)."),
+    ),
+    404: ("There is no model of this name.", ("unknown_model", "There is no model 'hoses'. Did you mean 'houses'?")),
+    406: (
+        "The answer cannot have the format that is asked for.",
+        ("accept", "Accept 'text/html' has none of the formats image/png, image/jpeg, image/webp or image/tiff."),
+    ),
+    408: ("The body did not arrive in time.", ("slow_body", "The image did not arrive within 60 s (--timeout).")),
+    413: (
+        "The body has too many bytes, or the image too many pixels.",
+        ("too_many_bytes", "The body has 31457280 bytes; this server takes 20971520 bytes (--max_bytes)."),
+    ),
+    415: (
+        "The Content-Type is not that of an image.",
+        ("media_type", "There is no Content-Type: send an image as image/png, image/jpeg, …"),
+    ),
+    421: (
+        "The header Host names another server.",
+        ("host", "This server is not 'example.org': use http://localhost, or start it with --allow_host."),
+    ),
+    422: (
+        "The body is no image, or damaged, or does not fit the model.",
+        ("bad_image", "The image cannot be read: it is damaged (image file is truncated)."),
+    ),
+    500: (
+        "An error of the server; its log describes it under the id.",
+        ("internal", "The server made an error, which its log describes under the id 1f3c9a02."),
+    ),
+    503: (
+        "The queue is full: try again after the seconds in the header Retry-After.",
+        ("busy", "The server is busy: its queue is full. Try again in 3 s."),
+    ),
+    504: (
+        "The image waited too long for its turn, and was not translated.",
+        ("timeout", "The image waited for 60 s (--timeout) and was not translated."),
+    ),
 }
 COMMON = (403, 421, 500)  # of every route
 
@@ -90,6 +121,8 @@ def api_routes(service: Service) -> APIRouter:
         """Translate an image: the body is its file, or a form with the file.
 
         The answer is what `pixlate.load(run)(image, name=name)` gives, of the size of the image times the output scale.
+
+            curl --data-binary @labels.png -H "Content-Type: image/png" -o photo.png ADDRESS/v1/models/MODEL/translate
         """
         answer, digest = await service.answer(request, Asked(model, direction, eval, format, name))
         timing = ", ".join(f"{part};dur={1000 * seconds:.1f}" for part, seconds in answer.seconds.items())
@@ -132,10 +165,10 @@ def _problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What the OpenAPI document says of refusals: when they come, what they hold, and an example of each."""
     found: dict[int | str, dict[str, Any]] = {}
     for status in sorted({*statuses, *COMMON}):
-        error, reason = REASONS[status]
+        meaning, (error, reason) = REFUSALS[status]
         example = {"error": error, "reason": reason, "id": "1f3c9a02" if status == 500 else ""}
         content = {"application/json": {"example": example}}
-        found[status] = {"model": ProblemBody, "description": reason, "content": content}
+        found[status] = {"model": ProblemBody, "description": meaning, "content": content}
         if status == 503:
             after = {"description": "seconds until there may be a place", "schema": {"type": "integer"}}
             found[status]["headers"] = {"Retry-After": after}

@@ -59,8 +59,8 @@ class Service:
         try:
             with self._place():
                 name = await save_image(request, self.limits, path)
-            check = partial(check_size, path, translator, self.limits.max_pixels)
-            await asyncio.get_running_loop().run_in_executor(self._headers, check)
+                check = partial(check_size, path, translator, self.limits.max_pixels)
+                await asyncio.get_running_loop().run_in_executor(self._headers, check)
             start = time.perf_counter()
             work = partial(translate, path, translator, asked.name or name, wanted)
             answer = await self.worker.run(work, request.receive)
@@ -87,7 +87,7 @@ class Service:
     @contextmanager
     def _place(self) -> Iterator[None]:
         """A place among those who are received. Raises Problem where there is none, here or in the queue."""
-        if self.worker.is_full or self.receiving > self.limits.queue:
+        if self.worker.is_full or self.receiving >= self.limits.queue:
             raise self.worker.refusal()
         self.receiving += 1
         try:

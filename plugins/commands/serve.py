@@ -2,7 +2,7 @@
 
 import click
 
-from pixlate.options.ranges import COUNT
+from pixlate.options.ranges import COUNT, RATIO
 from pixlate.plugins.discovery import load_files
 from pixlate.plugins.manager import Plugins
 from pixlate.util.optional import require_extra
@@ -23,7 +23,7 @@ LIBRARIES = ("fastapi", "uvicorn", "python_multipart")
 @click.option("--max_pixels", type=COUNT, default=2048 * 2048, show_default=True, help="of an image")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=RATIO,
     default=60.0,
     show_default=True,
     metavar="SECONDS",

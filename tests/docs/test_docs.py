@@ -2,8 +2,11 @@
 
 import ast
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
+import click
+import commands_page
 import options_page
 import pytest
 from imports import FLOORS
@@ -23,9 +26,23 @@ def test_the_page_of_options_is_what_the_options_say() -> None:
     assert options_page.PAGE.read_text("utf-8") == options_page.page()
 
 
+def test_the_page_of_commands_is_what_the_commands_say() -> None:
+    """`python docs/commands_page.py` writes it anew."""
+    assert commands_page.PAGE.read_text("utf-8") == commands_page.page()
+
+
 def test_every_option_has_help() -> None:
     missing = [option.name for _, options in options_page.sections() for option in options if not option.help]
+    for name, command in commands_page.commands().items():
+        assert command.help, name
+        missing += [
+            f"{name} {option.name}" for option in commands_page.options(command) if not (option.help or option.hidden)
+        ]
     assert not missing
+
+
+def _flags(options: Iterable[click.Option]) -> set[str]:
+    return {name.replace("-", "_") for option in options for name in (*option.opts, *option.secondary_opts)}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
@@ -46,14 +63,20 @@ def test_every_page_is_linked() -> None:
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)
 def test_flags_in_the_text_exist(path: Path) -> None:
-    known = {name for _, options in options_page.sections() for o in options for name in (*o.opts, *o.secondary_opts)}
-    known = {name.replace("-", "_") for name in known}
-    known |= {"__config", "__plugin", "__help", "__json"}
-    text = path.read_text("utf-8")
-    commands = set(re.findall(r"(?:train|test)(?:\.py)? ([^`\n]*)", text))
-    flags = {flag for command in commands for flag in re.findall(r"--[A-Za-z][\w-]*", command)}
-    foreign = {"--nce_T", "--CUT_mode"}
-    assert not {flag for flag in flags - foreign if flag.replace("-", "_") not in known}
+    training = _flags(option for _, options in options_page.sections() for option in options)
+    training |= {"__config", "__plugin", "__help", "__json", "__nce_T", "__CUT_mode"}
+    known = {"train": training, "test": training, "train.py": training, "test.py": training}
+    known |= {
+        f"pixlate {name}": _flags(commands_page.options(command))
+        | {"__help"}
+        # Those that pass options on to a training or a data set take all of its options too.
+        | (training if command.context_settings.get("ignore_unknown_options") else set())
+        for name, command in commands_page.commands().items()
+    }
+    names = "|".join(re.escape(name) for name in sorted(known, key=len, reverse=True))
+    for name, words in re.findall(rf"(?<![\w/-])({names}) ([^`\n|();]*)", path.read_text("utf-8")):
+        flags = {flag.replace("-", "_") for flag in re.findall(r"(?<![\w-])--[A-Za-z][\w-]*", words)}
+        assert flags <= known[name], f"{name} {words}"
 
 
 @pytest.mark.parametrize("path", PAGES, ids=name_of)

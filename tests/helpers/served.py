@@ -82,6 +82,10 @@ class Client:
         """The answer to a POST request."""
         return self._run("POST", path, given)
 
+    def options(self, path: str, **given: Any) -> Any:
+        """The answer to an OPTIONS request, which browsers send before some requests of other sites."""
+        return self._run("OPTIONS", path, given)
+
     def _run(self, method: str, path: str, given: dict[str, Any]) -> Any:
         with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:  # beside one that this thread may have
             return runner.run(self._ask(method, path, given))

@@ -17,7 +17,7 @@ from PIL import Image
 from served import PALETTE, Client, file_of, in_parts, make_runs, noise, pixels_of
 
 import pixlate
-from pixlate.errors import DataError, OptionError
+from pixlate.errors import CheckpointError, DataError, OptionError
 from pixlate.inference.serving.app import create_app
 from pixlate.inference.serving.guard import LOOPBACK, Access
 from pixlate.inference.serving.limits import Limits
@@ -261,6 +261,14 @@ def test_other_names_and_pages_of_others_are_refused(client: Any, service: Servi
     response = post(open_to_one, good, origin=friend)
     assert response.headers["access-control-allow-origin"] == friend
     refused(post(open_to_one, good, origin="https://evil.example"), 403, "origin")
+    asked = {
+        "origin": friend,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "content-type",
+    }
+    address = "/v1/models/paired/translate"
+    assert open_to_one.options(address, headers=asked).headers["access-control-allow-origin"] == friend
+    assert "access-control-allow-origin" not in client.options(address, headers=asked).headers
 
 
 def test_an_unexpected_error_is_told_by_its_id_alone(
@@ -328,6 +336,15 @@ def test_any_request_is_answered(client: Any, headers: dict[str, str], query: di
         assert response.json()["reason"]
 
 
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_a_lack_of_memory_is_said(client: Any, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(pixlate.Translator, "tensor", fails)
+    refused(post(client, file_of(noise())), 413, "too_many_pixels", "not enough memory")
+
+
 def test_no_file_stays_in_the_servers_folder(client: Any, service: Service) -> None:
     post(client, file_of(noise()))
     post(client, b"nonsense")
@@ -346,6 +363,15 @@ def test_names_of_folders_are_escaped_and_told_apart(tmp_path: Path, runs: list[
             assert client.get("/v1/models").json()["models"][0]["name"] == odd.name
     finally:
         odd.rename(runs[1])
+
+
+def test_a_model_that_needs_more_than_an_image_is_refused(runs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise KeyError("target")
+
+    monkeypatch.setattr(pixlate.Translator, "tensor", fails)
+    with pytest.raises(CheckpointError, match=r"cycle' does not translate an image alone \('target'\)"):
+        load_models(pixlate.get_plugins(), runs[1:2], epoch="latest", device="cpu")
 
 
 def test_a_limit_below_the_smallest_image_is_refused(service: Service) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from PIL import Image
 from served import PALETTE, file_of, make_runs, noise, serving
 
 import pixlate
+from pixlate.inference.serving import service
 from pixlate.inference.serving.app import create_app
 from pixlate.inference.serving.guard import Access
 from pixlate.inference.serving.limits import Limits
@@ -242,3 +244,29 @@ def test_fingers_draw_on_a_phone(chromium: Any, port: int) -> None:
         assert (pixels(page, "canvas") < 128).any()
         wide = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
         assert wide == 0
+
+
+def test_only_the_newest_drawing_is_shown(
+    chromium: Any, port: int, runs: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names: list[str] = []
+    translate = service.translate
+
+    def slowly(*given: Any) -> Any:
+        names.append(given[2])
+        if len(names) == 1:
+            time.sleep(1)
+        return translate(*given)
+
+    monkeypatch.setattr(service, "translate", slowly)
+    with opened(chromium, port) as page:
+        page.select_option("#model", "cycle")
+        draw(page, (0.2, 0.2), (0.8, 0.3))
+        page.wait_for_timeout(500)
+        draw(page, (0.2, 0.8), (0.8, 0.7))
+        result = translated(page)
+        expected = pixlate.load(runs[1], device="cpu")(Image.fromarray(pixels(page, "canvas")))
+        assert np.array_equal(result, np.asarray(expected))
+        page.wait_for_timeout(800)
+        assert np.array_equal(pixels(page, "after"), result)
+        assert len(names) == 2
