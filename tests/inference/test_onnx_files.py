@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,14 @@ def test_an_export_translates_as_the_run(name: str, files: Path) -> None:
         assert np.abs(expected - found).max() <= 1
     tensor = torch.rand(2, 3, 20, 24) * 2 - 1
     assert float((run(tensor) - export(tensor)).abs().max()) < (0.02 if name == "pixels.onnx" else 1e-4)
+
+
+def test_threads_do_not_disturb_each_other(files: Path) -> None:
+    export, images = pixlate.load(files / "plain.onnx"), [noise_image(20 + 4 * i, 24) for i in range(8)]
+    alone = [np.asarray(export(image)) for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(export, images))
+    assert all(np.array_equal(one, np.asarray(other)) for one, other in zip(alone, together, strict=True))
 
 
 def test_what_an_export_says_of_itself(files: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pages import CHROMIUM, needs_chromium
+from pages import CHROMIUM, browser, needs_chromium
 from paths import ROOT
 from PIL import Image
 from test_translator import noise_image, save_generator
@@ -131,6 +131,12 @@ def give(page: Any, event: str, path: Path, name: str = "dropped.png") -> None:
 
 def finished(page: Any, text: str) -> None:
     page.locator("#status", has_text=text).wait_for(timeout=60000)
+
+
+@needs_chromium
+def test_a_page_that_is_opened_as_a_file_says_what_it_needs(folder: Path) -> None:
+    with browser(folder / "index.html") as page:
+        page.locator("#status", has_text="needs a web server").wait_for(timeout=10000)
 
 
 @pytest.mark.npm

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import run_pixlate
 from image_files import write_pairs, write_sides
 from PIL import Image
 
@@ -53,11 +54,7 @@ def evaluate(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
     monkeypatch.setenv("COLUMNS", "200")
 
     def run(words: str, code: int = 0, json_wanted: bool = True) -> Any:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(["evaluate", *words.split(), "--device", "cpu", *(["--json", "-"] if json_wanted else [])])
-        printed = capsys.readouterr()
-        assert ended.value.code == code, printed.err
+        printed = run_pixlate(f"evaluate {words} --device cpu{' --json -' if json_wanted else ''}", capsys, code)
         return json.loads(printed.out) if json_wanted and code == 0 else printed.out + printed.err
 
     return run

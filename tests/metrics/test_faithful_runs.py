@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import run_pixlate
 from image_files import write_pairs, write_sides
 from PIL import Image
 
@@ -42,11 +43,7 @@ def command(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     monkeypatch.setenv("COLUMNS", "200")
 
     def run(words: str, code: int = 0) -> str:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main([*words.split(), "--device", "cpu"])
-        printed = capsys.readouterr()
-        assert ended.value.code == code, printed.err
+        printed = run_pixlate(f"{words} --device cpu", capsys, code)
         return printed.out + (printed.err if code else "")
 
     return run

@@ -51,7 +51,7 @@ def test_plugins_are_listed_with_what_they_do(installed_plugin: Install, capsys:
     assert lines["good"].split(None, 4)[1:] == ["pixlate-good", "1.2", "loaded", "norm frn; hooks run_started"]
     assert "pixlate-bad 0.3" in lines["broken"]
     assert "nothing_of_that_name" in lines["broken"]
-    assert "model cycle_gan, pix2pix, colorization, test" in lines["pixlate.models"]
+    assert "model cycle_gan, pix2pix, colorization, distillation, test" in lines["pixlate.models"]
     assert output.err.count("\n") == 1
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from commands import run_pixlate
 from PIL import Image
 from trainings import make_images
 
@@ -47,12 +48,7 @@ def distill(teachers: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     monkeypatch.chdir(teachers)
 
     def run(words: str, code: int = 0) -> str:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(["distill", *words.split()])
-        printed = capsys.readouterr()
-        assert ended.value.code == code, printed.out + printed.err
-        return printed.out + printed.err
+        return "".join(run_pixlate(f"distill {words}", capsys, code))
 
     return run
 

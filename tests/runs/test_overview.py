@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import run_pixlate
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from image_files import write_pairs
@@ -24,12 +25,7 @@ def listed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
     monkeypatch.chdir(tmp_path)
 
     def run(words: str, code: int = 0) -> str:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(["runs", *words.split()])
-        printed = capsys.readouterr()
-        assert ended.value.code == code, printed.err
-        return printed.out + printed.err
+        return "".join(run_pixlate(f"runs {words}", capsys, code))
 
     return run
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import run_pixlate
 from hypothesis import given
 from hypothesis import strategies as st
 from image_files import write, write_pairs, write_sides
@@ -14,7 +15,6 @@ from PIL import Image
 from trainings import differences
 
 import pixlate
-from pixlate.__main__ import main
 from pixlate.data.base import BaseDataset
 from pixlate.data.division import _chosen, take_part
 from pixlate.errors import OptionError
@@ -29,13 +29,7 @@ def pixlate_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyt
     monkeypatch.chdir(tmp_path)
 
     def run(words: str, code: int = 0) -> str:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(words.split())
-        printed = capsys.readouterr()
-        assert ended.value.code == code, printed.err
-        assert "Traceback" not in printed.err
-        return printed.out + printed.err
+        return "".join(run_pixlate(words, capsys, code))
 
     return run
 

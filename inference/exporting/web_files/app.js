@@ -164,6 +164,8 @@ const listen = () => {
 };
 
 const start = async () => {
+  if (location.protocol === "file:")
+    throw new Refused("This page needs a web server: run 'python -m http.server' in its folder, and open localhost:8000.");
   say("Loading the model …");
   const answer = await fetch("model.json");
   if (!answer.ok) throw new Refused("model.json is missing: the folder of this page is not complete.");
