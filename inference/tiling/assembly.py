@@ -14,7 +14,7 @@ from .grid import Span, blending_weights
 from .network import TileNetwork
 from .sources import ReflectedSource
 
-_ROWS = 128  # of a band
+_ROWS = 32  # of a band: larger blocks fragment the heap of long translations
 #: Builds what is entered while a tile is translated: a mode of its norms.
 NormFactory = Callable[[], AbstractContextManager[object]]
 
