@@ -11,18 +11,20 @@ import threading
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pixlate._version import __version__
 from pixlate.errors import DataError
 from pixlate.util.files import cannot_write, open_regular
-from pixlate.util.foreign import open_file
+from pixlate.util.foreign import open_file, reason
 from pixlate.util.owned import OwnFiles
 from pixlate.util.text import quoted
 
 from .outputs import PROVENANCE, Job
 
 _CHUNK = 2**20
+#: What is recorded of a file: its path, SHA-256, size and time.
+Described = Mapping[str, Any]
 _FREE = ("run", "epoch", "device", "license")  # facts that may differ where the weights and the options are the same
 
 
@@ -51,26 +53,25 @@ class Provenance:
         """Record that outputs are about to be written. Raises DataError for a file that may not be replaced."""
         (self._files.claim if self._resume else self._files.record)(*names)
 
-    def is_made(self, job: Job, companions: Mapping[str, Path]) -> bool:
+    def is_made(self, job: Job, inputs: "Inputs") -> bool:
         """Whether an output is whole and was made from the same files by the same weights and options."""
         record = self._made.get(job.name)
         if record is None or record.get("settings") != self._settings:
             return False
         try:
             return (
-                _is_same(job.source.path, record.get("input"))
-                and record.get("companions", {}).keys() == companions.keys()
-                and all(_is_same(path, record["companions"][name]) for name, path in companions.items())
+                record["input"]["sha256"] == inputs.input["sha256"]
+                and {name: file["sha256"] for name, file in record["companions"].items()} == inputs.digests()
                 and job.path.stat().st_size == record.get("bytes")
                 and file_digest(job.path) == record.get("sha256")
             )
-        except (OSError, TypeError):
+        except (OSError, TypeError, KeyError, AttributeError):
             return False
 
-    def add(self, job: Job, size: tuple[int, int], companions: Mapping[str, Path], **more: Any) -> None:
+    def add(self, job: Job, size: tuple[int, int], inputs: "Inputs", **more: Any) -> None:
         """Record an output that has been written.
 
-        - size: its width and height; companions: the further files that it depends on.
+        - size: its width and height; inputs: the files that it was made from, as they were before they were read.
         """
         record = {
             "output": job.name,
@@ -80,8 +81,8 @@ class Provenance:
             "height": size[1],
             "date": _now(),
             "settings": self._settings,
-            "input": _described(job.source.path),
-            "companions": {name: _described(path) for name, path in companions.items()},
+            "input": inputs.input,
+            "companions": inputs.companions,
         }
         self._append({**record, **more})
 
@@ -98,6 +99,22 @@ class Provenance:
                     file.write(line)
             except OSError as error:
                 raise cannot_write(self.path, error) from error
+
+
+class Inputs(NamedTuple):
+    """The files that an output is made from: the input, and those beside it by name."""
+
+    input: Described
+    companions: Mapping[str, Described]
+
+    @classmethod
+    def of(cls, path: Path, companions: Mapping[str, Path]) -> "Inputs":
+        """Describe them. Raises DataError where one cannot be read."""
+        return cls(_described(path), {name: _described(file) for name, file in companions.items()})
+
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of each companion, by name."""
+        return {name: str(file["sha256"]) for name, file in self.companions.items()}
 
 
 def settings_digest(facts: Mapping[str, Any]) -> str:
@@ -129,20 +146,12 @@ def software(weights: str) -> str:
     return f"pixlate {__version__}" + (f", weights sha256:{weights}" if weights else "")
 
 
-def _described(path: Path) -> dict[str, Any]:
-    status = path.stat()
-    sha256 = file_digest(path)
+def _described(path: Path) -> Described:
+    try:
+        status, sha256 = path.stat(), file_digest(path)
+    except OSError as error:
+        raise DataError(f"{quoted(path)} cannot be read: {reason(error)}.") from error
     return {"path": str(path), "sha256": sha256, "bytes": status.st_size, "modified_ns": status.st_mtime_ns}
-
-
-def _is_same(path: Path, described: Any) -> bool:
-    """Whether a file has the size and time, or else the content, of one that was described. Raises OSError."""
-    if not isinstance(described, dict):
-        return False
-    status = path.stat()
-    if status.st_size != described.get("bytes"):
-        return False
-    return status.st_mtime_ns == described.get("modified_ns") or file_digest(path) == described.get("sha256")
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import Any
 
 from pixlate.data.writers import BUILTIN, Writer
 from pixlate.errors import DataError
@@ -18,7 +19,7 @@ from .masking import size_of
 from .metadata import Metadata, metadata_of
 from .one_image import ImageTranslation
 from .outputs import Job
-from .provenance import Provenance
+from .provenance import Inputs, Provenance
 from .saving import can_hold_alpha, encoded
 
 THREADS = 2  # so that one file is read or written while another is computed
@@ -74,9 +75,16 @@ class ImageFiles:
     large: LargeFiles | None = None
     on_tile: Progress = no_progress
 
-    def is_made(self, job: Job) -> bool:
-        """Whether an output is there already, made by the same weights and options."""
-        return self.provenance is not None and self.provenance.is_made(job, self.one.companions(job.source))
+    def inputs(self, job: Job) -> Inputs | None:
+        """What an output is about to be made from; None where nothing is recorded. Raises DataError for a missing file.
+
+        Before it is read: an input that is replaced meanwhile is then translated again by `--resume`.
+        """
+        return Inputs.of(job.source.path, self.one.companions(job.source)) if self.provenance else None
+
+    def is_made(self, job: Job, inputs: Inputs | None) -> bool:
+        """Whether an output is there already, made from the same files by the same weights and options."""
+        return self.provenance is not None and inputs is not None and self.provenance.is_made(job, inputs)
 
     def content(self, job: Job) -> tuple[bytes, tuple[int, int]]:
         """The content of an output's file, and its width and height. Raises DataError for a bad input."""
@@ -85,16 +93,15 @@ class ImageFiles:
         metadata = metadata_of(path, self.one.reading, self.output_scale) if self.keep_metadata else Metadata()
         return encoded(picture, suffix, metadata, self.software, self.writers), size_of(picture)
 
-    def write(self, job: Job, data: bytes, size: tuple[int, int]) -> None:
-        """Write and record an output. Raises DataError where it cannot be written."""
+    def write(self, job: Job, data: bytes) -> None:
+        """Write an output. Raises DataError where it cannot be written."""
         make_folder(job.path.parent)
         write_whole(job.path, data)
-        self.record(job, size)
 
-    def record(self, job: Job, size: tuple[int, int]) -> None:
-        """Record an output."""
-        if self.provenance:
-            self.provenance.add(job, size, self.one.companions(job.source))
+    def record(self, job: Job, size: tuple[int, int], inputs: Inputs | None, **more: Any) -> None:
+        """Record an output: its width and height, and what it was made from."""
+        if self.provenance and inputs:
+            self.provenance.add(job, size, inputs, **more)
 
 
 def translate_images(
@@ -145,16 +152,18 @@ def _each(files: ImageFiles, jobs: Sequence[Job], check: Callable[[], None]) -> 
 
 def _one(files: ImageFiles, job: Job) -> str | None:
     try:
-        if files.is_made(job):
+        inputs = files.inputs(job)
+        if files.is_made(job, inputs):
             return ""
         if files.large and files.large.takes(job):
             make_folder(job.path.parent)
-            files.record(job, files.large.write(job, files.on_tile))
+            files.record(job, files.large.write(job, files.on_tile), inputs)
             return None
         data, size = files.content(job)
     except DataError as error:
         return naming(job, error)
-    files.write(job, data, size)
+    files.write(job, data)
+    files.record(job, size, inputs)
     return None
 
 

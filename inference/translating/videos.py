@@ -33,7 +33,8 @@ def add_video(
     start = time.monotonic()
     try:
         check()
-        if files.is_made(job):
+        inputs = files.inputs(job)
+        if files.is_made(job, inputs):
             summary.kept += 1
             return
         make_folder(job.path.parent)
@@ -43,8 +44,7 @@ def add_video(
         return
     for sentence in facts.left_out:
         warn(sentence)
-    if files.provenance:
-        files.provenance.add(job, facts.size, files.one.companions(job.source), frames=facts.frames)
+    files.record(job, facts.size, inputs, frames=facts.frames)
     summary.videos += 1
     summary.frames += facts.frames
     summary.seconds += time.monotonic() - start

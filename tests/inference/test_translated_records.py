@@ -201,3 +201,49 @@ def test_the_record_is_json_lines(photos: Path, model: Path, tmp_path: Path) -> 
     assert run("translate", photos, "-o", tmp_path / "out", "--run", model, "--device", "cpu") == 0
     text = (tmp_path / "out" / "provenance.jsonl").read_text("ascii")
     assert {json.loads(line).get("output") for line in text.splitlines()} >= {"ü__.png"}
+
+
+def test_inputs_that_changed_places_are_translated_again(
+    photos: Path, model: Path, tmp_path: Path, capsys: Output
+) -> None:
+    """Whatever their sizes and times say."""
+    paths = photos / "0.png", photos / "1.png"
+    contents = [path.read_bytes() for path in paths]
+    size = max(map(len, contents))
+
+    def write_files(*contents: bytes) -> None:
+        for path, content in zip(paths, contents, strict=True):
+            path.write_bytes(content.ljust(size, b"\0"))
+            os.utime(path, ns=(0, 0))
+
+    write_files(*contents)
+    assert translate(photos, "-o", tmp_path / "out", model=model) == 0
+    write_files(*reversed(contents))
+    assert translate(photos, "-o", tmp_path / "out", "--resume", model=model) == 0
+    assert kept(capsys) == 2
+    assert lines_of(tmp_path / "out")[-1]["input"]["sha256"] in {sha256(path) for path in paths}
+
+
+def test_an_input_that_is_replaced_meanwhile_is_translated_again(
+    photos: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, content = tmp_path / "out", translation.ImageFiles.content
+    other = (photos / "1.png").read_bytes()
+
+    def replaced(self: translation.ImageFiles, job: translation.Job) -> tuple[bytes, tuple[int, int]]:
+        result = content(self, job)
+        job.source.path.write_bytes(other)
+        return result
+
+    with monkeypatch.context() as patch:
+        patch.setattr(translation.ImageFiles, "content", replaced)
+        assert translate(photos / "0.png", "-o", out, model=model) == 0
+    assert translate(photos / "0.png", "-o", out, "--resume", model=model) == 0
+    assert lines_of(out)[-1]["input"]["sha256"] == hashlib.sha256(other).hexdigest()
+
+
+def test_an_input_that_is_gone_is_a_sentence(photos: Path, model: Path, tmp_path: Path, capsys: Output) -> None:
+    (photos / "gone.png").symlink_to(photos / "nothing.png")
+    assert translate(photos, photos / "0.png", "-o", tmp_path / "out", model=model) in (0, 1)
+    assert (tmp_path / "out" / "3.png").exists()
+    assert "Traceback" not in capsys.readouterr().err
