@@ -23,7 +23,7 @@ from pixlate.options.optimisation import Seeded
 from pixlate.options.shared import NetworkOptions
 from pixlate.plugins.field import directed
 from pixlate.plugins.manager import Plugins
-from pixlate.util.text import quoted
+from pixlate.util.text import quoted, shown
 
 from .engine import Engine, ModelEngine
 from .onnx_engine import onnx_engine
@@ -91,10 +91,12 @@ def load_translator(
         raise OptionError(f"direction is {direction!r}, and must be 'AtoB' or 'BtoA'.")
     if not path.exists() and (Path("checkpoints") / path).is_dir():
         path = Path("checkpoints") / path
-    if path.is_file() and path.suffix.lower() in (".onnx", ".pt2"):
-        return _exported(path, device, direction, running_statistics, str(run))
     if path.name.endswith(STATE) and (path.parent / OPTIONS).is_file():
         path, epoch = path.parent, path.name.removesuffix(STATE)
+    if (path.is_file() or is_pretrained(path)) and str(epoch) != "latest":
+        raise OptionError(f"{quoted(path)} is one checkpoint, and has no {shown(str(epoch))!r}: omit the epoch.")
+    if path.is_file() and path.suffix.lower() in (".onnx", ".pt2"):
+        return _exported(path, device, direction, running_statistics, str(run))
     if path.is_file():
         if direction:
             raise OptionError(f"{quoted(path)} is one generator, whose direction is its own: omit direction.")

@@ -1,6 +1,6 @@
 """A generator in an ONNX file, computed by ONNX Runtime."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -150,11 +150,14 @@ def _facts(content: bytes, path: Path) -> Facts:
 
     with foreign(lambda problem: CheckpointError(f"{quoted(path)} is no ONNX file of pixlate: {problem}.")):
         model = onnx.load_model_from_string(content)
-        strange = sorted({domain for domain in _domains(model) if domain not in STANDARD})
+        parts = list(_messages(model))
+        domains = {part.domain for part in parts if isinstance(part, onnx.NodeProto)}
+        strange = sorted(domains.difference(STANDARD))
         if strange or len(model.functions):
             which = ", ".join(strange) or "functions of its own"
             raise CheckpointError(f"{quoted(path)} has operators that are not of the ONNX standard: {which}.")
-        if any(tensor.data_location == onnx.TensorProto.EXTERNAL for tensor in _tensors(model.graph)):
+        tensors = [part for part in parts if isinstance(part, onnx.TensorProto)]
+        if any(tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data for tensor in tensors):
             raise CheckpointError(f"{quoted(path)} keeps weights in other files, which are not read.")
         texts = {entry.key: entry.value for entry in model.metadata_props}
         if "pixlate" not in texts:
@@ -162,27 +165,13 @@ def _facts(content: bytes, path: Path) -> Facts:
         return Facts.from_texts(texts)
 
 
-def _graphs(graph: Any) -> Iterator[Any]:
-    """A graph, and those inside of its nodes."""
-    yield graph
-    for node in graph.node:
-        for attribute in node.attribute:
-            for inner in (attribute.g, *attribute.graphs):
-                if inner.node:
-                    yield from _graphs(inner)
-
-
-def _domains(model: Any) -> Iterator[str]:
-    for graph in _graphs(model.graph):
-        yield from (node.domain for node in graph.node)
-
-
-def _tensors(whole: Any) -> Iterator[Any]:
-    for graph in _graphs(whole):
-        yield from graph.initializer
-        for node in graph.node:
-            for attribute in node.attribute:
-                yield from (attribute.t, *attribute.tensors)
+def _messages(message: Any) -> Iterator[Any]:
+    """A message and all that lie in it, whatever part of the format they belong to."""
+    yield message
+    for field, value in message.ListFields():
+        if field.type == field.TYPE_MESSAGE:
+            for inner in value if isinstance(value, Sequence) or hasattr(value, "append") else [value]:
+                yield from _messages(inner)
 
 
 def _session(content: bytes, path: Path, device: str) -> tuple[Any, str]:

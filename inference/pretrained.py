@@ -15,10 +15,12 @@ from typing import Any
 from torch import Tensor, nn
 
 from pixlate._version import __version__
-from pixlate.errors import CheckpointError
+from pixlate.errors import CheckpointError, DataError
 from pixlate.models.weights import SavedNetworks
+from pixlate.options.command.stored import FILE as OPTIONS
 from pixlate.options.command.stored import StoredRun
 from pixlate.plugins.field import Field
+from pixlate.util.content import file_digest
 from pixlate.util.files import atomic_write, make_folder, write_whole
 from pixlate.util.foreign import foreign, open_file, read_small, reason
 from pixlate.util.optional import require_extra
@@ -30,8 +32,8 @@ EXTRA = "hub"
 
 
 def is_pretrained(folder: Path) -> bool:
-    """Whether a folder is one of `save_pretrained`."""
-    return (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
+    """Whether a folder is one of `save_pretrained`, and not a run's."""
+    return all((folder / name).is_file() for name in (CONFIG, WEIGHTS)) and not (folder / OPTIONS).exists()
 
 
 def save_pretrained(folder: Path, networks: Mapping[str, nn.Module], stored: StoredRun, digest: str) -> None:
@@ -40,8 +42,12 @@ def save_pretrained(folder: Path, networks: Mapping[str, nn.Module], stored: Sto
     - stored: the options, components, fields and value ranges to keep.
     - digest: of the weights.
 
-    Raises OptionError where safetensors is not installed, DataError where the folder cannot be written.
+    Raises OptionError where safetensors is not installed, DataError where the folder cannot be written, or holds a run
+    or a config.json of another program.
     """
+    if (folder / OPTIONS).exists() or ((folder / CONFIG).exists() and not _is_own(folder / CONFIG)):
+        other = OPTIONS if (folder / OPTIONS).exists() else CONFIG
+        raise DataError(f"{quoted(folder)} holds {quoted(other)} of something else: name a folder of its own.")
     require_extra("safetensors", EXTRA, "saving a model as safetensors")
     from safetensors.torch import save
 
@@ -94,9 +100,29 @@ def read_pretrained(folder: Path) -> tuple[StoredRun, frozenset[str]]:
         return stored, frozenset(str(name) for name in data["networks"])
 
 
+def _is_own(config: Path) -> bool:
+    """Whether a config.json was written by `save_pretrained`."""
+    try:
+        read_pretrained(config.parent)
+    except CheckpointError:
+        return False
+    return True
+
+
 def pretrained_networks(folder: Path) -> SavedNetworks:
-    """The weights in a folder of `save_pretrained`. Raises OptionError where safetensors is not installed."""
+    """The weights in a folder of `save_pretrained`, which are compared with their checksum.
+
+    Raises OptionError where safetensors is not installed, CheckpointError for weights that are not those of the
+    config.json beside them.
+    """
     require_extra("safetensors", EXTRA, f"loading {quoted(folder)}")
+    expected = json.loads(read_small(folder / CONFIG)).get("file_sha256")
+    try:
+        found = file_digest(folder / WEIGHTS)
+    except OSError as error:
+        raise CheckpointError(f"{quoted(folder / WEIGHTS)} cannot be read: {reason(error)}.") from error
+    if expected != found:
+        raise CheckpointError(f"{quoted(folder / WEIGHTS)} is damaged: its checksum is not the one in {CONFIG}.")
     return SavedNetworks(lambda _: folder / WEIGHTS, _read_network)
 
 

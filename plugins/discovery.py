@@ -14,9 +14,10 @@ from types import ModuleType
 
 from pixlate._version import __version__
 from pixlate.errors import OptionError, did_you_mean
+from pixlate.util.content import file_digest
 
 from .component import PluginInfo
-from .files import file_digest, files_of
+from .files import files_of
 from .manager import Plugins
 
 log = logging.getLogger(__name__)

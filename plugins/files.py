@@ -1,6 +1,5 @@
 """Plugins that are single files: those of `--plugin FILE.py` and of PIXLATE_PLUGIN_PATH."""
 
-import hashlib
 import importlib.util
 import os
 import sys
@@ -42,11 +41,6 @@ def import_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
-
-
-def file_digest(path: Path) -> str:
-    """The SHA-256 of a plugin file, recorded with the runs that use it."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,21 @@
-"""A digest of the content of many files, from a sample of each: it notices files that were replaced."""
+"""Digests of the content of files: of one, and of many, from a sample of each that notices files that were replaced."""
 
 import hashlib
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from .foreign import open_file
 
 BLOCKS, BLOCK_BYTES = 8, 4096  # of a file that is larger than the blocks together
 THREADS = 8  # reading waits for the disk, or the network
+
+
+def file_digest(path: Path) -> str:
+    """The SHA-256 of a file's content, in hexadecimal. Raises OSError."""
+    with open_file(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def content_digest(paths: Sequence[str]) -> str:

@@ -1,7 +1,9 @@
 """Writes a folder that translates images in a browser: a page, the model as ONNX, and what it needs to run."""
 
 import json
-from collections.abc import Sequence
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from io import BytesIO
@@ -13,7 +15,7 @@ from PIL import Image
 from pixlate.data.reading import read_image
 from pixlate.errors import DataError
 from pixlate.inference.exported import Facts
-from pixlate.util.files import make_folder, write_whole
+from pixlate.util.files import cannot_write, make_folder, write_whole
 from pixlate.util.foreign import open_file, reason
 from pixlate.util.text import quoted
 
@@ -25,6 +27,7 @@ MODEL, ABOUT, PACKAGE = "model.onnx", "model.json", "package.json"
 #: The npm package that computes the model, and those of its files that are needed.
 RUNTIME, VERSION = "onnxruntime-web", "^1.20.0"
 RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+PART = ".part-"  # the start of the name of what is being written
 COPIED = "runtime"  # the folder that they are copied to
 #: The longest sides, in pixels, that a person can choose: the memory of a page ends at 4 GB.
 SIDES = (256, 512, 1024, 2048)
@@ -49,25 +52,45 @@ def export_web(generator: Generator, folder: Path, page: Page) -> Exported:
 
     Raises DataError where the folder holds other files, and what `onnx_content` raises; BadImageError for examples.
     """
-    if folder.exists() and not (folder / ABOUT).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+    is_own = (folder / ABOUT).is_file() or (folder.is_dir() and not any(map(_is_other, folder.iterdir())))
+    if folder.exists() and not is_own:
         raise DataError(f"{quoted(folder)} holds other files: name a new folder, or one of an earlier export.")
     runtime = _runtime_files(page.runtime) if page.runtime is not None else {}
     examples = {f"example{number}.png": _example(path) for number, path in enumerate(page.examples, start=1)}
     content, exported = onnx_content(generator, folder / MODEL)
-    make_folder(folder)
-    for name in PAGE:
-        write_whole(folder / name, (files(__package__) / "web_files" / name).read_bytes())
-    for name, data in examples.items():
-        write_whole(folder / name, data)
-    if runtime:
-        make_folder(folder / COPIED)
-    for name, data in runtime.items():
-        write_whole(folder / COPIED / name, data)
     package = {"private": True, "dependencies": {} if runtime else {RUNTIME: VERSION}}
-    write_whole(folder / PACKAGE, _json(package))
-    write_whole(folder / MODEL, content)
-    write_whole(folder / ABOUT, _json(_about(exported.facts, page.title, len(content), list(examples), bool(runtime))))
+    about = _about(exported.facts, page.title, len(content), list(examples), bool(runtime))
+    _write_all(
+        folder,
+        {
+            ABOUT: _json(about),  # first: by it the folder is known as one of an export
+            **{name: (files(__package__) / "web_files" / name).read_bytes() for name in PAGE},
+            **examples,
+            **{f"{COPIED}/{name}": data for name, data in runtime.items()},
+            PACKAGE: _json(package),
+            MODEL: content,
+        },
+    )
     return exported
+
+
+def _is_other(path: Path) -> bool:
+    """Whether a file is none that an interrupted export has left."""
+    return not path.name.startswith(PART)
+
+
+def _write_all(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files into a folder, none of them unless there is room for all."""
+    make_folder(folder)
+    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=PART) as aside:
+            for number, data in enumerate(contents.values()):
+                write_whole(Path(aside) / str(number), data)
+            for number, name in enumerate(contents):
+                make_folder((folder / name).parent)
+                os.replace(Path(aside) / str(number), folder / name)
+    except OSError as error:
+        raise cannot_write(folder, error) from error
 
 
 def _about(facts: Facts, title: str, size: int, examples: list[str], copied: bool) -> dict[str, Any]:

@@ -41,10 +41,10 @@ class Access:
 
     def check(self, method: str, host: str, origin: str) -> None:
         """Raise Problem for a request that is not answered."""
-        if self.hosts and _host_name(host) not in self.hosts:
+        if self.hosts and _host_name(host) not in {name.lower() for name in self.hosts}:
             reason = f"This server is not '{host[:100]}': use http://localhost, or start it with --allow_host."
             raise Problem(421, "host", reason)
-        own = urlsplit(origin).netloc.lower() == host.lower()
+        own = origin.lower().partition("://")[2] == host.lower()
         if origin and method not in ("GET", "HEAD", "OPTIONS") and not own and origin not in self.origins:
             raise Problem(403, "origin", f"Pages of '{origin[:100]}' may not use this server (--allow_origin).")
 

@@ -33,7 +33,7 @@ def listening(host: str, port: int) -> socket.socket:
         except OSError:
             found.close()
             raise
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):  # a name longer than names can be
         raise OptionError(
             f"--host '{host}' is no address of this machine: use 127.0.0.1, or 0.0.0.0 for all."
         ) from None

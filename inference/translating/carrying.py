@@ -9,13 +9,13 @@ from pathlib import Path, PurePath
 
 from pixlate.data.folders import SYSTEM_NAMES
 from pixlate.errors import DataError
+from pixlate.util.content import file_digest
 from pixlate.util.files import atomic_write, make_folder
 from pixlate.util.foreign import open_file
 from pixlate.util.text import quoted
 
 from .inputs import Sources, parents
-from .outputs import RESERVED, Job
-from .provenance import file_digest
+from .outputs import RESERVED, Job, output_name
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def plan_carried(patterns: Sequence[str], sources: Sources, folder: Path, jobs: 
     outputs = {job.name for job in jobs}
     carried: dict[str, Carried] = {}
     for path, place in _candidates(sources, folder):
-        name = place.as_posix()
+        name = output_name(place, place.suffix)
         matches = any(fnmatchcase(place.name, pattern) or fnmatchcase(name, pattern) for pattern in patterns)
         if not matches or name in RESERVED or os.path.realpath(path) in inputs:
             continue

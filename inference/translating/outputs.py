@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath
+from typing import Protocol
 
 from pixlate.data.formats import has_image_extension
 from pixlate.errors import DataError, OptionError
@@ -48,7 +49,7 @@ def plan(sources: Sequence[Source], folder: Path, suffix_of: Callable[[Source], 
             )
         jobs[name] = Job(source, name, folder / name)
     _check_parents(jobs)
-    require_no_input(jobs.values(), sources)
+    require_no_input((job.path for job in jobs.values()), sources)
     return list(jobs.values())
 
 
@@ -69,13 +70,20 @@ def _check_parents(jobs: dict[str, Job]) -> None:
             )
 
 
-def require_no_input(jobs: Iterable[Job], sources: Iterable[Source]) -> None:
-    """Raise DataError where an output would replace an input, also through links."""
-    inputs = {os.path.realpath(source.path) for source in sources}
-    identities = {identity for source in sources if (identity := _identity(source.path))}
-    for job in jobs:
-        if os.path.realpath(job.path) in inputs or _identity(job.path) in identities:
-            raise DataError(f"the output {quoted(job.path)} would replace an input: choose another folder or name.")
+class HasPath(Protocol):
+    """A file that is read."""
+
+    @property
+    def path(self) -> Path: ...
+
+
+def require_no_input(outputs: Iterable[Path], read: Sequence[HasPath]) -> None:
+    """Raise DataError where an output would replace a file that is read, also through links."""
+    inputs = {os.path.realpath(file.path) for file in read}
+    identities = {identity for file in read if (identity := _identity(file.path))}
+    for output in outputs:
+        if os.path.realpath(output) in inputs or _identity(output) in identities:
+            raise DataError(f"the output {quoted(output)} would replace an input: choose another folder or name.")
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

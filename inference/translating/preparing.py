@@ -9,6 +9,8 @@ from typing import Any
 from pixlate.data.field_values import field_of
 from pixlate.data.writers import BUILTIN, Writer
 from pixlate.errors import DataError, OptionError
+from pixlate.inference.engine import Engine
+from pixlate.inference.onnx_engine import OnnxEngine
 from pixlate.inference.tiling.options import TileOptions, check_tile
 from pixlate.inference.translator import Translator
 from pixlate.util.files import make_folder
@@ -129,6 +131,7 @@ class Model:
                 "network": engine.network,
                 "direction": origin.direction,
                 **{name: stored[name] for name in _MODEL_OPTIONS if name in stored},
+                **_of_export(engine),
             },
             "options": {
                 "eval": bool(getattr(engine, "running_statistics", False)),
@@ -159,6 +162,7 @@ def prepare_folder(model: Model, sources: Sources, folder: Path, options: Option
     )
     _require_encoders(jobs, options)
     carried = plan_carried(options.carried, sources, folder, jobs)
+    require_no_input((folder / file.name for file in carried), [*sources.files, *carried])
     names = [*(job.name for job in jobs), *(file.name for file in carried)]
     require_inside(folder, names)
     if not (options.resume or options.overwrite):
@@ -168,6 +172,7 @@ def prepare_folder(model: Model, sources: Sources, folder: Path, options: Option
     provenance = None
     if options.provenance:
         provenance = Provenance(folder, model.facts(options, one.others.numbers), resume=options.resume)
+        provenance.require_no_output(file.name for file in carried)
         provenance.claim(names)
     return Plan(_files(model, one, options, provenance), jobs, carried)
 
@@ -190,7 +195,7 @@ def prepare_file(model: Model, source: Source, path: Path, options: Options) -> 
         raise OptionError(f"-o {quoted(path)} cannot hold the output: name it {quoted(path.with_suffix(written))}.")
     job = Job(source, path.name, path)
     _require_encoders([job], options)
-    require_no_input([job], [source])
+    require_no_input([path], [source])
     if not options.overwrite:
         require_free([path])
     return Plan(_files(model, model.one(options), options, None), [job])
@@ -202,6 +207,18 @@ def prepare_stdout(model: Model, source: Source, options: Options) -> Plan:
         raise OptionError("a video is not written to stdout: name a file with -o.")
     suffix = model.output_format(options.format).suffix(source.path)
     return Plan(_files(model, model.one(options), options, None), [Job(source, "", Path(f"stdout{suffix}"))])
+
+
+def _of_export(engine: Engine) -> dict[str, Any]:
+    """What the outputs of an exported file depend on beside the weights."""
+    if not isinstance(engine, OnnxEngine):
+        return {}
+    facts = engine.facts
+    return {
+        "precision": facts.precision,
+        "norm_statistics": facts.norm_statistics,
+        "processing": facts.processing,
+    }
 
 
 def _require_encoders(jobs: Sequence[Job], options: Options) -> None:

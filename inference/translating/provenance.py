@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from pixlate._version import __version__
 from pixlate.errors import DataError
+from pixlate.util.content import file_digest
 from pixlate.util.files import cannot_write, open_regular
 from pixlate.util.foreign import open_file, reason
 from pixlate.util.owned import OwnFiles
@@ -22,7 +23,6 @@ from pixlate.util.text import quoted
 
 from .outputs import PROVENANCE, Job
 
-_CHUNK = 2**20
 #: What is recorded of a file: its path, SHA-256, size and time.
 Described = Mapping[str, Any]
 _FREE = ("run", "epoch", "device", "license")  # facts that may differ where the weights and the options are the same
@@ -52,6 +52,15 @@ class Provenance:
     def claim(self, names: Iterable[str]) -> None:
         """Record that outputs are about to be written. Raises DataError for a file that may not be replaced."""
         (self._files.claim if self._resume else self._files.record)(*names)
+
+    def require_no_output(self, names: Iterable[str]) -> None:
+        """Raise DataError where a file that is copied would replace an output of an earlier translation."""
+        name = next((name for name in names if name in self._made), None)
+        if name is not None:
+            raise DataError(
+                f"{quoted(self.path.parent / name)} is an output of an earlier translation, which a carried file would "
+                "replace: choose another folder or pattern."
+            )
 
     def is_made(self, job: Job, inputs: "Inputs") -> bool:
         """Whether an output is whole and was made from the same files by the same weights and options."""
@@ -121,15 +130,6 @@ def settings_digest(facts: Mapping[str, Any]) -> str:
     """A SHA-256 of the facts of a translation that its outputs depend on."""
     compared = {name: value for name, value in facts.items() if name not in _FREE}
     return hashlib.sha256(json.dumps(compared, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """The SHA-256 of a file's content. Raises OSError."""
-    digest = hashlib.sha256()
-    with open_file(path) as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def files_digest(path: Path, patterns: Iterable[str]) -> str:

@@ -26,8 +26,13 @@ def spooled(words: Sequence[str]) -> Iterator[list[str]]:
         return
     with tempfile.TemporaryDirectory(prefix="pixlate-") as folder:
         file = Path(folder) / NAME
-        with file.open("wb") as copy:
-            shutil.copyfileobj(sys.stdin.buffer, copy)
+        if sys.stdin is None or sys.stdin.closed:
+            raise DataError("standard input is closed, and - reads an image from it.")
+        try:
+            with file.open("wb") as copy:
+                shutil.copyfileobj(sys.stdin.buffer, copy)
+        except OSError as error:
+            raise DataError(f"standard input cannot be read: {error.strerror or error}.") from error
         try:
             yield [str(file) if word == STANDARD else word for word in words]
         except DataError as error:

@@ -1,5 +1,6 @@
 """The command `pixlate export`: a trained generator as a file for other programs, compared with PyTorch."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pixlate.inference.exporting.request import Request
     from pixlate.inference.translator import Translator
 
+SUFFIXES = {"onnx": ".onnx", "torch-export": ".pt2"}  # of the formats that are one file
 #: What only exports that contain the graph can choose.
 OF_GRAPHS = ("norm_statistics", "with_processing", "tolerance", "images")
 
@@ -94,8 +96,8 @@ def export_command(
     output = output.expanduser()
     if not output.parent.is_dir():
         raise DataError(f"{quoted(output)} cannot be written: there is no folder {quoted(output.parent)}.")
-    if target in ("onnx", "torch-export") and output.is_dir():
-        raise DataError(f"{quoted(output)} is a folder: name the file to write.")
+    if target in SUFFIXES:
+        _require_replaceable(output, SUFFIXES[target])
     if target == "safetensors":
         _require_none(given)
         _save_pretrained(_translator(plugins, run, given), output, given)
@@ -112,6 +114,16 @@ def export_command(
         given["tolerance"],
     )
     _show(output, _export(plugins, run, output, request, given))
+
+
+def _require_replaceable(output: Path, suffix: str) -> None:
+    """Raise DataError for a folder, and for a file that is no earlier export."""
+    if output.is_dir():
+        raise DataError(f"{quoted(output)} is a folder: name the file to write.")
+    if os.path.lexists(output) and not (output.is_file() and output.suffix.lower() == suffix):
+        raise DataError(
+            f"{quoted(output)} exists and is no {suffix} file, which an export would replace: name another."
+        )
 
 
 def _export(plugins: Plugins, run: str, output: Path, request: "Request", given: dict[str, Any]) -> "Exported":

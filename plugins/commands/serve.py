@@ -1,7 +1,10 @@
 """The command `pixlate serve`: a page and an HTTP API that translate with trained models."""
 
+import re
+
 import click
 
+from pixlate.errors import OptionError
 from pixlate.options.ranges import COUNT, RATIO
 from pixlate.plugins.discovery import load_files
 from pixlate.plugins.manager import Plugins
@@ -63,6 +66,7 @@ def serve_command(
     RUN: a run's folder, the name of one in ./checkpoints, or a file that `pixlate.load` reads. Only programs on this
     machine reach the server, unless --host says otherwise. Ctrl-C stops it.
     """
+    origins = tuple(_origin(origin) for origin in origins)
     for module in LIBRARIES:
         require_extra(module, "serve", "pixlate serve")
     from pixlate.inference.serving.app import create_app
@@ -92,3 +96,11 @@ def serve_command(
         with stop_on_signals() as stop, Service(models, limits, threads or 0) as service:
             serve(create_app(service, access), sock, timeout=timeout, ready=ready, stopped=lambda: bool(stop))
             stop.raise_if_set("Requests that had begun were answered.")
+
+
+def _origin(text: str) -> str:
+    """An origin as browsers send it. Raises OptionError for anything else, such as the address of a page."""
+    origin = text.lower().removesuffix("/")
+    if re.fullmatch(r"https?://[^/?#@\s]+", origin) is None:
+        raise OptionError(f"--allow_origin {text} is no origin: write it as https://example.org, without a path.")
+    return origin

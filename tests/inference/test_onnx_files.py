@@ -143,6 +143,15 @@ def use_other_file(model: Any) -> None:
     tensor.ClearField("raw_data")
 
 
+def use_other_file_in_a_branch(model: Any) -> None:
+    """A graph without operators, whose output is a tensor of another file."""
+    branch = onnx.helper.make_graph([], "branch", [], [onnx.helper.make_tensor_value_info("w", 1, [1])])
+    branch.initializer.add(name="w", data_type=1, dims=[1], data_location=onnx.TensorProto.EXTERNAL)
+    branch.initializer[0].external_data.add(key="location", value="other.bin")
+    node = onnx.helper.make_node("If", ["condition"], ["w2"], then_branch=branch, else_branch=branch)
+    model.graph.node.append(node)
+
+
 def use_own_operator(model: Any) -> None:
     model.graph.node[0].domain = "com.microsoft"
 
@@ -163,6 +172,7 @@ def claim_size(model: Any) -> None:
     ("change", "why"),
     [
         (use_other_file, "weights in other files"),
+        (use_other_file_in_a_branch, "weights in other files"),
         (use_own_operator, "not of the ONNX standard: com.microsoft"),
         (use_function, "functions of its own"),
         (forget_facts, "was not written by pixlate export"),
