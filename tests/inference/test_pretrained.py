@@ -18,7 +18,7 @@ import torch
 from test_translator import cycle_gan_run, noise_image, save_generator
 
 import pixlate
-from pixlate.errors import CheckpointError
+from pixlate.errors import CheckpointError, DataError, OptionError
 from pixlate.inference.hub import pretrained_folder
 
 pytest.importorskip("safetensors")
@@ -212,3 +212,30 @@ def test_a_config_of_another_architecture_is_refused(tmp_path: Path) -> None:
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(CheckpointError, match="--ngf 2"):
         pixlate.load(folder)
+
+
+def test_weights_are_those_of_their_config(tmp_path: Path) -> None:
+    folder = saved(tmp_path)
+    content = bytearray((folder / "model.safetensors").read_bytes())
+    content[-1] ^= 1
+    (folder / "model.safetensors").write_bytes(content)
+    with pytest.raises(CheckpointError, match="checksum"):
+        pixlate.load(folder)
+
+
+def test_a_saved_model_has_one_checkpoint(tmp_path: Path) -> None:
+    folder = saved(tmp_path)
+    for path in (folder, tmp_path / "latest_net_G.pth"):
+        with pytest.raises(OptionError, match="omit the epoch"):
+            pixlate.load(path, epoch=5)
+
+
+@pytest.mark.parametrize("file", ["options.json", "config.json"])
+def test_nothing_of_others_is_replaced(file: str, tmp_path: Path) -> None:
+    run = cycle_gan_run(tmp_path / "run")
+    other = run if file == "options.json" else tmp_path / "other"
+    other.mkdir(exist_ok=True)
+    (other / "config.json").write_text('{"format": "of another program"}')
+    with pytest.raises(DataError, match=file):
+        pixlate.load(run, device="cpu").save_pretrained(other)
+    assert pixlate.load(run, device="cpu").origin.stored.options["model"] == "cycle_gan"

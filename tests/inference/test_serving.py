@@ -254,10 +254,13 @@ def test_other_names_and_pages_of_others_are_refused(client: Any, service: Servi
         assert client.get("/health", headers={"host": host}).status_code == 200
     good = file_of(noise())
     refused(post(client, good, origin="https://evil.example"), 403, "origin")
-    refused(post(client, good, origin="null"), 403, "origin")
+    for origin in ("null", "http://[x", "//"):
+        refused(post(client, good, origin=origin), 403, "origin")
     assert post(client, good, origin="http://localhost:8000").status_code == 200
     friend = "https://friend.example"
     open_to_one = Client(create_app(service, Access(LOOPBACK, (friend,))))
+    named = Client(create_app(service, Access(("Images.Example.ORG",))))
+    assert named.get("/health", headers={"host": "images.example.org"}).status_code == 200
     response = post(open_to_one, good, origin=friend)
     assert response.headers["access-control-allow-origin"] == friend
     refused(post(open_to_one, good, origin="https://evil.example"), 403, "origin")

@@ -221,3 +221,33 @@ def test_no_output_is_replaced_by_a_carried_file(model: Path, tmp_path: Path, ca
     assert translate(tmp_path / "in" / "a.jpg", "-o", tmp_path / "out", "--carry", "*", model=model) == 1
     assert "an output has that name" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_an_input_is_not_replaced_by_a_carried_file(model: Path, tmp_path: Path, capsys: Output) -> None:
+    """Two folders with files of one name, of which one is the folder of outputs."""
+    first, second = write(tmp_path / "one" / "a.png", SIZE), write(tmp_path / "two" / "b.png", SIZE)
+    write(tmp_path / "one" / "b.png", SIZE)
+    before = second.read_bytes()
+    words = (first, second, "-o", tmp_path / "two", "--format", "jpg", "--carry", "*.png", "--overwrite")
+    assert translate(*words, model=model) == 1
+    assert "would replace an input" in capsys.readouterr().err
+    assert second.read_bytes() == before
+
+
+def test_an_earlier_output_is_not_replaced_by_a_carried_file(model: Path, tmp_path: Path, capsys: Output) -> None:
+    photos = tmp_path / "in"
+    for name in ("a.png", "b.png"):
+        write(photos / name, SIZE)
+    assert translate(photos, "-o", tmp_path / "out", model=model) == 0
+    before = (tmp_path / "out" / "a.png").read_bytes()
+    words = (photos / "b.png", "-o", tmp_path / "out", "--carry", "*.png", "--resume")
+    assert translate(*words, model=model) == 1
+    assert "an output of an earlier translation" in capsys.readouterr().err
+    assert (tmp_path / "out" / "a.png").read_bytes() == before
+
+
+def test_names_of_carried_files_are_printable(model: Path, tmp_path: Path) -> None:
+    photo = write(tmp_path / "in" / "a.png", SIZE)
+    (photo.parent / "odd\nname.json").write_text("1")
+    assert translate(photo, "-o", tmp_path / "out", "--carry", "*.json", model=model) == 0
+    assert (tmp_path / "out" / "odd_name.json").read_text() == "1"

@@ -180,3 +180,32 @@ def test_the_page_translates_as_pixlate(folder: Path, tmp_path: Path) -> None:
         finished(page, "no.png is no image that this browser can read")
         address = page.url
         assert all(url.startswith((address, "blob:", "data:")) for url in page.requested)
+
+
+def test_a_full_disk_leaves_a_folder_to_export_to(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = ["export", str(folder.parent / "latest_net_G.pth"), "--to", "web", "-o", str(tmp_path / "page")]
+    written: list[Path] = []
+
+    def fail(path: Path, data: bytes) -> None:
+        if len(written) == 3:
+            raise DataError("no space is left")
+        written.append(path)
+        path.write_bytes(data)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pixlate.inference.exporting.web.write_whole", fail)
+        with pytest.raises(DataError, match="no space"):
+            run_command(arguments)
+    assert list((tmp_path / "page").iterdir()) == []
+    run_command(arguments)
+    assert (tmp_path / "page" / "model.json").is_file()
+
+
+def test_an_export_replaces_exports_alone(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"a photograph")
+    for output in (tmp_path / "photo.jpg", Path("/dev/null"), tmp_path):
+        with pytest.raises(DataError, match="name"):
+            run_command(["export", str(folder.parent / "latest_net_G.pth"), "--to", "onnx", "-o", str(output)])
+    assert (tmp_path / "photo.jpg").read_bytes() == b"a photograph"
