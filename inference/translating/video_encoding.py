@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,6 +63,12 @@ class Encoding:
             raise OptionError(f"--codec {name}: there is no such encoder: libx264, libx265, libvpx-vp9, …") from None
         if codec.type != "video":
             raise OptionError(f"--codec {name} encodes {codec.type}, not images.")
+        container = CONTAINERS[suffix.lower()].format
+        with av.open(BytesIO(), "w", format=container) as trial:
+            if name not in trial.supported_codecs:
+                raise OptionError(
+                    f"--codec {name}: {suffix} files cannot hold it; .mkv and .mov files hold most codecs."
+                )
         if self.crf is not None and name not in _CODECS:
             raise OptionError(f"--crf is a quality of {', '.join(_CODECS)}, not of {name}.")
         return name

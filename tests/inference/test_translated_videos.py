@@ -169,6 +169,7 @@ def test_bad_videos_are_a_sentence_each(model: Path, tmp_path: Path, capsys: Out
     [
         (("--codec", "x"), "there is no such encoder"),
         (("--codec", "aac"), "not images"),
+        (("--codec", "gif"), "cannot hold it"),
         (("--codec", "mpeg4", "--crf", "3"), "--crf is a quality of"),
     ],
 )
