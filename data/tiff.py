@@ -16,6 +16,7 @@ from .unsupported import unsupported_kind
 
 _BITS, _BANDS, _FORMAT, _PHOTOMETRIC, _DESCRIPTION = 258, 277, 339, 262, 270
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
+_COMPRESSION = 259
 _UNITS = {2: "inch", 3: "cm"}  # of a resolution
 _PALETTE, _CMYK, _LAB = 3, 5, (8, 9)  # photometric interpretations, which Pillow converts
 _SIGNED, _FLOATING = 2, 3
@@ -53,7 +54,9 @@ class TiffReader(Reader):
             return False
         if bands > 1 or max(bits) > 32 or (number == _FLOATING and bits != {32}):
             return True
-        return number == _SIGNED and bits == {16} and find_spec("tifffile") is not None
+        # Pillow reads compressed big-endian floating-point numbers with their bytes in the wrong order.
+        swapped = number == _FLOATING and start[:2] == b"MM" and int(tags.get(_COMPRESSION, 1)) != 1
+        return (swapped or (number == _SIGNED and bits == {16})) and find_spec("tifffile") is not None
 
     def shape(self, path: Path) -> Shape:
         tifffile = _tifffile(path)
@@ -148,7 +151,7 @@ def _tags(path: Path) -> ImageFileDirectory_v2:
         tags = ImageFileDirectory_v2(header)
         file.seek(tags.next)
         tags.load(file)
-        for tag in (_BITS, _BANDS, _FORMAT, _PHOTOMETRIC, _DESCRIPTION, _TILE_WIDTH, _TILE_LENGTH):
+        for tag in (_BITS, _BANDS, _FORMAT, _PHOTOMETRIC, _DESCRIPTION, _TILE_WIDTH, _TILE_LENGTH, _COMPRESSION):
             tags.get(tag)  # read while the file is open
     return tags
 

@@ -38,6 +38,8 @@ def opened(image: Any, reading: Reading, field: Field) -> Image.Image | Values:
             return image
         image = image_of_array(image)
     elif isinstance(image, Image.Image):
+        if image.mode == "La":  # grey multiplied by its transparency, which Pillow converts to nothing else
+            image = image.convert("LA")
         image = image if reading.ignore_metadata else with_metadata(image)
     else:
         raise DataError(

@@ -153,9 +153,11 @@ def _with_reading(engine: Engine, origin: Origin) -> Translator:
     stored = origin.stored
     side = "A" if origin.direction == "AtoB" else "B"
     pixels = stored.options.get("max_image_pixels", Reading.max_pixels)
+    if pixels is not None and (type(pixels) is not int or pixels < 1):
+        raise CheckpointError(f"the option max_image_pixels of '{origin.source}' is {shown(str(pixels))!r}.")
     return Translator(
         engine,
-        reading=Reading(bool(stored.options.get("ignore_metadata")), pixels if isinstance(pixels, int) else None),
+        reading=Reading(bool(stored.options.get("ignore_metadata")), pixels),
         value_range=read_ranges(stored.value_ranges).get(side),
         origin=origin,
     )
@@ -181,7 +183,7 @@ def _exported(path: Path, device: str, direction: str, running_statistics: bool,
 
 def _other_direction(trained: Trained, direction: str) -> StoredRun:
     """The options of the generator of the other direction alone: G_B of a model that has one."""
-    if "G_B" not in trained.generators:
+    if "G_B" not in trained.generators or trained.stored.options.get("model") == "test":
         raise OptionError(
             f"{quoted(trained.place)} does not translate {direction}: it has no network 'G_B', the generator of the "
             "other direction."

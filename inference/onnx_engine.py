@@ -189,7 +189,10 @@ def _session(content: bytes, path: Path, device: str) -> tuple[Any, str]:
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3  # errors alone
     with foreign(lambda problem: CheckpointError(f"{quoted(path)} cannot be computed by ONNX Runtime: {problem}.")):
-        session = onnxruntime.InferenceSession(content, options, [*providers, "CPUExecutionProvider"])
+        # Its fallback to another provider prints on stdout, which may be the image's alone.
+        session = onnxruntime.InferenceSession(
+            content, options, [*providers, "CPUExecutionProvider"], enable_fallback=0
+        )
         names = {each.name for each in session.get_inputs()}
         if IMAGE not in names or len(session.get_outputs()) != 1:
             raise ValueError(f"it has inputs {', '.join(sorted(names))}")

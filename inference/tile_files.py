@@ -55,6 +55,8 @@ def translate_file(
     suffix = target.suffix.lower()
     if suffix not in SUFFIXES:
         raise OptionError(f"{quoted(target)} would not be written by tiles: name it .tif or .png.")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise OptionError(f"{quoted(target)} is the image itself, and would be replaced: name another file.")
     if compression not in COMPRESSIONS:
         raise OptionError(f"compression {compression!r} is none of {', '.join(COMPRESSIONS)}.")
     if suffix != ".png":

@@ -92,7 +92,8 @@ class Translator:
 
     def __repr__(self) -> str:
         engine = self.engine
-        further = ", running_statistics=True" if getattr(engine, "running_statistics", False) else ""
+        further = f", {self.tiles}" if self.tiles else ""
+        further += ", running_statistics=True" if getattr(engine, "running_statistics", False) else ""
         further += f", license={self.origin.license!r}" if self.origin.license else ""
         return (
             f"Translator({self.origin.source!r}, {engine.name}, netG={engine.network!r}, "
@@ -171,6 +172,8 @@ class Translator:
         - names: a name for each image.
         - others: further fields of the batch; N×C×H×W tensors as large as x are padded as it is.
         """
+        if x.dim() != 4 or (names is not None and len(names) != len(x)):
+            raise DataError(f"{tuple(x.shape)} is not N x C x H x W, or there are not N names.")
         height, width = x.shape[-2:]
         batch = {**others, "A": x, "A_paths": names or [""] * len(x)}
         if self.tiles:
@@ -244,7 +247,10 @@ class Translator:
         return y if image.dim() == 4 else y[0]
 
     def _further(self, others: dict[str, Any]) -> dict[str, Any]:
-        """Further fields as batches of one sample."""
+        """Further fields as batches of one sample. Raises OptionError for what is no field."""
+        misplaced = next((name for name in others if name in _ELSEWHERE), None)
+        if misplaced:
+            raise OptionError(f"'{misplaced}' is no input of a model: it is {_ELSEWHERE[misplaced]}.")
         return {name: self._field(value, self.engine.fields.get(name, EIGHT_BIT)) for name, value in others.items()}
 
     def _field(self, value: Any, field: Field) -> Any:
@@ -254,6 +260,14 @@ class Translator:
             return value[None]
         channels = field.tensor_channels or self.engine.channels[0]
         return to_tensor(opened(value, self.reading, field), field, channels, self.value_range)
+
+
+#: Names that a call takes for inputs of the model, and where they belong.
+_ELSEWHERE = {
+    **dict.fromkeys(("running_statistics", "direction", "epoch", "device"), "an argument of pixlate.load"),
+    **dict.fromkeys(("tile", "overlap", "exact"), "an argument of Translator.tiled"),
+    **dict.fromkeys(("A", "A_paths"), "the image, the first argument"),
+}
 
 
 def _names(name: str | Sequence[str], count: int) -> Sequence[str]:

@@ -37,8 +37,12 @@ class TileOptions:
     def __post_init__(self) -> None:
         for name, least in (("tile", 1), ("overlap", 0), ("reduced", 1)):
             value = getattr(self, name)
-            if value is not None and value < least:
-                raise OptionError(f"{name} is {value}, and must be at least {least}.")
+            whole = isinstance(value, int) and not isinstance(value, bool)
+            if (value is None and name != "tile") or (whole and value >= least):
+                continue
+            raise OptionError(f"{name} is {value!r}, and must be a whole number of at least {least}.")
+        if self.norms not in ("image", "tile"):
+            raise OptionError(f"norms is {self.norms!r}, and must be 'image' or 'tile'.")
 
     @property
     def reduced_pixels(self) -> int:

@@ -18,7 +18,7 @@ from pixlate.errors import OptionError
 
 from .network import TileNetwork
 from .norm_calls import NormCall, NormMode
-from .statistics import Statistics, is_of_whole_image, normalised
+from .statistics import Statistics, is_of_whole_image, is_random, normalised
 
 MOST = 2048  # pixels of a reach that tiles can have as their overlap
 
@@ -29,11 +29,6 @@ class Reach:
 
     pixels: int
     stride: int
-
-    @property
-    def overlap(self) -> int:
-        """The smallest overlap of tiles that is a multiple of the stride."""
-        return ceil(self.pixels / self.stride) * self.stride
 
 
 def reach_of(network: TileNetwork) -> Reach:
@@ -49,6 +44,11 @@ def _along(network: TileNetwork, axis: int, least: Reach) -> Reach:
         side = sides.at_least(side)
         middle = side // 2 // stride * stride
         (below, first), (above, second) = (_one_side(network, axis, side, middle, after) for after in (True, False))
+        if names := first.random:
+            raise OptionError(
+                f"{network.name} draws random numbers by '{names[0]}', others for each tile: exact tiles are "
+                "impossible."
+            )
         if stride % lcm(stride, first.stride, second.stride):  # a stride that the network does not declare
             stride = lcm(stride, first.stride, second.stride)
         elif below < side - middle and above < middle:
@@ -85,6 +85,7 @@ class _Probe(NormMode):
         super().__init__()
         self.stride = 1
         self.whole_image: list[str] = []
+        self.random: list[str] = []
         self._side, self._axis = side, axis
 
     def norm(self, number: int, call: NormCall) -> Tensor:
@@ -94,5 +95,15 @@ class _Probe(NormMode):
     def seen(self, name: str, arguments: Sequence[Any], settings: Mapping[str, Any], result: Any) -> None:
         if is_of_whole_image(name, arguments, settings, result):
             self.whole_image.append(name)
-        elif name in ("conv2d", "interpolate", "pixel_unshuffle") or name.endswith("pool2d"):
+        elif is_random(name, arguments, settings):
+            self.random.append(name)
+        elif _leaves_out(name, arguments) and isinstance(result, Tensor) and result.dim() == 4:
             self.stride = max(self.stride, round(self._side / result.shape[self._axis]))
+
+
+def _leaves_out(name: str, arguments: Sequence[Any]) -> bool:
+    """Whether one of torch's functions may leave out positions: a strided convolution, pooling, `x[..., ::2, ::2]`."""
+    if name == "__getitem__":
+        index = arguments[1] if isinstance(arguments[1], tuple) else (arguments[1],)
+        return any(isinstance(part, slice) and part.step not in (None, 1) for part in index)
+    return name in ("conv2d", "interpolate", "pixel_unshuffle") or name.endswith("pool2d")

@@ -27,6 +27,8 @@ def seam_measure(
 
     Raises DataError where there is no border, or no place to compare it with.
     """
+    if width < 1 or gap < 0:
+        raise DataError(f"seams are measured with a width of 1 or more and a gap of 0 or more, not {width} and {gap}.")
     values = np.asarray(image, np.float64)
     values = values.reshape(*values.shape[:2], -1)
     sides = ((values, rows), (values.swapaxes(0, 1), columns))

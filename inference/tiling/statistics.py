@@ -63,13 +63,14 @@ class MeasuredNorms(NormMode):
     """Normalises each call by its own statistics, and keeps them.
 
     - whole_image: names of torch's other functions that compute something of a whole image, such as its mean, or
-      attention; with tiles they compute it of each tile.
+      attention; with tiles they compute it of each tile. random: those that draw random numbers.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.statistics: list[Statistics] = []
         self.whole_image: list[str] = []
+        self.random: list[str] = []
 
     def norm(self, number: int, call: NormCall) -> Tensor:
         self.statistics.append(Statistics.of(call.x, call.groups))
@@ -78,17 +79,35 @@ class MeasuredNorms(NormMode):
     def seen(self, name: str, arguments: Sequence[Any], settings: Mapping[str, Any], result: Any) -> None:
         if name not in self.whole_image and is_of_whole_image(name, arguments, settings, result):
             self.whole_image.append(name)
+        if is_random(name, arguments, settings):
+            self.random.append(name)
 
 
 _FEW = 16  # positions; fewer are those of the innermost levels of a network
+_ATTENTION = ("scaled_dot_product_attention", "multi_head_attention_forward")
+_ALONG_SIDES = ("cumsum", "roll", "fft_fft2", "fft_rfft2", "fft_fftn", "fft_rfftn")
+_RANDOM = ("rand", "randn", "rand_like", "randn_like", "randint", "normal", "normal_", "uniform_", "bernoulli")
+_DROPOUT = ("dropout", "dropout2d", "alpha_dropout", "feature_alpha_dropout")
+
+
+def is_random(name: str, arguments: Sequence[Any], settings: Mapping[str, Any]) -> bool:
+    """Whether a call of one of torch's functions draws random numbers: for tiles others than for the whole image."""
+    if name in _DROPOUT:  # dropout(input, p, training)
+        return bool(arguments[2] if len(arguments) > 2 else settings.get("training", True))
+    return name in _RANDOM
 
 
 def is_of_whole_image(name: str, arguments: Sequence[Any], settings: Mapping[str, Any], result: Any) -> bool:
     """Whether a call of one of torch's functions combines all positions of features, as a mean or attention does."""
     first = arguments[0] if arguments else None
+    result = result[0] if isinstance(result, tuple) and result else result  # var_mean, say
     if not isinstance(first, Tensor) or not isinstance(result, Tensor) or first.dim() < 3:
         return False
-    if name in ("scaled_dot_product_attention", "multi_head_attention_forward"):
+    if name in (*_ATTENTION, *_ALONG_SIDES):
+        return True
+    if name == "layer_norm":  # over channels alone it is one of each position
+        return len(arguments[1] if len(arguments) > 1 else settings.get("normalized_shape", ())) > 1
+    if name in ("instance_norm", "group_norm") and first.dim() == 3:
         return True
     if name == "softmax":  # along channels it is one of each position
         return (arguments[1] if len(arguments) > 1 else settings.get("dim")) != 1

@@ -15,7 +15,9 @@ import numpy as np
 from pixlate.data.readers import Values
 
 _KEPT = 2**27  # bytes of decoded tiles and strips
-_MINISBLACK, _RGB, _YCBCR = 1, 2, 6
+_MINISBLACK, _RGB, _YCBCR = 1, 2, 6  # photometric interpretations
+_JPEG = 7  # a compression
+_ALPHA = 2  # an extra sample: transparency that the colours are not multiplied by
 _ORIENTATION, _ICC = 274, 34675
 
 
@@ -71,6 +73,10 @@ class _Page:
         turned = layout.tags.get(_ORIENTATION)
         if layout.photometric not in (_MINISBLACK, _RGB, _YCBCR) or (turned and turned.value != 1):
             raise ValueError("its colours or its orientation need the whole image")
+        if layout.photometric == _YCBCR and layout.compression != _JPEG:  # only of JPEG tifffile converts the colours
+            raise ValueError("its colours need the whole image")
+        if layout.samplesperpixel == 4 and layout.dtype == np.uint8 and tuple(layout.extrasamples) != (_ALPHA,):
+            raise ValueError("its fourth channel is no transparency as images have it")
         if layout.dtype is None or layout.dtype.kind not in "uif" or layout.bitspersample != layout.dtype.itemsize * 8:
             raise ValueError("its values are not whole bytes")
         self._page = page

@@ -89,6 +89,12 @@ class TiledTranslation:
                 self._network.name,
                 measured.whole_image[0],
             )
+        if measured.random:
+            log.warning(
+                "%s draws random numbers by '%s': others for each tile than for the whole image.",
+                self._network.name,
+                measured.random[0],
+            )
         return partial(GivenNorms, measured.statistics)
 
     def _tile_done(self) -> None:

@@ -11,6 +11,7 @@ from pixlate.inference.tiling.options import TileOptions
 from pixlate.inference.tiling.translation import Progress
 from pixlate.inference.translator import Translator
 
+from .one_image import look, warn_of_others
 from .outputs import Job
 
 
@@ -44,6 +45,8 @@ class LargeFiles:
 
         - progress: called after each tile; may raise to stop, which leaves no file.
         """
+        if look(job.source.path, self.translator.reading).several:
+            warn_of_others(job.source.path)
         with self._lock:  # one at a time: each takes as much memory as there may be
             return translate_file(
                 self.translator,

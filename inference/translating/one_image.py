@@ -58,14 +58,16 @@ class ImageTranslation:
         output = self._translated(source, source.path, lambda: read_header(source.path, self.reading).size)
         seen = look(source.path, self.reading)
         if seen.several:
-            log.warning(f"{quoted(source.path)} has several frames or pages, of which the first is translated.")
+            warn_of_others(source.path)
         transparent = self.keep_alpha and with_alpha and seen.transparent
         if mask is None and not transparent:
             return output
         original = read_original(source.path, self.reading)
         if mask is not None:
             share = read_mask(mask, size_of(original), self.reading, self.feather)
-            output = composite(output, original, share)
+            # Beneath its transparency an input has colours, which black parts of the mask keep.
+            beneath = opaque(original) if transparent else original
+            output = composite(output, beneath, share)
         return with_transparency(output, original) if transparent else output
 
     def of_frame(self, source: Source, frame: Image.Image) -> Image.Image:
@@ -102,6 +104,11 @@ class ImageTranslation:
         return picture
 
 
+def warn_of_others(path: Path) -> None:
+    """Say that a file has images beside the first."""
+    log.warning(f"{quoted(path)} has several frames or pages, of which the first is translated.")
+
+
 class Look(NamedTuple):
     """What the header of a file tells: whether its image can be transparent, and whether others follow it."""
 
@@ -117,6 +124,13 @@ def look(path: Path, reading: Reading) -> Look:
             image = identified(format_of(path, start), file)
             return Look(image.has_transparency_data, bool(getattr(image, "is_animated", False)))
     return Look()
+
+
+def opaque(image: Picture) -> Picture:
+    """An image of 8 bits without its transparency, in the colours beneath it."""
+    if not isinstance(image, Image.Image) or not image.has_transparency_data or is_deep(image):
+        return image
+    return image.convert("RGBA").convert("RGB")
 
 
 def with_transparency(output: Picture, original: Picture) -> Picture:

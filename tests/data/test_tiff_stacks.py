@@ -144,3 +144,15 @@ def test_16_bit_png_of_other_programs(tmp_path: Path) -> None:
         assert np.array_equal(np.asarray(read_file(tmp_path / f"{name}.png")), expected)
     dataset = pixlate.create_dataset("single", dataroot=tmp_path, preprocess="none")
     assert dataset.fields["A"].dtype == "uint16"
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("compression", [None, "deflate", "lzw"])
+def test_floating_point_numbers_in_either_order_of_bytes(
+    byteorder: str, compression: str | None, tmp_path: Path
+) -> None:
+    values = np.linspace(-3, 7, 48, dtype=np.float32).reshape(6, 8)
+    if compression == "lzw":
+        pytest.importorskip("imagecodecs")
+    tifffile.imwrite(tmp_path / "a.tif", values.astype(f"{byteorder}f4"), byteorder=byteorder, compression=compression)
+    assert np.array_equal(np.squeeze(np.asarray(read_file(tmp_path / "a.tif"))), values)

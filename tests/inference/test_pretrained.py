@@ -239,3 +239,21 @@ def test_nothing_of_others_is_replaced(file: str, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=file):
         pixlate.load(run, device="cpu").save_pretrained(other)
     assert pixlate.load(run, device="cpu").origin.stored.options["model"] == "cycle_gan"
+
+
+def test_one_direction_that_is_saved_has_no_other(tmp_path: Path) -> None:
+    run = cycle_gan_run(tmp_path / "run")
+    pixlate.load(run, direction="BtoA", device="cpu").save_pretrained(tmp_path / "back")
+    assert pixlate.load(tmp_path / "back", device="cpu").origin.direction == "BtoA"
+    with pytest.raises(OptionError, match="does not translate AtoB"):
+        pixlate.load(tmp_path / "back", direction="AtoB")
+
+
+@pytest.mark.parametrize("pixels", ["x", 1.5, 0, -1, True])
+def test_a_limit_of_pixels_that_is_none_is_refused(pixels: Any, tmp_path: Path) -> None:
+    folder = saved(tmp_path)
+    config = json.loads((folder / "config.json").read_text())
+    config["options"]["max_image_pixels"] = pixels
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match="max_image_pixels"):
+        pixlate.load(folder)

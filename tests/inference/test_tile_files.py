@@ -15,10 +15,10 @@ from PIL import Image
 from torch import Tensor
 
 import pixlate
-from pixlate.data.reading import BadImageError, Reading, read_file
+from pixlate.data.reading import BadImageError, Reading, read_file, read_image
 from pixlate.errors import DataError, OptionError
 from pixlate.inference.engine import ModelEngine
-from pixlate.inference.region_source import opened_regions
+from pixlate.inference.region_source import RegionSource, opened_regions
 from pixlate.inference.tile_files import translate_file
 from pixlate.inference.tiling.options import TileOptions
 from pixlate.inference.tiling.png_rows import write_png
@@ -350,3 +350,27 @@ def test_the_memory_does_not_grow_with_the_height(translate: Translator, tmp_pat
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.5 * peaks[0] + 2**20
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"photometric": "ycbcr", "compression": "lzw", "subsampling": (1, 1)},
+        {"photometric": "rgb", "extrasamples": ["unspecified"]},
+        {"photometric": "rgb", "extrasamples": ["assocalpha"]},
+        {"photometric": "rgb", "extrasamples": ["unassalpha"]},
+    ],
+    ids=str,
+)
+def test_colours_and_further_samples_are_read_as_of_the_whole(
+    how: dict[str, Any], translate: Translator, tmp_path: Path
+) -> None:
+    tifffile = pytest.importorskip("tifffile", reason="needs the extra 'formats'")
+    values = noise(64, 48, 4 if "extrasamples" in how else 3)
+    tifffile.imwrite(tmp_path / "a.tif", values, tile=(32, 32), **how)
+    whole = np.asarray(read_image(tmp_path / "a.tif"))[3:40, 5:31]
+    with opened_regions(tmp_path / "a.tif", Reading()) as regions:
+        source = RegionSource(tmp_path / "a.tif", regions, translate)
+        found = source.read(3, 40, 5, 31)
+    levels = ((found[0] + 1) * 127.5).permute(1, 2, 0).numpy()
+    assert np.abs(levels - whole).max() < 1.01

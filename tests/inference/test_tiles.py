@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -130,9 +131,7 @@ def test_the_reach_of_generators() -> None:
     reach = reach_of(tile_network(small()))
     # 12 convolutions of 3×3 at a quarter of the size are 48 of it.
     assert (reach.pixels, reach.stride) == (60, 4)
-    unet = reach_of(tile_network(small("unet_128")))
-    assert unet.stride == 128
-    assert unet.overlap == 256
+    assert reach_of(tile_network(small("unet_128"))).stride == 128
 
 
 @pytest.mark.parametrize("norm", ["instance", "batch"])
@@ -315,3 +314,45 @@ def test_the_network_is_not_changed() -> None:
     tiled(tile_network(net), x, tile=188, exact=True)
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
     assert torch.equal(whole(tile_network(net), x), expected)
+
+
+class Drawing(nn.Module):
+    """A network that draws noise of its own, or leaves out every other position."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.conv, self.how = nn.Conv2d(3, 3, 3, padding=1), how
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y: torch.Tensor = self.conv(x)
+        if self.how == "randn_like":
+            return y + torch.randn_like(y)
+        if self.how == "dropout":
+            return F.dropout(y, 0.5, True)
+        return F.interpolate(y[..., ::2, ::2], scale_factor=2)
+
+
+@pytest.mark.parametrize("how", ["randn_like", "dropout"])
+def test_random_numbers_are_refused_by_exact_tiles_and_said_by_others(
+    how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    network, source = tile_network(Drawing(how)), TensorSource(landscape(96, 96))
+    with pytest.raises(OptionError, match=f"draws random numbers by '{how}'"):
+        TiledTranslation(network, source, TileOptions(tile=48, exact=True)).whole()
+    TiledTranslation(network, source, TileOptions(tile=48)).whole()
+    assert f"draws random numbers by '{how}'" in caplog.text
+
+
+def test_a_stride_by_slicing_is_found() -> None:
+    network, x = tile_network(Drawing("slice")), landscape(90, 90)
+    assert reach_of(network).stride == 2
+    found = TiledTranslation(network, TensorSource(x), TileOptions(tile=40, exact=True)).whole()
+    assert torch.allclose(found, network.run(x), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "values", [{"tile": 512.0}, {"tile": "512"}, {"overlap": 1.5}, {"norms": "foo"}, {"tile": None}]
+)
+def test_options_of_the_wrong_kind_are_a_sentence(values: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match="must be"):
+        TileOptions(**values)

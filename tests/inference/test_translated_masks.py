@@ -251,3 +251,14 @@ def test_names_of_carried_files_are_printable(model: Path, tmp_path: Path) -> No
     (photo.parent / "odd\nname.json").write_text("1")
     assert translate(photo, "-o", tmp_path / "out", "--carry", "*.json", model=model) == 0
     assert (tmp_path / "out" / "odd_name.json").read_text() == "1"
+
+
+def test_a_transparent_input_keeps_its_colours_where_the_mask_is_black(model: Path, tmp_path: Path) -> None:
+    image = noise_image(SIZE).convert("RGB")
+    image.putalpha(noise_image(SIZE).convert("L"))
+    (tmp_path / "in").mkdir()
+    image.save(tmp_path / "in" / "a.png")
+    Image.new("L", SIZE).save(tmp_path / "mask.png")
+    words = (tmp_path / "in" / "a.png", "-o", tmp_path / "out.png", "--mask", tmp_path / "mask.png")
+    assert translate(*words, model=model) == 0
+    assert (pixels(tmp_path / "out.png") == np.asarray(image)).all()

@@ -34,7 +34,7 @@ def test_the_size_is_kept(name: str, size: tuple[int, int], tmp_path: Path) -> N
     assert translate(noise_image(*size)).size == size
 
 
-@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "CMYK", "1", "I;16", "LA"])
+@pytest.mark.parametrize("mode", ["RGB", "L", "P", "RGBA", "CMYK", "1", "I;16", "LA", "La", "RGBa"])
 def test_an_image_of_any_mode_is_translated(mode: str, tmp_path: Path) -> None:
     translate = pixlate.load(save_generator(tmp_path, "resnet_6blocks"), device="cpu")
     image = Image.new(mode, (16, 16)) if mode == "I;16" else noise_image(16, 16, mode)
@@ -297,3 +297,17 @@ def test_running_statistics_are_those_of_the_training(tmp_path: Path) -> None:
         assert torch.equal(translate(x), net(x))
     assert not torch.equal(pixlate.load(path, device="cpu")(x), translate(x))
     assert "running_statistics=True" in repr(translate)
+
+
+@pytest.mark.parametrize("name", ["running_statistics", "tile", "A", "A_paths", "epoch"])
+def test_what_is_no_input_of_a_model_is_refused(name: str, tmp_path: Path) -> None:
+    translate = pixlate.load(save_generator(tmp_path, "resnet_6blocks"), device="cpu")
+    with pytest.raises(OptionError, match=f"'{name}' is no input"):
+        translate(noise_image(8, 8), **{name: 1})
+
+
+def test_a_batch_of_tensors_has_four_dimensions_and_as_many_names(tmp_path: Path) -> None:
+    translate = pixlate.load(save_generator(tmp_path, "resnet_6blocks"), device="cpu")
+    for x, names in ((torch.zeros(3, 8, 8), None), (torch.zeros(2, 3, 8, 8), ["a"])):
+        with pytest.raises(DataError, match="is not N x C x H x W"):
+            translate.tensor(x, names=names)
