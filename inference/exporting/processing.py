@@ -1,6 +1,7 @@
 """The network with its pre- and post-processing inside: from pixels of 8 bits to pixels of 8 bits."""
 
 from fractions import Fraction
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -44,4 +45,10 @@ class ProcessedNetwork(nn.Module):
         return self.rule.at_least(1) // self.rule.multiple
 
     def _scaled(self, side: int) -> int:
-        return side * self.scale.numerator // self.scale.denominator
+        """`round(side * scale)` for sides that are symbols too: of two equally near numbers the even one."""
+        above, below = 2 * side * self.scale.numerator, self.scale.denominator
+        if below == 1:
+            return above // 2
+        nearest, rest = (above + below) // (2 * below), (above + below) % (2 * below)
+        is_halfway = 1 - cast(int, torch.sym_min(1, rest))
+        return nearest - is_halfway * (nearest % 2)

@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,20 +25,29 @@ def images_for(plugins: Plugins, run: str, translator: "Translator", folder: Pat
     """Some images, 1×C×H×W in [-1, 1], and what they are, in words that name no place on this machine.
 
     None where there is no folder, and no data of the run. Raises DataError for a folder without images, BadImageError
-    for files that cannot be read.
+    for files of it that cannot be read.
     """
     if folder is not None:
         return _of_folder(translator, folder.expanduser())
     dataset = data_of(plugins, run)
     if dataset is None:
         return [], ""
-    from pixlate.data.batches import fetch
-
     side = "A" if translator.origin.direction == "AtoB" else "B"
-    dataset.take_each_input_once(MOST)
-    indices = range(min(MOST, len(dataset)))
-    images = [batch[side] for batch in (fetch(dataset, [(1, index)])[0] for index in indices) if side in batch]
-    return images, f"images of the run's data, phase {dataset.shared.phase}"
+    dataset.take_each_input_once(None)
+    images = list(islice(_readable(dataset, side), MOST))
+    return images, f"images of the run's data, phase {dataset.shared.phase}" if images else ""
+
+
+def _readable(dataset: "BaseDataset[object]", side: str) -> "Iterator[Tensor]":
+    """The images of one side, without those that cannot be read: an export needs any of them."""
+    from pixlate.data.batches import fetch
+    from pixlate.data.reading import BadImageError
+
+    for index in range(len(dataset)):
+        with suppress(BadImageError):
+            batch = fetch(dataset, [(1, index)])[0]
+            if side in batch:
+                yield batch[side]
 
 
 def _of_folder(translator: "Translator", folder: Path) -> "tuple[list[Tensor], str]":
