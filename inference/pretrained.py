@@ -18,7 +18,7 @@ from pixlate._version import __version__
 from pixlate.errors import CheckpointError, DataError
 from pixlate.models.weights import SavedNetworks
 from pixlate.options.command.stored import FILE as OPTIONS
-from pixlate.options.command.stored import StoredRun
+from pixlate.options.command.stored import StoredRun, extremes
 from pixlate.plugins.field import Field
 from pixlate.util.content import file_digest
 from pixlate.util.files import atomic_write, make_folder, write_whole
@@ -94,7 +94,7 @@ def read_pretrained(folder: Path) -> tuple[StoredRun, frozenset[str]]:
                 str(option): {str(key): str(value) for key, value in names.items()}
                 for option, names in data.get("components", {}).items()
             },
-            value_ranges={str(side): (float(low), float(high)) for side, (low, high) in data["value_ranges"].items()},
+            value_ranges={str(side): extremes(pair) for side, pair in data["value_ranges"].items()},
             fields={str(name): Field.from_json(values).to_json() for name, values in data["fields"].items()},
         )
         return stored, frozenset(str(name) for name in data["networks"])

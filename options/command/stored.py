@@ -87,7 +87,7 @@ def _stored_run(data: Mapping[str, Any], path: Path) -> StoredRun:
         _texts(data.get("plugin_files", {})),
         dict(data.get("environment", {})),
         [dict(change) for change in data.get("changes", [])],
-        {str(side): _extremes(pair) for side, pair in data.get("value_ranges", {}).items()},
+        {str(side): extremes(pair) for side, pair in data.get("value_ranges", {}).items()},
         {str(name): Field.from_json(values).to_json() for name, values in data.get("fields", {}).items()},
     )
 
@@ -96,7 +96,8 @@ def _texts(values: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in values.items()}
 
 
-def _extremes(pair: Sequence[Any]) -> tuple[float, float]:
+def extremes(pair: Sequence[Any]) -> tuple[float, float]:
+    """The lowest and the highest value of a stored range. May raise anything for what is none."""
     low, high = (float(value) for value in pair)
     if not -math.inf < low <= high < math.inf:
         raise ValueError(f"a value range is from {low} to {high}")

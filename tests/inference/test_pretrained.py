@@ -108,6 +108,7 @@ def test_damaged_weights_are_an_error_of_one_sentence(damage: str, tmp_path: Pat
         ({"options": 3}, "is not of a trained model"),
         ({"options": {"model": "nothing"}}, "'nothing' of .* is not installed"),
         ({"fields": {"A": {"kind": "smell"}}}, "is not of a trained model"),
+        ({"value_ranges": {"A": [float("nan"), 1]}}, "a value range is from nan"),
     ],
     ids=str,
 )

@@ -31,7 +31,12 @@ function reloadAtRest() {
 history.scrollRestoration = "manual";
 for (const event of ["pointerdown", "pointermove", "wheel", "touchmove", "keydown", "input"])
   addEventListener(event, () => { touched = performance.now(); }, {passive: true, capture: true});
-addEventListener("DOMContentLoaded", restore);
+// A long page may be painted before all of it is read: nothing is shown until the place is there.
+if (recall("place")) document.documentElement.style.visibility = "hidden";
+addEventListener("DOMContentLoaded", () => {
+  restore();
+  document.documentElement.style.visibility = "";
+});
 addEventListener("load", () => {
   // Again in the next frames: a section has its own height, in place of the estimated one, only once it is drawn.
   const settle = (frames) => {

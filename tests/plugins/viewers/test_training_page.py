@@ -173,7 +173,8 @@ def test_what_a_reader_chose_stays_when_the_page_loads_again(tmp_path: Path, mon
     # The place, the slider and the scale in every frame from the first: nothing jumps before the reader's eyes.
     frames = f"""window.frames_seen = [];
         const look = () => {{
-            if (document.querySelector('#epochs')) window.frames_seen.push(({state})());
+            const isShown = document.documentElement.style.visibility !== 'hidden';
+            if (isShown && document.querySelector('#epochs')) window.frames_seen.push(({state})());
             if (window.frames_seen.length < 30) requestAnimationFrame(look);
         }};
         requestAnimationFrame(look);"""
