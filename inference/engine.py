@@ -97,7 +97,9 @@ class ModelEngine:
 
     @property
     def channels(self) -> tuple[int, int]:
-        return self.model.shared.input_nc, self.model.shared.output_nc
+        # Where B is a* and b*, the output is the image in colour.
+        B = self.fields.get("B")
+        return self.model.shared.input_nc, 3 if B is not None and B.space else self.model.shared.output_nc
 
     @property
     def output_scale(self) -> int | Fraction:

@@ -98,9 +98,7 @@ class Model:
     def output_format(self, name: str) -> OutputFormat:
         """The format of its outputs, by `--format`."""
         engine = self.translator.engine
-        field = field_of("fake_B", engine.fields)
-        channels = 3 if field.space else engine.channels[1]  # CIELAB is shown as RGB
-        return OutputFormat(name, field, channels, self.writers)
+        return OutputFormat(name, field_of("fake_B", engine.fields), engine.channels[1], self.writers)
 
     def one(self, options: Options) -> ImageTranslation:
         """The translation of one image. Raises OptionError and DataError for further inputs and masks."""

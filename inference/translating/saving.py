@@ -20,8 +20,6 @@ from .masking import Picture, values_of
 from .metadata import Metadata
 
 SAME = "same"
-#: The values of `--format`.
-NAMES = ("png", "jpg", "webp", "tif", SAME)
 _SPELLINGS = {".jpeg": ".jpg", ".jpe": ".jpg", ".jfif": ".jpg", ".tiff": ".tif"}
 _WITHOUT_ALPHA = "JPEG"
 

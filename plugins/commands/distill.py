@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pixlate.options.command.resolved import ResolvedOptions
     from pixlate.runs.distillation.table import Comparison
 
-    from .teaching import Teacher
+    from .teacher import Teacher
 
 PAIRS = "pairs"  # the folder of the pairs, in that of the student
 RESULTS = "distillation"  # the name of the files of the table, without their suffixes
@@ -60,7 +60,7 @@ def distill_command(context: click.Context, /, run: str, options: tuple[str, ...
     --n_epochs and --minutes; by default the student has the teacher's generator with a quarter of its channels. The
     same command again resumes the training where it stopped.
     """
-    from .teaching import Teacher
+    from .teacher import Teacher
 
     plugins: Plugins = context.obj
     load_files(plugins, given["files"])
@@ -160,7 +160,7 @@ def _compare(plugins: Plugins, teacher: "Teacher", student: "ResolvedOptions", g
     from pixlate.inference.loading import load_translator
     from pixlate.runs.distillation.comparing import compare
 
-    from .teaching import contestant
+    from .teacher import contestant
 
     tag = given["student_epoch"]
     if not student.folder.is_dir():

@@ -65,7 +65,7 @@ def test_a_saved_model_keeps_both_directions(direction: str, tmp_path: Path) -> 
     assert again.origin.direction == direction
 
 
-def test_the_licence_and_the_origin_of_a_run_are_kept(tmp_path: Path) -> None:
+def test_a_published_model_keeps_the_licence_and_names_no_folder(tmp_path: Path) -> None:
     run = cycle_gan_run(tmp_path / "run", license="CC BY 4.0", data_origin="horses", dataroot="/home/somebody/secret")
     pixlate.load(run, device="cpu").save_pretrained(tmp_path / "out")
     assert "secret" not in (tmp_path / "out" / "config.json").read_text()

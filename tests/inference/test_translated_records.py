@@ -242,8 +242,17 @@ def test_an_input_that_is_replaced_meanwhile_is_translated_again(
     assert lines_of(out)[-1]["input"]["sha256"] == hashlib.sha256(other).hexdigest()
 
 
-def test_an_input_that_is_gone_is_a_sentence(photos: Path, model: Path, tmp_path: Path, capsys: Output) -> None:
-    (photos / "gone.png").symlink_to(photos / "nothing.png")
-    assert translate(photos, photos / "0.png", "-o", tmp_path / "out", model=model) in (0, 1)
-    assert (tmp_path / "out" / "3.png").exists()
-    assert "Traceback" not in capsys.readouterr().err
+def test_an_input_that_is_removed_meanwhile_is_a_sentence(
+    photos: Path, model: Path, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inputs = translation.ImageFiles.inputs
+
+    def removed(self: translation.ImageFiles, job: translation.Job) -> translation.Inputs | None:
+        if job.name == "1.png":
+            job.source.path.unlink()
+        return inputs(self, job)
+
+    monkeypatch.setattr(translation.ImageFiles, "inputs", removed)
+    assert translate(photos, "-o", tmp_path / "out", model=model) == 1
+    assert "1.png' cannot be read: " in capsys.readouterr().err
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.png")) == ["0.png", "2.png", "3.png"]

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from commands import run_pixlate
+from image_files import write
 from PIL import Image
 
 import pixlate
 from pixlate.errors import CheckpointError, DataError, OptionError
 from pixlate.options.command.stored import StoredRun, write_stored
+from pixlate.plugins.field import Field
 
 
 def noise_image(width: int, height: int, mode: str = "RGB") -> Image.Image:
@@ -311,3 +314,33 @@ def test_a_batch_of_tensors_has_four_dimensions_and_as_many_names(tmp_path: Path
     for x, names in ((torch.zeros(3, 8, 8), None), (torch.zeros(2, 3, 8, 8), ["a"])):
         with pytest.raises(DataError, match="is not N x C x H x W"):
             translate.tensor(x, names=names)
+
+
+def test_the_licence_and_the_origin_of_the_data_stay_with_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "data" / "train" / "a.png", (64, 32))
+    small = ["--ngf", "1", "--ndf", "1", "--load_size", "32", "--crop_size", "32", "--netG", "resnet_6blocks"]
+    schedule = ["--n_epochs", "1", "--n_epochs_decay", "0", "--num_threads", "0", "--display_id", "0", "--no_html"]
+    given = ["--license", "CC BY 4.0", "--data_origin", "drawn by hand"]
+    words = ["--model", "pix2pix", "--dataroot", "data", "--name", "run", "--device", "cpu", *small, *schedule]
+    run_pixlate(["train", *words, *given], capsys)
+    origin = pixlate.load("run", device="cpu").origin
+    assert (origin.license, origin.data_origin) == ("CC BY 4.0", "drawn by hand")
+
+
+def test_a_colourised_image_has_three_channels(tmp_path: Path) -> None:
+    pytest.importorskip("kornia", reason="needs the extra 'color'")
+    fields = {"A": Field(channels=1, space="L*"), "B": Field(channels=2, space="a*b*")}
+    options = {"netG": "resnet_6blocks", "ngf": 2, "input_nc": 1, "output_nc": 2, "norm": "batch", "dropout": False}
+    net = pixlate.create_generator("resnet_6blocks", input_nc=1, output_nc=2, ngf=2, norm="batch")
+    torch.save(net.state_dict(), tmp_path / "latest_net_G.pth")
+    stored = {name: field.to_json() for name, field in fields.items()}
+    write_stored(tmp_path, StoredRun({"model": "colorization", **options}, fields=stored))
+    translate = pixlate.load(tmp_path, device="cpu")
+    assert translate.engine.channels == (1, 3)
+    assert translate(noise_image(16, 16)).mode == "RGB"
+    noise_image(40, 24).save(tmp_path / "a.png")
+    pixlate.translate_file(translate, tmp_path / "a.png", tmp_path / "b.png", pixlate.TileOptions(tile=64))
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "b.png")), np.asarray(translate(tmp_path / "a.png")))

@@ -81,7 +81,7 @@ EFFECTS: dict[str, Effect | str] = {
     "n_epochs_decay": Effect(model, MODEL, "--n_epochs_decay 3"),
     **dict.fromkeys(
         ("license", "data_origin"),
-        "tests/inference/test_pretrained.py::test_the_licence_and_the_origin_of_a_run_are_kept",
+        "tests/inference/test_translator.py::test_the_licence_and_the_origin_of_the_data_stay_with_a_run",
     ),
     "health": "tests/runs/test_health.py::test_it_changes_nothing_and_is_resumed",
     "n_images": "tests/runs/test_budget.py::test_a_run_of_a_number_of_images_ends_there_and_resumes_exactly",
