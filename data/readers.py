@@ -8,6 +8,7 @@ others.
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
@@ -38,6 +39,10 @@ class PixelSize:
     width: float
     height: float
     unit: str
+
+    def divided(self, scale: int | Fraction) -> "PixelSize":
+        """The size of a pixel in an image with `scale` times as many pixels on each side."""
+        return PixelSize(self.width / float(scale), self.height / float(scale), self.unit)
 
 
 class Reader(ABC):

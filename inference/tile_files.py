@@ -1,15 +1,12 @@
 """Files that are too large for the memory: read, translated and written by tiles."""
 
-import dataclasses
 import os
-from fractions import Fraction
 from pathlib import Path
 
 import torch
 
 from pixlate.data.field_values import field_of, file_values, palette_of
 from pixlate.data.pixel_size import pixel_size_of
-from pixlate.data.readers import PixelSize
 from pixlate.errors import OptionError
 from pixlate.util.optional import require_extra
 from pixlate.util.text import quoted
@@ -52,15 +49,7 @@ def translate_file(
     where the options do not fit the network, or for another format.
     """
     source, target = Path(source), Path(target)
-    suffix = target.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise OptionError(f"{quoted(target)} would not be written by tiles: name it .tif or .png.")
-    if target.exists() and source.exists() and target.samefile(source):
-        raise OptionError(f"{quoted(target)} is the image itself, and would be replaced: name another file.")
-    if compression not in COMPRESSIONS:
-        raise OptionError(f"compression {compression!r} is none of {', '.join(COMPRESSIONS)}.")
-    if suffix != ".png":
-        require_extra("tifffile", "formats", "writing a TIFF file by tiles")
+    _check(source, target, compression)
     with opened_regions(source, translator.reading) as regions:
         values = RegionSource(source, regions, translator)
         engine, named = translator.engine, {"A_paths": [source.name]}
@@ -73,17 +62,18 @@ def translate_file(
         channels, dtype = probe.shape[2], probe.dtype.name
         bands = (file_values(band.clamp(-1, 1), field) for band in translation.bands())
         shape = (height, width, channels)
-        if suffix == ".png":
+        if target.suffix.lower() == ".png":
             if not can_be_png(channels, dtype):
                 raise OptionError(f"PNG files do not hold {channels} channels of {dtype}: name the output .tif.")
             palette = palette_of(field) if field.kind == "labels" and dtype == "uint8" else ()
             write_png(target, bands, shape, dtype, palette=palette, software=software)
             return width, height
+        pixel_size = pixel_size_of(source, translator.reading.readers)
         layout = TiffLayout(
             pyramid=regions.is_pyramid if pyramid is None else pyramid,
             averaged=field.kind != "labels",
             ome=regions.is_ome,
-            pixel_size=_scaled(pixel_size_of(source, translator.reading.readers), network.scale),
+            pixel_size=pixel_size and pixel_size.divided(network.scale),
             compression=compression,
             software=software,
         )
@@ -91,8 +81,14 @@ def translate_file(
         return width, height
 
 
-def _scaled(size: PixelSize | None, scale: Fraction) -> PixelSize | None:
-    """The size of a pixel of the output."""
-    if size is None:
-        return None
-    return dataclasses.replace(size, width=float(size.width / scale), height=float(size.height / scale))
+def _check(source: Path, target: Path, compression: str) -> None:
+    """Raise OptionError for an output that is not written by tiles, or is the image itself."""
+    suffix = target.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise OptionError(f"{quoted(target)} would not be written by tiles: name it .tif or .png.")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise OptionError(f"{quoted(target)} is the image itself, and would be replaced: name another file.")
+    if compression not in COMPRESSIONS:
+        raise OptionError(f"compression {compression!r} is none of {', '.join(COMPRESSIONS)}.")
+    if suffix != ".png":
+        require_extra("tifffile", "formats", "writing a TIFF file by tiles")

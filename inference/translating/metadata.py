@@ -93,7 +93,7 @@ def metadata_of(path: Path, reading: Reading, scale: int | Fraction = 1) -> Meta
         converted = b"" if reading.ignore_metadata else profile_of(image)
         tags = _attempt(image.getexif) or Image.Exif()
         turn = tags.get(_ORIENTATION, 1) if is_turned else 1
-        size = _scaled(pixel_size_of(path, reading.readers), scale)
+        size = _pixel_size(path, reading, scale)
         return Metadata(
             exif=_attempt(lambda: _kept(tags, is_turned=is_turned, converted=bool(converted))),
             profile=srgb() if converted else _bytes(image.info.get("icc_profile")),
@@ -101,7 +101,7 @@ def metadata_of(path: Path, reading: Reading, scale: int | Fraction = 1) -> Meta
             xmp=_xmp(image.info, is_turned=is_turned),
             pixel_size=size if size and size.unit not in _LENGTHS else None,
         )
-    return Metadata(pixel_size=_scaled(pixel_size_of(path, reading.readers), scale))
+    return Metadata(pixel_size=_pixel_size(path, reading, scale))
 
 
 @functools.cache
@@ -179,8 +179,10 @@ def _resolution(value: object, scale: int | Fraction, *, swapped: bool) -> tuple
     return (down, across) if swapped else (across, down)
 
 
-def _scaled(size: PixelSize | None, scale: int | Fraction) -> PixelSize | None:
-    return size and PixelSize(size.width / float(scale), size.height / float(scale), size.unit)
+def _pixel_size(path: Path, reading: Reading, scale: int | Fraction) -> PixelSize | None:
+    """The physical size of a pixel of the output, where the input tells that of its own."""
+    size = pixel_size_of(path, reading.readers)
+    return size and size.divided(scale)
 
 
 def _space(profile: bytes) -> str:

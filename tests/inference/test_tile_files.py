@@ -294,6 +294,10 @@ def test_what_cannot_be_done_is_one_sentence(translate: Translator, tmp_path: Pa
     tifffile.imwrite(source, noise(200, 100, 3), photometric="rgb", compression="deflate", rowsperstrip=200)
     with pytest.raises(OptionError, match=r"name it \.tif or \.png"):
         translate_file(translate, source, tmp_path / "b.jpg")
+    before = source.read_bytes()
+    with pytest.raises(OptionError, match="is the image itself"):
+        translate_file(translate, source, source)
+    assert source.read_bytes() == before
     with pytest.raises(OptionError, match="compression 'jpeg' is none of deflate, zstd, none"):
         translate_file(translate, source, tmp_path / "b.tif", compression="jpeg")
     with pytest.raises(OptionError, match="a tile of 33 pixels does not fit resnet_6blocks"):
