@@ -13,6 +13,7 @@ from pixlate.util.files import write_whole
 from pixlate.util.output import complain, say
 from pixlate.util.text import counted, quoted
 
+from . import common_options
 from .progress import progress
 
 if TYPE_CHECKING:
@@ -48,10 +49,8 @@ RESULTS = "distillation"  # the name of the files of the table, without their su
     "[default: for 2000 pairs, 20 at most]",
 )
 @click.option("--report", is_flag=True, help="only measure again and print the table, without training")
-@click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda or cuda:N")
-@click.option(
-    "--plugin", "files", metavar="FILE.py", multiple=True, help="load the plugin in this file, whose code runs"
-)
+@common_options.device
+@common_options.plugin_files
 @click.pass_context
 def distill_command(context: click.Context, /, run: str, options: tuple[str, ...], **given: Any) -> None:
     """Train a smaller generator, the student, on the outputs of a trained run, and compare the two in a table.

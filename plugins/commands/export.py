@@ -12,6 +12,8 @@ from pixlate.plugins.manager import Plugins
 from pixlate.util.output import say
 from pixlate.util.text import quoted
 
+from . import common_options
+
 if TYPE_CHECKING:
     from pixlate.inference.exported import Facts
     from pixlate.inference.exporting.export import Exported
@@ -36,8 +38,8 @@ OF_GRAPHS = ("norm_statistics", "with_processing", "tolerance", "images")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE", help="file or folder to write"
 )
-@click.option("--epoch", default="latest", metavar="TAG", help="checkpoint [default: latest]")
-@click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), help="of a model of two [default: that of the run]")
+@common_options.epoch
+@common_options.direction
 @click.option(
     "--norm_statistics",
     type=click.Choice(["image", "running"]),
@@ -80,9 +82,7 @@ OF_GRAPHS = ("norm_statistics", "with_processing", "tolerance", "images")
     metavar="FOLDER",
     help="copy ONNX Runtime Web from this folder of --to web [default: npm install]",
 )
-@click.option(
-    "--plugin", "files", metavar="FILE.py", multiple=True, help="load the plugin in this file, whose code runs"
-)
+@common_options.plugin_files
 @click.pass_obj
 def export_command(
     plugins: Plugins, /, run: str, target: str, output: Path, files: tuple[str, ...], **given: Any

@@ -12,6 +12,8 @@ from pixlate.options.ranges import COUNT
 from pixlate.plugins.discovery import load_files
 from pixlate.plugins.manager import Plugins
 
+from .common_options import plugin_files
+
 if TYPE_CHECKING:
     from pixlate.metrics.protocol import Protocol
     from pixlate.options.command.resolved import ResolvedOptions
@@ -40,9 +42,7 @@ _OPTIONS = (
         help="weights of a metric's network: inception, alexnet, efflite0",
     ),
     click.option("--device", metavar="DEVICE", help="auto, cpu, cuda or cuda:N"),
-    click.option(
-        "--plugin", "files", metavar="FILE.py", multiple=True, help="load the plugin in this file, whose code runs"
-    ),
+    plugin_files,
 )
 
 

@@ -14,6 +14,7 @@ from pixlate.plugins.registry import KINDS
 from pixlate.util.output import print_result, say
 
 from .check import check_command
+from .common_options import plugin_files
 from .compare import compare_command
 from .data_tools import COMMANDS
 from .distill import distill_command
@@ -41,11 +42,6 @@ def register_commands(cli: click.Group) -> None:
         cli.add_command(command)
     for kind, hook in KINDS.items():
         cli.add_command(_listing(kind, hook.removeprefix("register_").replace("_", "-")))
-
-
-plugin_files = click.option(
-    "--plugin", "files", metavar="FILE.py", multiple=True, help="also load the plugin in this file, whose code runs"
-)
 
 
 @click.command("plugins")

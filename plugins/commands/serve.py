@@ -11,6 +11,8 @@ from pixlate.plugins.manager import Plugins
 from pixlate.util.optional import require_extra
 from pixlate.util.output import complain, say
 
+from . import common_options
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 LIBRARIES = ("fastapi", "uvicorn", "python_multipart")
 
@@ -19,8 +21,8 @@ LIBRARIES = ("fastapi", "uvicorn", "python_multipart")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 @click.option("--host", default="127.0.0.1", show_default=True, metavar="ADDRESS", help="the address to listen on")
 @click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 for any free one")
-@click.option("--epoch", default="latest", show_default=True, metavar="TAG", help="checkpoint")
-@click.option("--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps")
+@common_options.epoch
+@common_options.device
 @click.option("--threads", type=COUNT, metavar="N", help="threads on a CPU [default: PyTorch's choice]")
 @click.option("--max_bytes", type=COUNT, default=20 * 2**20, show_default=True, help="of a request's body")
 @click.option("--max_pixels", type=COUNT, default=2048 * 2048, show_default=True, help="of an image")
@@ -41,9 +43,7 @@ LIBRARIES = ("fastapi", "uvicorn", "python_multipart")
     metavar="ORIGIN",
     help="pages of this origin may use the API: https://example.org (repeatable)",
 )
-@click.option(
-    "--plugin", "files", metavar="FILE.py", multiple=True, help="load the plugin in this file, whose code runs"
-)
+@common_options.plugin_files
 @click.pass_obj
 def serve_command(
     plugins: Plugins,

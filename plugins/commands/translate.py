@@ -16,6 +16,8 @@ from pixlate.plugins.manager import Plugins
 from pixlate.util.output import complain, say
 from pixlate.util.text import counted, quoted
 
+from . import common_options
+
 if TYPE_CHECKING:
     from pixlate.inference.translating.inputs import Sources
     from pixlate.inference.translating.preparing import Model, Options, Plan
@@ -30,11 +32,9 @@ _OPTIONS = (
     click.option(
         "-o", "--output", default="", metavar="OUT", help="folder of the outputs; a file for one input; - is stdout"
     ),
-    click.option("--epoch", default="latest", show_default=True, metavar="TAG", help="checkpoint"),
-    click.option("--direction", type=click.Choice(["AtoB", "BtoA"]), help="of a model of both [default: the run's]"),
-    click.option(
-        "--device", default="auto", show_default=True, metavar="DEVICE", help="auto, cpu, cuda, cuda:N or mps"
-    ),
+    common_options.epoch,
+    common_options.direction,
+    common_options.device,
     click.option(
         "--eval", "running_statistics", is_flag=True, help="running statistics and no dropout, as of test --eval"
     ),
@@ -74,9 +74,7 @@ _OPTIONS = (
         show_default=True,
         help="an input that cannot be read: end, or translate the others",
     ),
-    click.option(
-        "--plugin", "files", metavar="FILE.py", multiple=True, help="load the plugin in this file, whose code runs"
-    ),
+    common_options.plugin_files,
 )
 
 
